@@ -1,0 +1,197 @@
+"""The command line: ``python -m mnist_core fetch | train | classify``."""
+
+import argparse
+import dataclasses
+import json
+import logging
+import os
+import socket
+import sys
+import time
+import uuid
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
+
+from mnist_core import data, drawing
+from mnist_core.config import PRESETS, TrainConfig
+from mnist_core.errors import UserError
+from mnist_core.progress import Progress
+from mnist_core.runs import TRAINED, Run, RunStore, owner_of
+from mnist_core.shipped import FILES, export_run, shipped_artifact, shipped_runs
+
+# Everything but results goes to standard error, so that results can be piped on.
+console = Console(stderr=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    options = parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except UserError as error:
+        console.print(str(error), style="red", highlight=False)
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    root = argparse.ArgumentParser(prog="python -m mnist_core", description=__doc__)
+    commands = root.add_subparsers(required=True, metavar="fetch | train | classify")
+
+    fetch = commands.add_parser("fetch", help="download MNIST into Keras's cache")
+    fetch.set_defaults(command=run_fetch)
+
+    train = commands.add_parser("train", help="train a network and record the run")
+    train.add_argument("--preset", choices=sorted(PRESETS), default="classic")
+    train.add_argument("--epochs", type=int)
+    train.add_argument("--seed", type=int)
+    train.add_argument(
+        "--submit", action="store_true", help="hand the run to the workers and wait for it"
+    )
+    train.add_argument("--json", action="store_true", help="end with one line of JSON")
+    train.add_argument(
+        "--export", type=Path, metavar="FOLDER", help="write the finished run as a folder too"
+    )
+    train.set_defaults(command=run_train)
+
+    classify = commands.add_parser("classify", help="read pictures of digits")
+    classify.add_argument("--run", default="cnn", metavar="ID", help="whose network; default cnn")
+    classify.add_argument("pictures", nargs="+", metavar="PICTURE")
+    classify.set_defaults(command=run_classify)
+    return root
+
+
+def run_fetch(options: argparse.Namespace) -> int:
+    console.print(f"MNIST is in {data.fetch()}", highlight=False)
+    return 0
+
+
+def run_train(options: argparse.Namespace) -> int:
+    config = PRESETS[options.preset]
+    for name in ("epochs", "seed"):
+        if getattr(options, name) is not None:
+            config = dataclasses.replace(config, **{name: getattr(options, name)})
+    store = RunStore()
+    run, worker = submit_and_wait(store, config) if options.submit else train_here(store, config)
+    if run.state not in TRAINED:
+        console.print(f"Run {run.id} {run.state}. {run.message}", style="red", highlight=False)
+        return 1
+    console.print(
+        f"Run {run.id}: {run.test_accuracy:.2%} of the test images read rightly after "
+        f"{run.epochs} epochs, {run.train_seconds:.1f} s of training. {run.dataset}.",
+        highlight=False,
+    )
+    if options.export:
+        artifacts = {kind: store.artifact(run.id, kind) for kind in FILES}
+        export_run(run, store.metrics(run.id), artifacts, options.export)
+    if options.json:
+        fields = ("test_accuracy", "train_seconds", "epochs", "parameters")
+        result = {"run_id": run.id, **{name: getattr(run, name) for name in fields}}
+        print(json.dumps({**result, "worker": worker}))
+    return 0
+
+
+def train_here(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
+    """Train in this process; the run and the host and process that trained it."""
+    from mnist_core import worker
+
+    dataset = data.load_dataset(download=True)
+    if dataset.note:
+        console.print(dataset.note, style="yellow", highlight=False)
+    console.print(dataset.description, highlight=False)
+    with worker.registered(store) as (worker_id, heart), bar(config) as show:
+        heart.ready = True
+        run = store.begin(config, owner_of(uuid.uuid4().hex), worker_id)
+        run = worker.execute(store, run, worker_id, dataset, show)
+    return run, f"{socket.gethostname()}:{os.getpid()}"
+
+
+def submit_and_wait(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
+    """Queue the run, follow it; the run and the host and process that trained it."""
+    from mnist_core.jobs import LocalPool
+
+    pool = LocalPool(store).start()
+    run = store.submit(config, owner_of(uuid.uuid4().hex))
+    names: dict[str, str] = {}
+    try:
+        with bar(config) as show:
+            step = 0
+            while run.active:
+                time.sleep(0.2)
+                names |= {found.id: f"{found.host}:{found.pid}" for found in store.workers()}
+                for report in store.metrics(run.id, step):
+                    step = report.step
+                    show(report)
+                run = store.get(run.id)
+                if pool.problem:
+                    console.print(pool.problem, style="red", highlight=False)
+    finally:
+        pool.end()
+    return run, names.get(run.worker or "", "")
+
+
+class bar:
+    """A progress bar that is told of reports, as ``train`` tells of them."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self._bar = ProgressBar(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            TextColumn("loss {task.fields[loss]}  accuracy {task.fields[accuracy]}"),
+            TextColumn("validation {task.fields[validation]}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self._bar.add_task(
+            "train", total=config.epochs, epoch="0", loss="-", accuracy="-", validation="-"
+        )
+
+    def __enter__(self) -> "bar":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        self._bar.update(
+            self._task,
+            completed=progress.epoch,
+            epoch=f"{progress.epoch:.1f}",
+            loss=f"{progress.loss:.4f}",
+            accuracy=f"{progress.accuracy:.2%}",
+        )
+        if progress.validation_accuracy is not None:
+            self._bar.update(self._task, validation=f"{progress.validation_accuracy:.2%}")
+
+
+def run_classify(options: argparse.Namespace) -> int:
+    from mnist_core.classifier import Classifier
+    from mnist_core.runs import LITERT
+
+    if options.run in shipped_runs():
+        classifier = Classifier(shipped_artifact(options.run, LITERT))
+    else:
+        classifier = Classifier(RunStore().artifact(options.run, LITERT))
+    status = 0
+    for name in options.pictures:
+        try:
+            picture = drawing.to_mnist(drawing.read_picture(Path(name).read_bytes()))
+        except (UserError, OSError) as error:
+            reason = error if isinstance(error, UserError) else error.strerror
+            console.print(f"{name}: {reason}", style="red", highlight=False)
+            status = 1
+            continue
+        probabilities = classifier.predict_proba(picture[None])[0]
+        digit = int(probabilities.argmax())
+        print(f"{name}\t{digit}\t{probabilities[digit]:.4f}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

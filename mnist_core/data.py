@@ -1,0 +1,249 @@
+"""The Dataset, and where MNIST comes from.
+
+In this order: the file named by ``MNIST_DATA``, Keras's cache, the download (only where
+asked for: it needs TensorFlow and a network), and the 5,000 digits bundled with the
+project. Nothing here keeps state: what the app may say about a broken or missing file
+is read from the files themselves.
+"""
+
+import hashlib
+import os
+import socket
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mnist_core.errors import BrokenDataFile, DownloadFailed
+
+SAMPLE_PATH = Path(__file__).parent / "sample" / "mnist_sample.npz"
+SIDE = 28
+CLASSES = 10
+
+# A classroom's wifi can accept a connection and then say nothing: give up after this.
+DOWNLOAD_TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Handwritten digits to train on and to test with.
+
+    Attributes:
+        x_train, x_test: uint8 (n, 28, 28), 0 is paper and 255 is full ink.
+        y_train, y_test: uint8 (n,), the digit 0 to 9.
+        source: ``"file"`` (named by MNIST_DATA), ``"keras"`` (Keras's cache) or
+            ``"sample"`` (bundled).
+        note: one sentence if something about the data went wrong, else empty.
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    source: str
+    note: str = ""
+
+    @property
+    def description(self) -> str:
+        """What this data is, for a person: its name and how many digits it holds."""
+        name = "Bundled sample of MNIST" if self.source == "sample" else "MNIST"
+        return f"{name}: {len(self.x_train):,} training and {len(self.x_test):,} test images"
+
+    @property
+    def test_fingerprint(self) -> str:
+        """16 hexadecimal digits that differ wherever test images or labels differ.
+
+        Stored predictions belong to pictures only where this agrees.
+        """
+        digest = hashlib.sha256(np.ascontiguousarray(self.x_test).tobytes())
+        digest.update(np.ascontiguousarray(self.y_test).tobytes())
+        return digest.hexdigest()[:16]
+
+
+def keras_cache(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where Keras keeps ``mnist.npz``: under KERAS_HOME, or ~/.keras."""
+    home = environ.get("KERAS_HOME") or str(Path.home() / ".keras")
+    return Path(home).expanduser() / "datasets" / "mnist.npz"
+
+
+def candidates(environ: Mapping[str, str] = os.environ) -> list[tuple[Path, str]]:
+    """The files that may hold MNIST, best first, each with its ``Dataset.source``."""
+    files = [(keras_cache(environ), "keras")]
+    if named := environ.get("MNIST_DATA"):
+        files.insert(0, (Path(named).expanduser(), "file"))
+    return files
+
+
+def locate(environ: Mapping[str, str] = os.environ) -> tuple[Path, str]:
+    """The first file that exists, with its source; the bundled sample if none does."""
+    for path, source in candidates(environ):
+        if path.is_file():
+            return path, source
+    return SAMPLE_PATH, "sample"
+
+
+def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Read a file in Keras's layout: x_train, y_train, x_test, y_test.
+
+    Returns:
+        Images uint8 (n, 28, 28) and labels uint8 (n,), training first.
+
+    Raises:
+        BrokenDataFile: the file is truncated, is no such archive, or its arrays do not
+            have MNIST's shapes, types and labels.
+        OSError: the file cannot be opened or read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = [archive[name] for name in ("x_train", "y_train", "x_test", "y_test")]
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, TypeError) as error:
+        raise BrokenDataFile(f"{path} is truncated or is not an MNIST archive.") from error
+    for images, labels in (arrays[:2], arrays[2:]):
+        if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
+            raise BrokenDataFile(
+                f"{path} holds images of shape {images.shape} and type {images.dtype}; "
+                f"MNIST's are uint8 of shape (n, {SIDE}, {SIDE})."
+            )
+        if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
+            raise BrokenDataFile(f"{path} does not hold one whole number per image as its label.")
+        if sorted(set(labels.tolist())) != list(range(CLASSES)):
+            raise BrokenDataFile(
+                f"{path} holds labels other than the digits 0 to 9, or lacks some."
+            )
+    x_train, y_train, x_test, y_test = arrays
+    return x_train, y_train.astype(np.uint8), x_test, y_test.astype(np.uint8)
+
+
+def load_dataset(environ: Mapping[str, str] = os.environ, download: bool = False) -> Dataset:
+    """The best data at hand; it always succeeds, with the bundled sample if need be.
+
+    A broken file is moved aside (``mnist.npz.broken`` beside it) so that a new download
+    can take its place, and the next source is used.
+
+    Args:
+        environ: environment variables; MNIST_DATA and KERAS_HOME are read.
+        download: fetch MNIST first if no file is at hand. Loads TensorFlow, and may take
+            minutes: never ask for it in the server.
+    """
+    notes: list[str] = []
+    for attempt in range(2):
+        for path, source in candidates(environ):
+            if not path.is_file():
+                continue
+            try:
+                return Dataset(*read(path), source, " ".join(notes) or missing_note(environ))
+            except BrokenDataFile as error:
+                notes.append(f"{error} {_move_aside(path)}")
+            except OSError as error:
+                notes.append(f"{path} cannot be read ({error.strerror or error}).")
+        if not download or attempt:
+            break
+        try:
+            fetch(environ)
+        except DownloadFailed as error:
+            notes.append(str(error))
+            break
+    return Dataset(*read(SAMPLE_PATH), "sample", " ".join(notes) or missing_note(environ))
+
+
+def missing_note(environ: Mapping[str, str] = os.environ) -> str:
+    """One sentence on data that ought to be there and is not; empty if all is well."""
+    for path, source in candidates(environ):
+        aside = broken_path(path)
+        if path.is_file():
+            return ""
+        if aside.is_file():
+            return f"{path} was broken and is now {aside.name}; delete that file or replace it."
+        if source == "file":
+            return f"MNIST_DATA names {path}, which does not exist; correct it or unset it."
+    return ""
+
+
+def broken_path(path: Path) -> Path:
+    """Where a broken data file is moved to."""
+    return path.with_name(path.name + ".broken")
+
+
+def _move_aside(path: Path) -> str:
+    aside = broken_path(path)
+    try:
+        path.replace(aside)
+    except OSError as error:
+        return f"It could not be moved aside ({error.strerror}): replace it by hand."
+    return f"It was moved to {aside.name}."
+
+
+def fetch(environ: Mapping[str, str] = os.environ) -> Path:
+    """Download MNIST through Keras into Keras's cache, and check it.
+
+    Downloads to a name of its own and renames at the end, so nobody ever reads half a
+    file. Loads TensorFlow: call it in the worker or on the command line, not in the server.
+
+    Returns:
+        The file now in the cache.
+
+    Raises:
+        DownloadFailed: no network, a stalled or refused download, a wrong check sum, or
+            no room on the disk.
+    """
+    import keras
+
+    target = keras_cache(environ)
+    partial = f"mnist-{os.getpid()}.npz"
+    previous_timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_SECONDS)
+    try:
+        keras.datasets.mnist.load_data(path=partial)
+        written = target.with_name(partial)
+        read(written)
+        written.replace(target)
+    except Exception as error:
+        # Keras raises bare Exception for a failed request, so nothing narrower will do.
+        reason = str(error).split(" -- ")[-1].split("\n")[0][:120] or type(error).__name__
+        raise DownloadFailed(
+            f"MNIST could not be downloaded ({reason}). Check the network and try again, "
+            "or set MNIST_DATA to an mnist.npz you have."
+        ) from error
+    finally:
+        socket.setdefaulttimeout(previous_timeout)
+        target.with_name(partial).unlink(missing_ok=True)
+    return target
+
+
+def stratified_split(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Split indices so that both parts hold every digit in the same proportion.
+
+    Args:
+        labels: uint8 (n,).
+        share: share of each digit that goes to the second part, between 0 and 1.
+        seed: the same seed gives the same split.
+
+    Returns:
+        Two int64 arrays of indices into ``labels``, each in ascending order, with nothing
+        in common and nothing left out.
+    """
+    random = np.random.default_rng(seed)
+    second = []
+    for digit in np.unique(labels):
+        indices = np.flatnonzero(labels == digit)
+        second.append(random.permutation(indices)[: round(share * len(indices))])
+    chosen = np.sort(np.concatenate(second))
+    return np.setdiff1d(np.arange(len(labels)), chosen), chosen
+
+
+def sample_indices(labels: np.ndarray, digits: list[int], count: int, seed: int) -> np.ndarray:
+    """Random places of images that show one of ``digits``, none twice.
+
+    Returns:
+        int64 of at most ``count`` indices into ``labels``; all there are if fewer.
+    """
+    eligible = np.flatnonzero(np.isin(labels, digits))
+    return np.random.default_rng(seed).permutation(eligible)[:count]
+
+
+def scale(images: np.ndarray) -> np.ndarray:
+    """Pixels as networks take them: uint8 0 to 255 becomes float32 0 to 1, same shape."""
+    return images.astype(np.float32) / np.float32(255)

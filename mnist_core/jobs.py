@@ -1,0 +1,136 @@
+"""Where training happens: worker processes on this machine, kept by the server.
+
+A run is handed over by storing it (``RunStore.submit``); a pool only sees to it that
+somebody is there to take it, and that a worker which died is noticed. Where a run trains
+changes nothing else: progress, stopping and results all go through the database.
+"""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from mnist_core.errors import StoreUnavailable
+from mnist_core.runs import ENDED, RunStore, Worker
+
+log = logging.getLogger("mnist_core.jobs")
+
+TEND_SECONDS = 0.5
+# A worker whose count of beats has stood still for this long is lost. Loading TensorFlow
+# can keep a worker from beating for a while on a slow machine.
+LOST_SECONDS = 5.0
+LOST_SECONDS_LOADING = 60.0
+PROJECT = Path(__file__).parent.parent
+
+
+def worker_limit(environ: Mapping[str, str] = os.environ) -> int:
+    """How many workers this machine may run: MNIST_WORKERS, or half its cores, at least 1."""
+    text = environ.get("MNIST_WORKERS", "")
+    return int(text) if text.isdigit() else max(1, (os.cpu_count() or 1) // 2)
+
+
+class LocalPool:
+    """Workers as child processes of this one.
+
+    Attributes:
+        problem: one sentence while workers cannot be started, else empty.
+    """
+
+    def __init__(self, store: RunStore, limit: int | None = None) -> None:
+        self.problem = ""
+        self._store = store
+        self._limit = worker_limit() if limit is None else limit
+        self._children: list[subprocess.Popen[bytes]] = []
+        self._seen: dict[str, tuple[int, float]] = {}
+        self._wanted = False
+        self._failures = 0
+        self._not_before = 0.0
+        self._end = threading.Event()
+
+    def start(self) -> "LocalPool":
+        """Tend to the workers in the background from now on."""
+        threading.Thread(target=self._tend_on, daemon=True, name="pool").start()
+        return self
+
+    def end(self) -> None:
+        """Tend no more, and end the workers this pool started."""
+        self._end.set()
+        for child in self._children:
+            child.terminate()
+        for child in self._children:
+            child.wait()
+
+    def wake(self) -> None:
+        """Somebody is about to train: have a worker ready."""
+        self._wanted = True
+
+    def tend(self) -> None:
+        """One look at everything: bury the lost, start the missing."""
+        self._reap()
+        alive = [worker for worker in self._store.workers() if not self._lost(worker)]
+        if any(worker.ready for worker in alive):
+            self._failures, self.problem = 0, ""
+        local = {worker.pid for worker in alive if worker.host == socket.gethostname()}
+        starting = [child for child in self._children if child.pid not in local]
+        count = len(local) + len(starting)
+        waiting = self._store.waiting()
+        if self._store.download().state == "wanted":
+            waiting = max(waiting, 1)
+        if self._wanted and count:
+            self._wanted = False
+        idle = max(waiting, 1 if self._wanted else 0)
+        if count < min(self._limit, idle) and time.monotonic() >= self._not_before:
+            self._start_worker()
+
+    def _tend_on(self) -> None:
+        while not self._end.wait(TEND_SECONDS):
+            try:
+                self.tend()
+            except StoreUnavailable as error:
+                log.warning("%s", error)
+
+    def _start_worker(self) -> None:
+        self._children.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "mnist_core.worker"],
+                cwd=PROJECT,
+                stdin=subprocess.DEVNULL,
+                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+                # A session of its own: the key that ends the server does not end a training.
+                start_new_session=True,
+            )
+        )
+
+    def _reap(self) -> None:
+        """Take leave of children that have ended, at once and not by their silence."""
+        for child in [child for child in self._children if child.poll() is not None]:
+            for worker in self._store.workers():
+                if worker.pid == child.pid and worker.host == socket.gethostname():
+                    self._store.remove_worker(worker.id, ENDED)
+            self._children.remove(child)
+            if child.returncode:
+                self._failures += 1
+                self._not_before = time.monotonic() + min(30, 2**self._failures)
+                if self._failures > 2:
+                    self.problem = (
+                        "The training process does not start on this machine; the server's log "
+                        "says why. Everything else works."
+                    )
+
+    def _lost(self, worker: Worker) -> bool:
+        """Whether its beats have stood still for too long; if so it is removed."""
+        beat, since = self._seen.get(worker.id, (-1, 0.0))
+        now = time.monotonic()
+        if beat != worker.beat:
+            self._seen[worker.id] = (worker.beat, now)
+            return False
+        if now - since < (LOST_SECONDS if worker.ready else LOST_SECONDS_LOADING):
+            return False
+        self._seen.pop(worker.id)
+        self._store.remove_worker(worker.id, ENDED)
+        return True

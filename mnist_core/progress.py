@@ -1,0 +1,48 @@
+"""Progress: what is known after some training steps, as plain numbers.
+
+The one thing that training, the database of runs and the charts all speak of; it stands
+alone so that reading it does not load TensorFlow.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One report from a training run.
+
+    Attributes:
+        step: steps done, from 1; one step is one batch.
+        epoch: passes over the training images done, with its fraction.
+        loss: mean loss, in nats, over the batches since the last report: cross-entropy,
+            against smoothed labels where the settings ask for it.
+        accuracy: share of those batches' images that were read rightly, 0 to 1.
+        learning_rate: the one of the latest step.
+        seconds: spent in training steps since the start.
+        validation_loss: cross-entropy on the validation images, in nats, at the end of an
+            epoch; None in between.
+        validation_accuracy: share of the validation images read rightly, 0 to 1; None in
+            between.
+    """
+
+    step: int
+    epoch: float
+    loss: float
+    accuracy: float
+    learning_rate: float
+    seconds: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+
+def thin(reports: list[Progress], most: int) -> list[Progress]:
+    """At most about ``most`` reports, evenly spread; every epoch's end is kept.
+
+    A chart a thousand pixels wide shows no more, and a phone need not fetch more.
+    """
+    stride = max(1, -(-len(reports) // most))
+    return [
+        report
+        for place, report in enumerate(reports)
+        if place % stride == 0 or report.validation_loss is not None or place == len(reports) - 1
+    ]

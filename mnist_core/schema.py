@@ -1,0 +1,182 @@
+"""The database: its tables, how it is opened, and its faults in plain words.
+
+runs.py says what is stored in it and when. SQLite by default, any SQLAlchemy URL by
+MNIST_DATABASE_URL.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from mnist_core.errors import StoreUnavailable
+
+SCHEMA_VERSION = 1
+DEFAULT_PATH = Path(__file__).parent.parent / "runs.db"
+BUSY_SECONDS = 5.0
+
+metadata = sa.MetaData()
+
+facts = sa.Table(
+    "facts",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    # The order of arrival, and so the order in which waiting runs are trained.
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(40), nullable=False, unique=True),
+    sa.Column("owner", sa.String(64), nullable=False, index=True),
+    sa.Column("state", sa.String(20), nullable=False, index=True),
+    sa.Column("config", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("worker", sa.String(40)),
+    sa.Column("stop_requested", sa.Boolean, nullable=False, default=False),
+    sa.Column("message", sa.Text, nullable=False, default=""),
+    sa.Column("dataset", sa.String(200)),
+    sa.Column("test_fingerprint", sa.String(16)),
+    sa.Column("test_accuracy", sa.Float),
+    sa.Column("train_seconds", sa.Float),
+    sa.Column("epochs", sa.Integer),
+    sa.Column("parameters", sa.Integer),
+)
+
+metrics = sa.Table(
+    "metrics",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("step", sa.Integer, primary_key=True),
+    sa.Column("epoch", sa.Float, nullable=False),
+    sa.Column("loss", sa.Float, nullable=False),
+    sa.Column("accuracy", sa.Float, nullable=False),
+    sa.Column("learning_rate", sa.Float, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("validation_loss", sa.Float),
+    sa.Column("validation_accuracy", sa.Float),
+)
+
+artifacts = sa.Table(
+    "artifacts",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("kind", sa.String(40), primary_key=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", sa.String(40), primary_key=True),
+    sa.Column("host", sa.String(200), nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    # Counts up while the worker lives. A count, not a time: clocks jump.
+    sa.Column("beat", sa.Integer, nullable=False),
+    # Whether TensorFlow is loaded, so that a run would start at once.
+    sa.Column("ready", sa.Boolean, nullable=False),
+)
+
+
+def database_url(environ: Mapping[str, str] = os.environ) -> str:
+    """MNIST_DATABASE_URL, or a SQLite file beside the project's code."""
+    return environ.get("MNIST_DATABASE_URL") or f"sqlite:///{DEFAULT_PATH}"
+
+
+def open_engine(url: str) -> sa.Engine:
+    """Connect, make the tables if there are none, and check the schema's version.
+
+    Raises:
+        StoreUnavailable: it cannot be reached or written, or is of another version.
+    """
+    try:
+        parsed = sa.make_url(url)
+        is_sqlite = parsed.get_backend_name() == "sqlite"
+        arguments = {"timeout": BUSY_SECONDS} if is_sqlite else {}
+        engine = sa.create_engine(parsed, connect_args=arguments, pool_pre_ping=not is_sqlite)
+    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
+        raise StoreUnavailable(
+            "MNIST_DATABASE_URL is not a database address that works here; see the README."
+        ) from error
+    if is_sqlite:
+        sa.event.listen(engine, "connect", _prepare_sqlite)
+        sa.event.listen(engine, "begin", _begin_sqlite)
+    with explained():
+        if not sa.inspect(engine).has_table(facts.name):
+            _create(engine, is_sqlite)
+        with engine.connect() as connection:
+            query = sa.select(facts.c.value).where(facts.c.name == "schema_version")
+            version = connection.execute(query).scalar()
+    if version != str(SCHEMA_VERSION):
+        age = "newer" if str(version).isdigit() and int(version) > SCHEMA_VERSION else "different"
+        raise StoreUnavailable(
+            f"The database of runs was written by a {age} version of this app (schema {version}; "
+            f"this one uses {SCHEMA_VERSION}). Update the app, or set MNIST_DATABASE_URL to "
+            "another database."
+        )
+    return engine
+
+
+def _create(engine: sa.Engine, is_sqlite: bool) -> None:
+    if is_sqlite:
+        # Readers and one writer no longer wait for each other; it is kept in the file.
+        with engine.connect() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            driver.execute("PRAGMA journal_mode = WAL")
+    with engine.execution_options(write=True).begin() as connection:
+        metadata.create_all(connection)
+        known = connection.execute(sa.select(facts.c.name)).scalars().all()
+        if "schema_version" not in known:
+            connection.execute(
+                sa.insert(facts).values(name="schema_version", value=str(SCHEMA_VERSION))
+            )
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    # Transactions are begun by _begin_sqlite, not by the driver.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A writer takes its turn at the start, where waiting is allowed; a reader that turns
+    # into a writer half-way is refused at once if another was quicker.
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn the database's own errors into one sentence for a person."""
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as error:
+        text = str(getattr(error, "orig", None) or error).lower()
+        for sign, sentence in _FAULTS.items():
+            if sign in text:
+                raise StoreUnavailable(sentence) from error
+        raise StoreUnavailable(
+            "The database of runs does not answer; check that it is there and try again."
+        ) from error
+
+
+_FAULTS = {
+    "locked": "The database of runs is in use by another program; try again in a moment.",
+    "busy": "The database of runs is in use by another program; try again in a moment.",
+    "readonly": "The database of runs is read-only, so nothing new can be stored; make the file "
+    "writable, or set MNIST_DATABASE_URL to another database.",
+    "disk is full": "The disk is full, so nothing new can be stored; free some space.",
+    "disk i/o": "The disk does not take the data; check its free space and its health.",
+    "not a database": "The file of runs is not a database; move it away, or set "
+    "MNIST_DATABASE_URL to another one.",
+    "malformed": "The file of runs is damaged; move it away, or set MNIST_DATABASE_URL to "
+    "another one.",
+    "unable to open": "The database of runs cannot be opened; check that its folder exists and "
+    "may be written to, or set MNIST_DATABASE_URL.",
+}

@@ -1,0 +1,88 @@
+"""Shipped runs: finished runs as folders of files, which come with the project.
+
+A folder holds ``run.json`` (settings, results, curves), ``model.keras``, ``model.tflite``
+and ``predictions.npz``. They work where there is no database and no network. Made by
+``python -m mnist_core train --preset NAME --export FOLDER``.
+"""
+
+import dataclasses
+import functools
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+
+from mnist_core.classifier import MODEL_FILE, PRETRAINED
+from mnist_core.config import TrainConfig
+from mnist_core.errors import RunNotFound
+from mnist_core.progress import Progress, thin
+from mnist_core.runs import FINISHED, KERAS, LITERT, PREDICTIONS, Run
+
+FILES = {KERAS: "model.keras", LITERT: MODEL_FILE, PREDICTIONS: "predictions.npz"}
+RUN_FILE = "run.json"
+# Enough for a smooth curve; more would only make the repository heavier.
+MOST_REPORTS = 300
+
+
+@functools.cache
+def shipped_runs() -> dict[str, Run]:
+    """The runs that came with the project, by id; the id is the folder's name."""
+    found = {}
+    for path in sorted(PRETRAINED.glob(f"*/{RUN_FILE}")):
+        values = json.loads(path.read_text())
+        values["config"] = TrainConfig.from_json(json.dumps(values["config"]))
+        del values["curves"]
+        found[path.parent.name] = Run(id=path.parent.name, state=FINISHED, shipped=True, **values)
+    return found
+
+
+def shipped_metrics(run_id: str) -> list[Progress]:
+    """A shipped run's curves, thinned to a few hundred reports."""
+    values = json.loads((_folder(run_id) / RUN_FILE).read_text())
+    return [Progress(**report) for report in values["curves"]]
+
+
+def shipped_artifact(run_id: str, kind: str) -> bytes:
+    """A shipped run's Keras model, LiteRT model or test predictions."""
+    return (_folder(run_id) / FILES[kind]).read_bytes()
+
+
+def export_run(run: Run, curves: list[Progress], artifacts: dict[str, bytes], folder: Path) -> None:
+    """Write a run as such a folder, making it if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind, data in artifacts.items():
+        (folder / FILES[kind]).write_bytes(data)
+    values = {
+        "config": json.loads(run.config.to_json()),
+        "created_at": run.created_at,
+        "dataset": run.dataset,
+        "test_fingerprint": run.test_fingerprint,
+        "test_accuracy": run.test_accuracy,
+        "train_seconds": run.train_seconds,
+        "epochs": run.epochs,
+        "parameters": run.parameters,
+        "curves": [dataclasses.asdict(report) for report in thin(curves, MOST_REPORTS)],
+    }
+    (folder / RUN_FILE).write_text(json.dumps(values, indent=1) + "\n")
+
+
+def pack_predictions(probabilities: np.ndarray, labels: np.ndarray) -> bytes:
+    """Test predictions as bytes: probabilities (n, 10), and the true digits (n,)."""
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer, probabilities=probabilities.astype(np.float32), labels=labels.astype(np.uint8)
+    )
+    return buffer.getvalue()
+
+
+def unpack_predictions(data: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """What ``pack_predictions`` was given: float32 (n, 10) and uint8 (n,)."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        return archive["probabilities"], archive["labels"]
+
+
+def _folder(run_id: str) -> Path:
+    if run_id not in shipped_runs():
+        raise RunNotFound(f"No run called {run_id} ships with this project.")
+    return PRETRAINED / run_id

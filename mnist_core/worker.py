@@ -1,0 +1,274 @@
+"""The worker: the process that trains. ``python -m mnist_core.worker``.
+
+It takes waiting runs from the database one by one, and downloads MNIST if that is asked
+for. It loads TensorFlow while it waits, so that a run starts at once, and ends after
+idle minutes so that the memory comes back. jobs.py starts it; nothing else may import it
+in the server.
+"""
+
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from mnist_core import data
+from mnist_core.errors import DownloadFailed, NotAllowed, StoreUnavailable
+from mnist_core.progress import Progress
+from mnist_core.runs import (
+    ENDED,
+    FAILED,
+    FINISHED,
+    KERAS,
+    LITERT,
+    PREDICTIONS,
+    STOPPED,
+    Run,
+    RunStore,
+    Worker,
+)
+from mnist_core.shipped import pack_predictions
+
+log = logging.getLogger("mnist_core.worker")
+
+BEAT_SECONDS = 0.5
+POLL_SECONDS = 0.2
+IDLE_SECONDS = 600.0
+# Reports are gathered and stored this often: more would wear the disk for nothing, less
+# would be seen.
+STORE_SECONDS = 0.2
+# How long a finished run waits for a database that does not take it.
+PATIENCE_SECONDS = 120.0
+
+T = TypeVar("T")
+
+
+class Recorder:
+    """Passes reports of one run on to the database, and the wish to stop back.
+
+    A database that is briefly in use delays the curves; it does not stop the training.
+    """
+
+    def __init__(self, store: RunStore, run_id: str, worker_id: str) -> None:
+        self._store, self._run_id, self._worker_id = store, run_id, worker_id
+        self._reports: list[Progress] = []
+        self._stored_at = float("-inf")
+        self._stop = False
+
+    def __call__(self, progress: Progress) -> None:
+        self._reports.append(progress)
+
+    def should_stop(self) -> bool:
+        """Store what has gathered, if it is time; True once the owner asked to stop.
+
+        Raises:
+            NotAllowed: the run is no longer this worker's.
+        """
+        if time.monotonic() - self._stored_at >= STORE_SECONDS:
+            try:
+                self.flush()
+            except StoreUnavailable as error:
+                log.warning("reports of run %s wait: %s", self._run_id, error)
+            self._stored_at = time.monotonic()
+        return self._stop
+
+    def flush(self) -> None:
+        """Store what has gathered, now."""
+        run = self._store.report(self._run_id, self._worker_id, self._reports)
+        self._reports = []
+        self._stop = run.stop_requested
+
+
+class Heart(threading.Thread):
+    """Tells the database every half second that this process lives."""
+
+    def __init__(self, store: RunStore, worker_id: str) -> None:
+        super().__init__(daemon=True, name="heart")
+        self._store, self._worker_id = store, worker_id
+        self._end = threading.Event()
+        self.ready = False
+        # Set once this worker was given up for lost: it must not take another run.
+        self.lost = False
+
+    def run(self) -> None:
+        while not self._end.wait(BEAT_SECONDS):
+            try:
+                self.lost = not self._store.beat(self._worker_id, self.ready)
+            except StoreUnavailable as error:
+                log.warning("no beat: %s", error)
+
+    def end(self) -> None:
+        self._end.set()
+        self.join()
+
+
+@contextmanager
+def registered(store: RunStore) -> Iterator[tuple[str, Heart]]:
+    """Be a worker that others can see, for as long as this lasts."""
+    worker_id = uuid.uuid4().hex[:10]
+    store.register_worker(Worker(worker_id, socket.gethostname(), os.getpid(), 0, False))
+    heart = Heart(store, worker_id)
+    heart.start()
+    try:
+        yield worker_id, heart
+    finally:
+        heart.end()
+        store.remove_worker(worker_id, ENDED)
+
+
+def execute(
+    store: RunStore,
+    run: Run,
+    worker_id: str,
+    dataset: data.Dataset,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Run:
+    """Train one claimed run and store how it ended.
+
+    Returns:
+        The run as it is now: finished, stopped or failed.
+
+    Raises:
+        NotAllowed: the run was taken from this worker while it trained.
+        StoreUnavailable: the database took no result for two minutes.
+    """
+    from mnist_core import training
+
+    recorder = Recorder(store, run.id, worker_id)
+
+    def report(progress: Progress) -> None:
+        recorder(progress)
+        if on_progress:
+            on_progress(progress)
+
+    try:
+        result = training.train(run.config, dataset, report, recorder.should_stop)
+        artifacts = {
+            **_models(result.model),
+            PREDICTIONS: pack_predictions(result.test_probabilities, dataset.y_test),
+        }
+    except (NotAllowed, KeyboardInterrupt, SystemExit):
+        raise
+    except Exception as error:
+        log.exception("run %s failed", run.id)
+        message = failure_message(error)
+        patiently(recorder.flush)
+        return patiently(lambda: store.complete(run.id, worker_id, FAILED, message=message))
+    patiently(recorder.flush)
+    return patiently(
+        lambda: store.complete(
+            run.id,
+            worker_id,
+            STOPPED if result.stopped else FINISHED,
+            results={
+                "dataset": dataset.description,
+                "test_fingerprint": dataset.test_fingerprint,
+                "test_accuracy": result.test_accuracy,
+                "train_seconds": result.train_seconds,
+                "epochs": result.epochs,
+                "parameters": result.parameters,
+            },
+            artifacts=artifacts,
+        )
+    )
+
+
+def failure_message(error: Exception) -> str:
+    """One sentence for the person whose run failed; the log has the rest."""
+    kind = type(error).__name__
+    if kind == "Diverged":
+        return str(error)
+    if kind in ("MemoryError", "ResourceExhaustedError"):
+        return "The machine ran out of memory. Try a smaller batch size or a smaller network."
+    return f"Training failed ({kind}). Try other settings; the server's log has the details."
+
+
+def patiently(action: Callable[[], T]) -> T:
+    """Do this, trying again for two minutes while the database cannot take it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return action()
+        except StoreUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+
+
+def _models(model: object) -> dict[str, bytes]:
+    """The network as Keras saves it and as LiteRT runs it."""
+    from mnist_core import training
+
+    with tempfile.TemporaryDirectory() as folder:
+        keras_path, litert_path = Path(folder) / "model.keras", Path(folder) / "model.tflite"
+        model.save(keras_path)  # type: ignore[attr-defined]
+        training.export_litert(model, str(litert_path))
+        return {KERAS: keras_path.read_bytes(), LITERT: litert_path.read_bytes()}
+
+
+def download(store: RunStore) -> None:
+    """Fetch MNIST, and say in the database how it went."""
+    message = ""
+    try:
+        data.fetch()
+    except DownloadFailed as error:
+        log.warning("%s", error)
+        message = str(error)
+    patiently(lambda: store.end_download(message))
+
+
+def work(store: RunStore, idle_seconds: float = IDLE_SECONDS) -> None:
+    """Take runs until there has been nothing to do for ``idle_seconds``."""
+    parent = os.getppid()
+    with registered(store) as (worker_id, heart):
+        import mnist_core.training  # noqa: F401  loads TensorFlow while nobody waits
+
+        heart.ready = True
+        fetching: threading.Thread | None = None
+        loaded: tuple[object, data.Dataset] | None = None
+        busy_at = time.monotonic()
+        while not heart.lost:
+            # A server that ended wants its machine back; one that trains ends its run first.
+            if os.getppid() != parent or time.monotonic() - busy_at > idle_seconds:
+                return
+            if fetching and fetching.is_alive():
+                busy_at = time.monotonic()
+            elif patiently(lambda: store.claim_download(worker_id)):
+                fetching = threading.Thread(target=download, args=(store,), daemon=True)
+                fetching.start()
+            run = patiently(lambda: store.claim(worker_id))
+            if run is None:
+                time.sleep(POLL_SECONDS)
+                continue
+            place = data.locate()
+            if loaded is None or loaded[0] != place:
+                loaded = place, data.load_dataset()
+            try:
+                ended = execute(store, run, worker_id, loaded[1])
+                log.info("run %s %s, test accuracy %s", run.id, ended.state, ended.test_accuracy)
+            except NotAllowed as error:
+                log.warning("run %s: %s", run.id, error)
+            busy_at = time.monotonic()
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    # Ctrl-C and a polite kill leave through the same door as an error: everything closes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        work(RunStore(), float(os.environ.get("MNIST_WORKER_IDLE_SECONDS", IDLE_SECONDS)))
+    except StoreUnavailable as error:
+        log.error("%s", error)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
