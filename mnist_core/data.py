@@ -108,7 +108,7 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
                 f"MNIST's are uint8 of shape (n, {SIDE}, {SIDE})."
             )
         if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
-            raise BrokenDataFile(f"{path} does not hold one whole number per image as its label.")
+            raise BrokenDataFile(f"{path} does not hold one whole number as label per image.")
         if sorted(set(labels.tolist())) != list(range(CLASSES)):
             raise BrokenDataFile(
                 f"{path} holds labels other than the digits 0 to 9, or lacks some."

@@ -23,7 +23,7 @@ def share_of_row(matrix: np.ndarray) -> np.ndarray:
 
     A digit that does not occur has a row of zeros.
     """
-    return matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    return np.asarray(matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1))
 
 
 def accuracy(matrix: np.ndarray) -> float:
@@ -92,3 +92,10 @@ def wilson_interval(right: int, total: int, confidence: float = 0.95) -> tuple[f
     middle = (share + z * z / (2 * total)) / (1 + z * z / total)
     half = z / (1 + z * z / total) * (share * (1 - share) / total + z * z / (4 * total**2)) ** 0.5
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def commonest_mistake(matrix: np.ndarray, digit: int) -> str:
+    """What this digit is most often taken for, as "9 (12×)"; a dash if never."""
+    row = matrix[digit].copy()
+    row[digit] = 0
+    return f"{row.argmax()} ({row.max()}×)" if row.any() else "–"

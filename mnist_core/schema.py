@@ -111,9 +111,10 @@ def open_engine(url: str) -> sa.Engine:
             _create(engine, is_sqlite)
         with engine.connect() as connection:
             query = sa.select(facts.c.value).where(facts.c.name == "schema_version")
-            version = connection.execute(query).scalar()
+            version: str | None = connection.execute(query).scalar()
     if version != str(SCHEMA_VERSION):
-        age = "newer" if str(version).isdigit() and int(version) > SCHEMA_VERSION else "different"
+        newer = version is not None and version.isdigit() and int(version) > SCHEMA_VERSION
+        age = "newer" if newer else "different"
         raise StoreUnavailable(
             f"The database of runs was written by a {age} version of this app (schema {version}; "
             f"this one uses {SCHEMA_VERSION}). Update the app, or set MNIST_DATABASE_URL to "

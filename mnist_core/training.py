@@ -210,7 +210,7 @@ def compile_steps(
         label_smoothing=config.label_smoothing, reduction="sum"
     )
 
-    @tf.function(
+    @tf.function(  # type: ignore[untyped-decorator]
         input_signature=[
             tf.TensorSpec([None], tf.int64),
             tf.TensorSpec([], tf.int32),

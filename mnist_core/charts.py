@@ -1,0 +1,154 @@
+"""Plain arrays -> Plotly figures. Nothing here knows of pages or runs.
+
+Colours are Okabe and Ito's, told apart by all kinds of colour vision, and by eye on a
+projector: https://jfly.uni-koeln.de/color/.
+"""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from mnist_core.data import CLASSES
+from mnist_core.progress import Progress
+
+BLUE, ORANGE = "#0072B2", "#E69F00"
+LIGHT_BLUE = "#56B4E9"
+SELECTED = "#D55E00"
+# From nothing to most, on a light and on a dark page: nothing looks like the page.
+LIGHT_SCALE = [[0, "#F7FBFF"], [0.3, "#B5D4EC"], [0.7, "#3B87BD"], [1, "#08306B"]]
+DARK_SCALE = [[0, "#131C2B"], [0.3, "#1F4B7A"], [0.7, "#56A5DE"], [1, "#E3F1FC"]]
+FONT_SIZE = 16
+
+
+def accuracy_curves(reports: list[Progress], epochs: int) -> go.Figure:
+    """Accuracy on training batches and on the validation images, over the epochs.
+
+    Args:
+        reports: in order; may be empty.
+        epochs: the whole run's, so that the axis does not move while it trains.
+    """
+    figure = _curves(
+        reports,
+        epochs,
+        [report.accuracy for report in reports],
+        [report.validation_accuracy for report in reports],
+    )
+    # Below 80 % a run spends only its first moments; the rest deserves the room.
+    figure.update_yaxes(title="Accuracy", range=[0.8, 1.003], tickformat=".0%")
+    return figure
+
+
+def loss_curves(reports: list[Progress], epochs: int) -> go.Figure:
+    """Loss in nats on training batches and on the validation images, over the epochs."""
+    figure = _curves(
+        reports,
+        epochs,
+        [report.loss for report in reports],
+        [report.validation_loss for report in reports],
+    )
+    figure.update_yaxes(title="Loss", rangemode="tozero")
+    if reports:
+        # The first few batches are far off; a fixed top keeps the rest readable.
+        later = [report.loss for report in reports if report.epoch > 0.2] or [reports[-1].loss]
+        figure.update_yaxes(range=[0, max(0.4, 1.1 * max(later))])
+    return figure
+
+
+def _curves(
+    reports: list[Progress], epochs: int, batch: list[float], validation: list[float | None]
+) -> go.Figure:
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[round(report.epoch, 3) for report in reports],
+        y=[round(value, 5) for value in batch],
+        mode="lines",
+        name="Training batches",
+        line={"color": LIGHT_BLUE, "width": 2},
+    )
+    points = [(r.epoch, v) for r, v in zip(reports, validation, strict=True) if v is not None]
+    figure.add_scatter(
+        x=[round(epoch, 3) for epoch, _ in points],
+        y=[round(value, 5) for _, value in points],
+        mode="lines+markers",
+        name="Validation images",
+        line={"color": ORANGE, "width": 3},
+        marker={"size": 9, "symbol": "diamond"},
+    )
+    figure.update_xaxes(title="Epoch", range=[0, epochs * 1.02])
+    figure.update_layout(
+        # Zoom and hidden lines stay as the person left them while points arrive.
+        uirevision="constant",
+        height=340,
+        margin={"l": 64, "r": 12, "t": 12, "b": 52},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        font={"size": FONT_SIZE},
+        hovermode="x unified",
+    )
+    return figure
+
+
+def confusion_heatmap(
+    counts: np.ndarray, share: bool = False, mistakes_only: bool = False, dark: bool = False
+) -> go.Figure:
+    """A confusion matrix whose cells can be clicked.
+
+    Plotly reports no clicks on a heatmap's cells, so an invisible square marker lies over
+    each; a selected one shows. Its ``customdata`` is [true digit, predicted digit, count].
+
+    Args:
+        counts: int (10, 10), row the true digit, column the predicted one.
+        share: write the share of the true digit's images instead of their number.
+        mistakes_only: leave the diagonal out, so that mistakes have the whole scale.
+        dark: for a page with a dark background.
+    """
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    text = [
+        [(f"{part:.1%}" if share else f"{count:,}") if count else "" for count, part in row]
+        for row in (zip(*pair, strict=True) for pair in zip(counts, shares, strict=True))
+    ]
+    # Right answers outnumber any mistake a hundred times: on a plain scale mistakes vanish.
+    colours = np.log1p(counts.astype(float))
+    if mistakes_only:
+        np.fill_diagonal(colours, np.nan)
+        for digit in range(CLASSES):
+            text[digit][digit] = ""
+    digits = list(range(CLASSES))
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=[[None if np.isnan(value) else float(value) for value in row] for row in colours],
+        x=digits,
+        y=digits,
+        text=text,
+        texttemplate="%{text}",
+        textfont={"size": 15 if share else 17},
+        colorscale=DARK_SCALE if dark else LIGHT_SCALE,
+        zmin=0,
+        showscale=False,
+        xgap=2,
+        ygap=2,
+        hoverinfo="skip",
+    )
+    true, predicted = (axis.ravel() for axis in np.indices(counts.shape))
+    figure.add_scatter(
+        x=predicted.tolist(),
+        y=true.tolist(),
+        mode="markers",
+        marker={"symbol": "square", "size": 40, "color": SELECTED, "opacity": 0},
+        selected={"marker": {"opacity": 0.45}},
+        unselected={"marker": {"opacity": 0}},
+        customdata=np.stack([true, predicted, counts.ravel()], axis=1).tolist(),
+        hovertemplate="True %{customdata[0]}, predicted %{customdata[1]}: "
+        "%{customdata[2]} images<extra></extra>",
+        showlegend=False,
+    )
+    axis = {"tickmode": "array", "tickvals": digits, "showgrid": False, "zeroline": False}
+    figure.update_xaxes(title="Predicted digit", range=[-0.5, 9.5], fixedrange=True, **axis)
+    figure.update_yaxes(title="True digit", range=[9.5, -0.5], fixedrange=True, **axis)
+    figure.update_layout(
+        clickmode="event+select",
+        dragmode=False,
+        hovermode="closest",
+        height=560,
+        margin={"l": 56, "r": 8, "t": 8, "b": 56},
+        font={"size": FONT_SIZE},
+    )
+    return figure

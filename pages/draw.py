@@ -1,0 +1,121 @@
+"""Draw: a canvas, and what the network reads in it as soon as the pen lifts."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from streamlit_drawable_canvas import st_canvas
+
+from mnist_core import drawing, markup
+from mnist_core.errors import EmptyDrawing
+from mnist_core.runs import Run
+from pages import shared
+
+shared.guard("draw")
+
+CANVAS_SIDE = 320
+PEN_WIDTH = 22
+INK, PAPER = "#101820", "#FFFFFF"
+
+
+def clear() -> None:
+    """A canvas with another key is a new, empty one."""
+    st.session_state["canvas"] = st.session_state.get("canvas", 0) + 1
+    for name in ("strokes", "seen", "source"):
+        st.session_state.pop(name, None)
+
+
+def take_test_digit() -> None:
+    dataset = shared.dataset()
+    place = int(np.random.default_rng().integers(len(dataset.x_test)))
+    clear()
+    st.session_state["seen"] = dataset.x_test[place]
+    st.session_state["source"] = f"Test image {place}, labelled {dataset.y_test[place]}"
+
+
+def canvas() -> None:
+    """Draw, and keep strokes and picture in the session: they outlive the page."""
+    number = st.session_state.get("canvas", 0)
+    # What a canvas starts with must not change while somebody draws on it.
+    if st.session_state.get("canvas_shown") != number or "canvas_here" not in st.session_state:
+        st.session_state["canvas_start"] = st.session_state.get("strokes")
+        st.session_state["canvas_shown"] = number
+        st.session_state["canvas_here"] = True
+    result: Any = st_canvas(
+        stroke_width=PEN_WIDTH,
+        stroke_color=INK,
+        background_color=PAPER,
+        height=CANVAS_SIDE,
+        width=CANVAS_SIDE,
+        initial_drawing=st.session_state["canvas_start"],
+        return_image_data=True,
+        key=f"canvas-{number}",
+    )
+    if result is None or result.image_data is None or not result.json_data:
+        return
+    strokes = result.json_data
+    if not strokes.get("objects"):
+        if st.session_state.get("strokes"):
+            for name in ("strokes", "seen", "source"):
+                st.session_state.pop(name, None)
+        return
+    st.session_state["strokes"] = strokes
+    try:
+        st.session_state["seen"] = drawing.to_mnist(result.image_data)
+        st.session_state["source"] = "Your drawing"
+    except EmptyDrawing:
+        st.session_state.pop("seen", None)
+
+
+@shared.fragment
+def draw_and_read(run: Run) -> None:
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        canvas()
+        with st.container(horizontal=True):
+            st.button("Clear", icon=":material/delete:", on_click=clear, type="primary")
+            st.button("Use a test digit", icon=":material/casino:", on_click=take_test_digit)
+        with st.expander("Read a picture file"):
+            upload()
+    with right:
+        answer(run)
+
+
+def upload() -> None:
+    file = st.file_uploader(
+        "A photograph or scan of one digit; it is read and not stored",
+        type=["png", "jpg", "jpeg", "webp"],
+        key="upload",
+    )
+    if file is not None and st.session_state.get("uploaded") != file.file_id:
+        st.session_state["uploaded"] = file.file_id
+        picture = drawing.to_mnist(drawing.read_picture(file.getvalue()))
+        clear()
+        st.session_state["seen"] = picture
+        st.session_state["source"] = "Your picture"
+
+
+def answer(run: Run) -> None:
+    """The digit, how sure the network is of each, and the picture it was given."""
+    seen = st.session_state.get("seen")
+    if seen is None:
+        st.metric("Prediction", "–")
+        st.write("Draw a digit, large or small, anywhere on the sheet. The answer comes by itself.")
+        return
+    probabilities = shared.classifier(run).predict_proba(seen[None])[0]
+    digit = int(probabilities.argmax())
+    with st.container(horizontal=True, gap="large"):
+        with st.container(width=170):
+            st.metric(
+                "Prediction", str(digit), f"{probabilities[digit]:.0%} sure", delta_arrow="off"
+            )
+            st.html(markup.seen_picture(seen, "The 28 by 28 pixels the network was given"))
+            st.caption(f"{st.session_state['source']}, as the network sees it")
+        with st.container(width="stretch"):
+            st.html(markup.probability_bars(probabilities))
+
+
+st.title("Draw a digit")
+run = shared.pick_run("Who reads it")
+draw_and_read(run)
+shared.next_step("evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id)

@@ -1,0 +1,57 @@
+"""Overview: what this is, the four steps with live facts, and one next step."""
+
+import streamlit as st
+
+from mnist_core import evaluation
+from pages import shared
+
+shared.guard("overview")
+
+st.title("Watch a network learn to read handwriting")
+st.markdown(
+    "MNIST is 70,000 digits that people wrote by hand. Here you see them, train a small "
+    "neural network on them, find out where it is wrong, and let it read a digit you draw."
+)
+shared.data_notice()
+
+dataset = shared.dataset()
+best = max(shared.trained_runs(), key=lambda run: run.test_accuracy or 0, default=None)
+worst = evaluation.worst_confusion(shared.confusion(best)) if best else None
+
+explore, train, evaluate, draw = st.columns(4)
+
+with explore.container(border=True, height="stretch"):
+    st.subheader("1 · Explore", anchor=False)
+    st.metric("Digits here", f"{len(dataset.x_train) + len(dataset.x_test):,}")
+    st.page_link("pages/explore.py", label="Look at some", icon=":material/grid_view:")
+
+with train.container(border=True, height="stretch"):
+    st.subheader("2 · Train", anchor=False)
+    if best:
+        st.metric(f"Best network: {best.config.preset}", f"{best.test_accuracy:.2%}")
+    else:
+        st.metric("Best network", "none yet")
+    st.page_link("pages/train.py", label="Train one", icon=":material/model_training:")
+
+with evaluate.container(border=True, height="stretch"):
+    st.subheader("3 · Evaluate", anchor=False)
+    if best and worst:
+        true, predicted, count = worst
+        st.metric(f"Its commonest mistake: {count}×", f"{true} read as {predicted}")
+        query = {"run": best.id, "true": str(true), "predicted": str(predicted)}
+    else:
+        st.metric("Its commonest mistake", "none")
+        query = {}
+    st.page_link(
+        "pages/evaluate.py",
+        label="See those digits",
+        icon=":material/grid_on:",
+        query_params=query or None,
+    )
+
+with draw.container(border=True, height="stretch"):
+    st.subheader("4 · Draw", anchor=False)
+    st.metric("Your own handwriting", "Any size")
+    st.page_link("pages/draw.py", label="Draw a digit", icon=":material/draw:")
+
+shared.next_step("draw", "Draw a digit and see what the network reads", ":material/draw:")

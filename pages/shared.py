@@ -1,0 +1,274 @@
+"""What every page uses: entrance, caches, session keys, the visitor, notices.
+
+The only place for caches and session state, so that the pages stay plain scripts. Caches
+are shared by all visitors and bounded; whatever belongs to one visitor is in the session.
+"""
+
+import functools
+import logging
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from mnist_core import data, evaluation, schema, shipped
+from mnist_core.classifier import Classifier
+from mnist_core.errors import StoreUnavailable, UserError
+from mnist_core.jobs import LocalPool, worker_limit
+from mnist_core.progress import Progress
+from mnist_core.runs import LITERT, PREDICTIONS, TRAINED, Run, RunStore, owner_of
+
+log = logging.getLogger("pages")
+
+COOKIE = "mnist_visitor"
+BEST = "cnn"
+
+# --- entrance and errors ---
+
+
+def enter(pages: Mapping[str, Any]) -> None:
+    """Show the page the address asks for, or one sentence if it cannot be shown."""
+    st.session_state["shell"] = True
+    page = st.navigation(list(pages.values()), position="top")
+    if (goto := st.query_params.pop("goto", "")) in pages:
+        st.switch_page(pages[goto], query_params=st.query_params.to_dict())
+    st.html(_STYLE)
+    with told():
+        page.run()
+
+
+# Streamlit leaves a hand's breadth free above each page; a projector has none to spare.
+_STYLE = """<style>
+[data-testid="stMainBlockContainer"] { padding-top: 4.5rem; padding-bottom: 3rem; }
+@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding-top: 4rem; } }
+</style>"""
+
+
+def guard(name: str) -> None:
+    """First line of every page: come in through dashboard.py.
+
+    On a fresh server Streamlit runs a page whose address was opened directly without the
+    dashboard around it, and then shows the wrong menu.
+    """
+    if "shell" not in st.session_state:
+        st.switch_page("dashboard.py", query_params={**st.query_params.to_dict(), "goto": name})
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn whatever goes wrong inside into one sentence on the page."""
+    try:
+        yield
+    except UserError as error:
+        st.error(str(error), icon=":material/error:")
+    except Exception:
+        log.exception("page failed")
+        st.error(
+            "Something went wrong on this page. Reload it; if it happens again, the server's "
+            "log says what it was.",
+            icon=":material/error:",
+        )
+
+
+# --- shared by all visitors ---
+
+
+def dataset() -> data.Dataset:
+    """The best data at hand now; read again when its file changes."""
+    path, source = data.locate()
+    return _dataset(str(path), source, path.stat().st_mtime)
+
+
+@st.cache_resource(max_entries=1, show_spinner="Reading the digits …")
+def _dataset(path: str, source: str, changed: float) -> data.Dataset:
+    return data.load_dataset()
+
+
+def store() -> RunStore:
+    """The database of runs. Raises StoreUnavailable if there is none to use."""
+    return _store(schema.database_url())
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _store(url: str) -> RunStore:
+    return RunStore(url)
+
+
+def pool() -> LocalPool:
+    """The workers of this machine."""
+    return _pool(schema.database_url())
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _pool(url: str) -> LocalPool:
+    return LocalPool(_store(url)).start()
+
+
+def classifier(run: Run) -> Classifier:
+    """The network of a run that has one."""
+    return _classifier(run.id, "" if run.shipped else schema.database_url())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _classifier(run_id: str, url: str) -> Classifier:
+    return Classifier(_artifact(run_id, LITERT))
+
+
+def predictions(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """A run's test probabilities, float32 (n, 10), and the true digits, uint8 (n,)."""
+    return _predictions(run.id, "" if run.shipped else schema.database_url())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _predictions(run_id: str, url: str) -> tuple[np.ndarray, np.ndarray]:
+    return shipped.unpack_predictions(_artifact(run_id, PREDICTIONS))
+
+
+def confusion(run: Run) -> np.ndarray:
+    """A run's confusion matrix on its test images, int64 (10, 10)."""
+    probabilities, labels = predictions(run)
+    return evaluation.confusion_matrix(labels, probabilities.argmax(axis=1))
+
+
+def _artifact(run_id: str, kind: str) -> bytes:
+    if run_id in shipped.shipped_runs():
+        return shipped.shipped_artifact(run_id, kind)
+    return store().artifact(run_id, kind)
+
+
+# --- runs ---
+
+
+def find_run(run_id: str) -> Run:
+    """A shipped or stored run. Raises RunNotFound."""
+    return shipped.shipped_runs().get(run_id) or store().get(run_id)
+
+
+def curves(run: Run) -> list[Progress]:
+    """A run's reports so far."""
+    return shipped.shipped_metrics(run.id) if run.shipped else store().metrics(run.id)
+
+
+def trained_runs() -> list[Run]:
+    """Every run with a network, shipped ones first; those alone if the database is away."""
+    runs = [shipped.shipped_runs()[name] for name in sorted(shipped.shipped_runs(), reverse=True)]
+    runs.sort(key=lambda run: run.id != BEST)
+    try:
+        return runs + store().list_runs(states=TRAINED)
+    except StoreUnavailable as error:
+        st.warning(f"{error} Meanwhile the shipped networks are shown.", icon=":material/database:")
+        return runs
+
+
+def pick_run(label: str = "Network", *, key: str = "run") -> Run:
+    """Let the visitor choose among the runs that have a network; kept in the address."""
+    runs = {run.id: run for run in trained_runs()}
+    wanted = st.query_params.get(key)
+    if wanted and wanted not in runs:
+        st.warning(
+            "The address names a run that has no network here; showing another.",
+            icon=":material/link_off:",
+        )
+        del st.query_params[key]
+    chosen = st.selectbox(
+        label,
+        list(runs),
+        index=list(runs).index(wanted) if wanted in runs else 0,
+        format_func=lambda run_id: runs[run_id].title,
+        help="Networks that came with the app, and those trained here.",
+    )
+    st.query_params[key] = chosen
+    return runs[chosen]
+
+
+# --- the visitor ---
+
+
+def visitor() -> str:
+    """What is stored as the owner of this visitor's runs.
+
+    The secret behind it is a cookie, so that it survives a reload; it is never shown.
+    """
+    if "visitor" not in st.session_state:
+        token = st.context.cookies.get(COOKIE, "")
+        known = len(token) >= 32
+        st.session_state["visitor"] = token if known else secrets.token_urlsafe(32)
+        st.session_state["visitor_known"] = known
+    if not st.session_state["visitor_known"]:
+        _remember(data={"name": COOKIE, "token": st.session_state["visitor"]}, key="remember")
+    return owner_of(st.session_state["visitor"])
+
+
+_remember = st.components.v2.component(
+    "remember_visitor",
+    js="""export default function({ data }) {
+  const secure = location.protocol === 'https:' ? '; Secure' : '';
+  document.cookie = `${data.name}=${data.token}; path=/; max-age=31536000; SameSite=Lax${secure}`;
+}""",
+)
+
+
+# --- what all pages show ---
+
+
+def data_notice() -> None:
+    """Which data the page shows, where that is not all of MNIST, and what can be done."""
+    if dataset().source == "sample":
+        fragment(_sample_notice, run_every="2s")()
+    elif note := dataset().note:
+        st.warning(note, icon=":material/warning:")
+
+
+def _sample_notice() -> None:
+    if data.locate()[1] != "sample":
+        st.rerun()
+    text = f"This is the bundled sample of MNIST: 5,000 of its 70,000 digits. {_note()}"
+    try:
+        download = store().download()
+    except StoreUnavailable as error:
+        st.info(f"{text} {error}", icon=":material/inventory_2:")
+        return
+    if download.state == "none" and worker_limit():
+        store().request_download()
+        pool().wake()
+    if download.state == "failed":
+        st.warning(f"{text} {download.message}", icon=":material/cloud_off:")
+        if st.button("Try the download again", icon=":material/refresh:"):
+            store().request_download()
+            pool().wake()
+    elif worker_limit():
+        st.info(
+            f"{text} The whole of it (11 MB) is being downloaded; the page changes over by itself.",
+            icon=":material/downloading:",
+        )
+    else:
+        st.info(text, icon=":material/inventory_2:")
+
+
+def _note() -> str:
+    return dataset().note or data.missing_note()
+
+
+def next_step(page: str, text: str, icon: str, **query: str) -> None:
+    """The one thing to do next, at the end of a page."""
+    st.divider()
+    st.page_link(f"pages/{page}.py", label=f"**{text}**", icon=icon, query_params=query or None)
+
+
+def fragment(function: Callable[..., None], run_every: str | None = None) -> Callable[..., None]:
+    """A part of a page that reruns alone, and shows a sentence where it fails."""
+
+    @functools.wraps(function)
+    def guarded(*arguments: Any) -> None:
+        with told():
+            function(*arguments)
+
+    return st.fragment(guarded, run_every=run_every)
+
+
+if __name__ == "__main__":
+    # Somebody opened /shared, which Streamlit takes for a page before the dashboard ran.
+    st.switch_page("dashboard.py")

@@ -1,0 +1,132 @@
+"""A real server, a real browser. Without either these tests are skipped, or, where
+MNIST_REQUIRE_BROWSER is set (as in CI), fail."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.helpers import wait_until
+
+PROJECT = Path(__file__).parent.parent.parent
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class Server:
+    """``streamlit run dashboard.py`` on a free port, with data of its own."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "server.log"
+        self.environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("MNIST_")},
+            "MNIST_DATABASE_URL": f"sqlite:///{folder / 'runs.db'}",
+            "KERAS_HOME": str(folder / "keras"),
+            **environ,
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "dashboard.py"]
+            + ["--server.headless=true", f"--server.port={self.port}"],
+            cwd=PROJECT,
+            env=self.environ,
+            stdout=self.log.open("wb"),
+            stderr=subprocess.STDOUT,
+        )
+        wait_until(self.healthy)
+
+    def healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)
+
+
+def _missing() -> str:
+    try:
+        import playwright  # noqa: F401
+    except ImportError:
+        return "Playwright is not installed (requirements-dev.txt)"
+    return "" if shutil.which("chromium") else "Chromium is not installed"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[object]:
+    if reason := _missing():
+        if os.environ.get("MNIST_REQUIRE_BROWSER"):
+            pytest.fail(f"a browser is required here: {reason}")
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def wide(chromium):
+    """A page as on a projector."""
+    context = chromium.new_context(viewport={"width": 1366, "height": 900})
+    context.set_default_timeout(30_000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def phone(chromium):
+    """A page as on a phone, with touch."""
+    context = chromium.new_context(
+        viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True
+    )
+    context.set_default_timeout(30_000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def new_server(tmp_path) -> Iterator[object]:
+    """Start servers; they end with the test."""
+    servers: list[Server] = []
+
+    def start(**environ: str) -> Server:
+        folder = tmp_path / str(len(servers))
+        folder.mkdir()
+        servers.append(Server(folder, **environ))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Server]:
+    """One server for the tests of a file; it trains, and there is nothing to download from."""
+    running = Server(
+        tmp_path_factory.mktemp("server"), MNIST_WORKERS="1", https_proxy="http://127.0.0.1:9"
+    )
+    yield running
+    running.stop()

@@ -1,0 +1,170 @@
+"""What a person does with the app, in a real browser against a real server."""
+
+import re
+
+import pytest
+from tests.helpers import wait_until
+
+pytestmark = pytest.mark.browser
+
+# A 7 as strokes on a sheet of side 1.
+SEVEN = [(0.2, 0.2), (0.75, 0.2), (0.45, 0.85)]
+HEADINGS = {
+    "": "Watch a network learn to read handwriting",
+    "explore": "Explore the digits",
+    "train": "Train a network",
+    "evaluate": "Where is it wrong?",
+    "draw": "Draw a digit",
+}
+
+
+def open_page(page, server, address: str) -> None:
+    """Open it and wait until it has been painted whole."""
+    page.goto(f"{server.url}/{address}")
+    name = address.split("?")[0]
+    page.get_by_role("heading", name=HEADINGS[name], level=1).wait_for()
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def assert_no_fault(page) -> None:
+    """No error box and no stack trace is on the page."""
+    assert page.locator("[data-testid=stException]").count() == 0
+    assert page.get_by_text("Something went wrong").count() == 0
+
+
+def draw(page, points, size=0.8, left=0.1, top=0.1) -> None:
+    """One stroke with the mouse; size and place are shares of the canvas."""
+    canvas = page.locator("canvas.upper-canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    at = [
+        (
+            box["x"] + box["width"] * (left + x * size),
+            box["y"] + box["height"] * (top + y * size),
+        )
+        for x, y in points
+    ]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for point in at[1:]:
+        page.mouse.move(*point, steps=12)
+    page.mouse.up()
+
+
+def prediction(page) -> str:
+    return page.get_by_test_id("stMetric").filter(has_text="Prediction").first.inner_text()
+
+
+@pytest.mark.parametrize("address", list(HEADINGS))
+def test_every_page_works_as_the_first_address_on_a_fresh_server(new_server, wide, address):
+    server = new_server(MNIST_WORKERS="0")
+    open_page(wide, server, address)
+    assert_no_fault(wide)
+    assert wide.get_by_role("link", name="Evaluate").first.is_visible()
+
+
+@pytest.mark.parametrize("device", ["wide", "phone"])
+@pytest.mark.parametrize("corner", ["whole sheet", "small in a corner"])
+def test_a_drawn_seven_is_read_as_a_seven(server, device, corner, request):
+    page = request.getfixturevalue(device)
+    open_page(page, server, "draw")
+    page.locator("canvas.upper-canvas").wait_for()
+    if corner == "whole sheet":
+        draw(page, SEVEN)
+    else:
+        draw(page, SEVEN, size=0.25, left=0.7, top=0.05)
+    wait_until(lambda: re.search(r"^7$", prediction(page), re.M), timeout=30)
+    assert_no_fault(page)
+
+
+def test_clear_empties_the_canvas_and_the_answer(server, wide):
+    open_page(wide, server, "draw")
+    draw(wide, SEVEN)
+    wait_until(lambda: "7" in prediction(wide), timeout=30)
+    wide.get_by_role("button", name="Clear").click()
+    wait_until(lambda: "–" in prediction(wide), timeout=30)
+    draw(wide, [(0.5, 0.1), (0.5, 0.9)])
+    wait_until(lambda: re.search(r"^1$", prediction(wide), re.M), timeout=30)
+
+
+def test_a_drawing_and_its_answer_outlive_a_visit_to_another_page(server, wide):
+    open_page(wide, server, "draw")
+    draw(wide, SEVEN)
+    wait_until(lambda: "7" in prediction(wide), timeout=30)
+    wide.get_by_role("link", name="Explore").first.click()
+    wide.get_by_role("heading", name=HEADINGS["explore"]).wait_for()
+    wide.get_by_role("link", name="Draw").first.click()
+    wide.get_by_role("heading", name=HEADINGS["draw"]).wait_for()
+    wait_until(lambda: "7" in prediction(wide), timeout=30)
+
+
+@pytest.mark.parametrize("device", ["wide", "phone"])
+def test_a_training_moves_its_curves_and_ends_with_a_result(server, device, request):
+    page = request.getfixturevalue(device)
+    open_page(page, server, "train?preset=classic&epochs=30&batch_size=32")
+    page.get_by_role("button", name="Start training").click()
+    lengths = set()
+
+    def points_of_batches() -> bool:
+        length = page.evaluate(
+            "document.querySelector('.js-plotly-plot')?.data?.[0]?.x?.length ?? 0"
+        )
+        if length:
+            lengths.add(length)
+        return page.get_by_test_id("stMetric").filter(has_text="Test accuracy").count() > 0
+
+    wait_until(points_of_batches)
+    assert len(lengths) >= 2, "the curves moved"
+    result = page.get_by_test_id("stMetric").filter(has_text="Test accuracy").inner_text()
+    assert float(re.search(r"([\d.]+)%", result)[1]) > 80
+    assert_no_fault(page)
+
+
+def test_a_training_goes_on_through_a_reload_and_only_its_owner_can_stop_it(
+    server, wide, chromium
+):
+    open_page(wide, server, "train?preset=cnn&epochs=30")
+    wide.get_by_role("button", name="Start training").click()
+    stop = wide.get_by_role("button", name="Stop")
+    stop.wait_for()
+    wide.reload()
+    stop.wait_for()
+    # Somebody else opens the very same address: they may watch, not stop.
+    other = chromium.new_context().new_page()
+    other.goto(wide.url)
+    other.get_by_role("heading", name=re.compile("Run cnn")).wait_for()
+    other.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    assert other.get_by_role("button", name="Stop", exact=True).count() == 0
+    other.context.close()
+    stop.click()
+    wide.get_by_role("heading", name=re.compile("stopped")).wait_for()
+    assert_no_fault(wide)
+
+
+@pytest.mark.parametrize("device", ["wide", "phone"])
+def test_a_click_on_a_cell_names_it_and_shows_its_images(server, device, request):
+    page = request.getfixturevalue(device)
+    open_page(page, server, "evaluate?run=classic")
+    plot = page.locator(".js-plotly-plot")
+    plot.scroll_into_view_if_needed()
+    plot.locator(".scatterlayer .point").first.wait_for(state="attached")
+    place = page.evaluate(
+        """() => {
+          const plot = document.querySelector('.js-plotly-plot');
+          const { xaxis, yaxis } = plot._fullLayout;
+          const box = plot.getBoundingClientRect();
+          return [box.x + xaxis._offset + xaxis.d2p(3), box.y + yaxis._offset + yaxis.d2p(5)];
+        }"""
+    )
+    page.mouse.move(*place)
+    page.wait_for_timeout(100)
+    page.mouse.click(*place)
+    page.get_by_role("heading", name=re.compile(r"^True 5, predicted 3: \d+ images?$")).wait_for()
+    assert_no_fault(page)
+
+
+def test_the_server_never_maps_tensorflow_however_much_is_visited(server, wide):
+    for address in HEADINGS:
+        open_page(wide, server, address)
+    with open(f"/proc/{server.process.pid}/maps") as maps:
+        assert "tensorflow" not in maps.read()
