@@ -26,6 +26,13 @@ from mnist_core.shipped import FILES, export_run, shipped_artifact, shipped_runs
 console = Console(stderr=True)
 
 
+def say(text: object, style: str = "") -> None:
+    """Print a sentence as it is: a file's name may look like markup, and is not."""
+    console.print(
+        str(text), style=style, markup=False, emoji=False, highlight=False, soft_wrap=True
+    )
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -34,8 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return int(options.command(options))
     except UserError as error:
-        console.print(str(error), style="red", highlight=False)
+        say(error, "red")
         return 1
+    except KeyboardInterrupt:
+        say("Stopped.", "yellow")
+        return 130
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run_fetch(options: argparse.Namespace) -> int:
-    console.print(f"MNIST is in {data.fetch()}", highlight=False)
+    say(f"MNIST is in {data.fetch()}")
     return 0
 
 
@@ -79,12 +89,11 @@ def run_train(options: argparse.Namespace) -> int:
     store = RunStore()
     run, worker = submit_and_wait(store, config) if options.submit else train_here(store, config)
     if run.state not in TRAINED:
-        console.print(f"Run {run.id} {run.state}. {run.message}", style="red", highlight=False)
+        say(f"Run {run.id} {run.state}. {run.message}", "red")
         return 1
-    console.print(
+    say(
         f"Run {run.id}: {run.test_accuracy:.2%} of the test images read rightly after "
-        f"{run.epochs} epochs, {run.train_seconds:.1f} s of training. {run.dataset}.",
-        highlight=False,
+        f"{run.epochs} epochs, {run.train_seconds:.1f} s of training. {run.dataset}."
     )
     if options.export:
         artifacts = {kind: store.artifact(run.id, kind) for kind in FILES}
@@ -102,8 +111,8 @@ def train_here(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
 
     dataset = data.load_dataset(download=True)
     if dataset.note:
-        console.print(dataset.note, style="yellow", highlight=False)
-    console.print(dataset.description, highlight=False)
+        say(dataset.note, "yellow")
+    say(dataset.description)
     with worker.registered(store) as (worker_id, heart), bar(config) as show:
         heart.ready = True
         run = store.begin(config, owner_of(uuid.uuid4().hex), worker_id)
@@ -116,6 +125,7 @@ def submit_and_wait(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
     from mnist_core.jobs import LocalPool
 
     pool = LocalPool(store).start()
+    problem = ""
     run = store.submit(config, owner_of(uuid.uuid4().hex))
     names: dict[str, str] = {}
     try:
@@ -128,8 +138,9 @@ def submit_and_wait(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
                     step = report.step
                     show(report)
                 run = store.get(run.id)
-                if pool.problem:
-                    console.print(pool.problem, style="red", highlight=False)
+                if pool.problem not in ("", problem):
+                    problem = pool.problem
+                    say(problem, "red")
     finally:
         pool.end()
     return run, names.get(run.worker or "", "")
@@ -184,7 +195,7 @@ def run_classify(options: argparse.Namespace) -> int:
             picture = drawing.to_mnist(drawing.read_picture(Path(name).read_bytes()))
         except (UserError, OSError) as error:
             reason = error if isinstance(error, UserError) else error.strerror
-            console.print(f"{name}: {reason}", style="red", highlight=False)
+            say(f"{name}: {reason}", "red")
             status = 1
             continue
         probabilities = classifier.predict_proba(picture[None])[0]

@@ -34,6 +34,8 @@ def accuracy_curves(reports: list[Progress], epochs: int) -> go.Figure:
     )
     # Below 80 % a run spends only its first moments; the rest deserves the room.
     figure.update_yaxes(title="Accuracy", range=[0.8, 1.003], tickformat=".0%")
+    # Where the curves leave room: below an accuracy that rises, above a loss that falls.
+    figure.update_layout(legend={"y": 0.03, "yanchor": "bottom"})
     return figure
 
 
@@ -46,6 +48,7 @@ def loss_curves(reports: list[Progress], epochs: int) -> go.Figure:
         [report.validation_loss for report in reports],
     )
     figure.update_yaxes(title="Loss", rangemode="tozero")
+    figure.update_layout(legend={"y": 0.98, "yanchor": "top"})
     if reports:
         # The first few batches are far off; a fixed top keeps the rest readable.
         later = [report.loss for report in reports if report.epoch > 0.2] or [reports[-1].loss]
@@ -78,8 +81,8 @@ def _curves(
         # Zoom and hidden lines stay as the person left them while points arrive.
         uirevision="constant",
         height=340,
-        margin={"l": 64, "r": 12, "t": 12, "b": 52},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        margin={"l": 64, "r": 12, "t": 8, "b": 52},
+        legend={"x": 0.98, "xanchor": "right", "bgcolor": "rgba(0,0,0,0)"},
         font={"size": FONT_SIZE},
         hovermode="x unified",
     )
@@ -140,15 +143,24 @@ def confusion_heatmap(
         "%{customdata[2]} images<extra></extra>",
         showlegend=False,
     )
-    axis = {"tickmode": "array", "tickvals": digits, "showgrid": False, "zeroline": False}
-    figure.update_xaxes(title="Predicted digit", range=[-0.5, 9.5], fixedrange=True, **axis)
-    figure.update_yaxes(title="True digit", range=[9.5, -0.5], fixedrange=True, **axis)
+    font = {"size": FONT_SIZE, "color": "#F2F5F8" if dark else "#16202B"}
+    axis = {
+        "tickmode": "array",
+        "tickvals": digits,
+        "tickfont": font,
+        "ticks": "",
+        "showgrid": False,
+        "zeroline": False,
+        # A swipe over the chart scrolls the page; nothing here is worth zooming into.
+        "fixedrange": True,
+    }
+    figure.update_xaxes(title={"text": "Predicted digit", "font": font}, range=[-0.5, 9.5], **axis)
+    figure.update_yaxes(title={"text": "True digit", "font": font}, range=[9.5, -0.5], **axis)
     figure.update_layout(
         clickmode="event+select",
         dragmode=False,
         hovermode="closest",
         height=560,
         margin={"l": 56, "r": 8, "t": 8, "b": 56},
-        font={"size": FONT_SIZE},
     )
     return figure

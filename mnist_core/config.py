@@ -86,7 +86,8 @@ class TrainConfig:
             if not _is_whole(units) or not 1 <= units <= MAX_UNITS:
                 raise InvalidConfig(f"A dense layer must have 1 to {MAX_UNITS} units.")
         for convolution in self.convolutions:
-            if len(convolution) != 3 or not all(_is_whole(value) for value in convolution):
+            three = isinstance(convolution, tuple) and len(convolution) == 3
+            if not three or not all(_is_whole(value) for value in convolution):
                 raise InvalidConfig("A convolution is three numbers: filters, kernel, stride.")
             filters, kernel, stride = convolution
             if not (1 <= filters <= MAX_FILTERS and 1 <= kernel <= 7 and 1 <= stride <= 3):
@@ -124,7 +125,7 @@ class TrainConfig:
         base = PRESETS.get(self.preset, TrainConfig())
         for name in ADDRESS_FIELDS:
             if getattr(self, name) != getattr(base, name):
-                query[name] = f"{getattr(self, name):g}"
+                query[name] = str(getattr(self, name))
         return query
 
     @classmethod
@@ -152,10 +153,10 @@ class TrainConfig:
                     value = int(value)
                 config = dataclasses.replace(config, **{field: value})
             except InvalidConfig as error:
-                problems.append(f"{error} Using {getattr(config, field):g}.")
+                problems.append(f"{error} Using {getattr(config, field)}.")
             except (ValueError, OverflowError):
                 problems.append(
-                    f"{_words(field)} must be a number. Using {getattr(config, field):g}."
+                    f"{_words(field)} must be a number. Using {getattr(config, field)}."
                 )
         return config, problems
 
@@ -173,7 +174,7 @@ def _check_number(name: str, value: object, whole: bool) -> None:
     right_kind = _is_whole(value) or (not whole and isinstance(value, float))
     if not right_kind or not low <= value <= high:  # type: ignore[operator]
         kind = "a whole number" if whole else "a number"
-        raise InvalidConfig(f"{_words(name)} must be {kind} from {low:g} to {high:g}.")
+        raise InvalidConfig(f"{_words(name)} must be {kind} from {low} to {high}.")
 
 
 PRESETS: dict[str, TrainConfig] = {

@@ -6,9 +6,13 @@ project. Nothing here keeps state: what the app may say about a broken or missin
 is read from the files themselves.
 """
 
+import contextlib
+import functools
 import hashlib
 import os
 import socket
+import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -25,6 +29,9 @@ CLASSES = 10
 
 # A classroom's wifi can accept a connection and then say nothing: give up after this.
 DOWNLOAD_TIMEOUT_SECONDS = 30.0
+# Arrays larger than this are kept on the disk: pages show a few hundred images at a time,
+# and MNIST's training images would be a fifth of the server's memory.
+MOST_BYTES_IN_MEMORY = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ class Dataset:
         name = "Bundled sample of MNIST" if self.source == "sample" else "MNIST"
         return f"{name}: {len(self.x_train):,} training and {len(self.x_test):,} test images"
 
-    @property
+    @functools.cached_property
     def test_fingerprint(self) -> str:
         """16 hexadecimal digits that differ wherever test images or labels differ.
 
@@ -85,6 +92,23 @@ def locate(environ: Mapping[str, str] = os.environ) -> tuple[Path, str]:
     return SAMPLE_PATH, "sample"
 
 
+# What zipfile and NumPy raise on a file that was cut short, changed, or is something else.
+_SIGNS_OF_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    tokenize.TokenError,
+    AttributeError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+
+
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Read a file in Keras's layout: x_train, y_train, x_test, y_test.
 
@@ -99,7 +123,9 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = [archive[name] for name in ("x_train", "y_train", "x_test", "y_test")]
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, TypeError) as error:
+        if not all(isinstance(array, np.ndarray) for array in arrays):
+            raise ValueError("a member is no array")
+    except _SIGNS_OF_DAMAGE as error:
         raise BrokenDataFile(f"{path} is truncated or is not an MNIST archive.") from error
     for images, labels in (arrays[:2], arrays[2:]):
         if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (SIDE, SIDE):
@@ -114,7 +140,22 @@ def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
                 f"{path} holds labels other than the digits 0 to 9, or lacks some."
             )
     x_train, y_train, x_test, y_test = arrays
-    return x_train, y_train.astype(np.uint8), x_test, y_test.astype(np.uint8)
+    return _on_disk(x_train), y_train.astype(np.uint8), x_test, y_test.astype(np.uint8)
+
+
+def _on_disk(array: np.ndarray) -> np.ndarray:
+    """The array, read-only from a temporary file if it is large and there is room for one."""
+    if array.nbytes <= MOST_BYTES_IN_MEMORY:
+        return array
+    try:
+        with tempfile.TemporaryFile() as file:
+            # Image by image: what is written in one piece is mapped in pieces of
+            # megabytes, and then looking at 60 images brings in nearly all of them.
+            file.writelines(array)
+            file.flush()
+            return np.memmap(file, array.dtype, mode="r", shape=array.shape)
+    except OSError:
+        return array
 
 
 def load_dataset(environ: Mapping[str, str] = os.environ, download: bool = False) -> Dataset:
@@ -134,7 +175,7 @@ def load_dataset(environ: Mapping[str, str] = os.environ, download: bool = False
             if not path.is_file():
                 continue
             try:
-                return Dataset(*read(path), source, " ".join(notes) or missing_note(environ))
+                return Dataset(*read(path), source, _joined(notes) or missing_note(environ))
             except BrokenDataFile as error:
                 notes.append(f"{error} {_move_aside(path)}")
             except OSError as error:
@@ -146,7 +187,12 @@ def load_dataset(environ: Mapping[str, str] = os.environ, download: bool = False
         except DownloadFailed as error:
             notes.append(str(error))
             break
-    return Dataset(*read(SAMPLE_PATH), "sample", " ".join(notes) or missing_note(environ))
+    return Dataset(*read(SAMPLE_PATH), "sample", _joined(notes) or missing_note(environ))
+
+
+def _joined(notes: list[str]) -> str:
+    """The notes as one text; what was found at both attempts is said once."""
+    return " ".join(dict.fromkeys(notes))
 
 
 def missing_note(environ: Mapping[str, str] = os.environ) -> str:
@@ -196,6 +242,10 @@ def fetch(environ: Mapping[str, str] = os.environ) -> Path:
     previous_timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_SECONDS)
     try:
+        # Keras would quietly use a folder under /tmp if its own cannot be written to.
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not os.access(target.parent.parent, os.W_OK):
+            raise PermissionError(f"{target.parent.parent} may not be written to")
         keras.datasets.mnist.load_data(path=partial)
         written = target.with_name(partial)
         read(written)
@@ -209,7 +259,8 @@ def fetch(environ: Mapping[str, str] = os.environ) -> Path:
         ) from error
     finally:
         socket.setdefaulttimeout(previous_timeout)
-        target.with_name(partial).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # No folder, so nothing is left over in it.
+            target.with_name(partial).unlink(missing_ok=True)
     return target
 
 

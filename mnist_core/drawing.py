@@ -20,6 +20,8 @@ MIDDLE = 14.5
 LEAST_CONTRAST = 0.1
 # Paler than this share of the darkest ink is taken for paper: smudges, compression.
 NOISE_FLOOR = 0.15
+# Less ink than this in the brightest pixel after shrinking is a few specks on a large sheet.
+LEAST_INK = 0.02
 MOST_BYTES = 10 * 1024 * 1024
 MOST_PIXELS = 40_000_000
 
@@ -101,12 +103,24 @@ def crop(ink: np.ndarray) -> np.ndarray:
 
 
 def fit(ink: np.ndarray) -> np.ndarray:
-    """Scaled, shape kept and edges smoothed, so that the longest side has 20 pixels."""
+    """Scaled, shape kept and edges smoothed, so that the longest side has 20 pixels.
+
+    Returns:
+        uint8, the longest side 20 pixels, the brightest pixel 255.
+
+    Raises:
+        EmptyDrawing: hardly any ink is left.
+    """
     height, width = ink.shape
     ratio = DIGIT_SIDE / max(height, width)
     size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    picture = Image.fromarray((ink * 255).astype(np.uint8))
-    return np.asarray(picture.resize(size, Image.Resampling.LANCZOS), np.uint8)
+    picture = Image.fromarray(ink.astype(np.float32))
+    small = np.clip(np.asarray(picture.resize(size, Image.Resampling.LANCZOS)), 0, 1)
+    # A pen that is thin beside its digit turns grey when it shrinks; MNIST's ink is white.
+    most = float(small.max())
+    if most < LEAST_INK:
+        raise EmptyDrawing("There is only dust here, no digit: draw one with a thicker pen.")
+    return np.asarray((small * (255 / most)).round(), np.uint8)
 
 
 def centre(digit: np.ndarray) -> np.ndarray:
@@ -143,6 +157,8 @@ def read_picture(content: bytes) -> np.ndarray:
             if picture.width * picture.height > MOST_PIXELS:
                 raise UnreadablePicture("The picture has more than 40 megapixels; shrink it.")
             upright = ImageOps.exif_transpose(picture)
+            if upright.mode.startswith("I"):  # 16 bits a pixel
+                return (np.asarray(upright) >> 8).astype(np.uint8)
             mode = "RGBA" if upright.has_transparency_data else "L"
             return np.asarray(upright.convert(mode))
     except (

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mnist_core.errors import StoreUnavailable
-from mnist_core.runs import ENDED, RunStore, Worker
+from mnist_core.runs import ENDED, RUNNING, RunStore, Worker
 
 log = logging.getLogger("mnist_core.jobs")
 
@@ -25,6 +25,7 @@ TEND_SECONDS = 0.5
 # can keep a worker from beating for a while on a slow machine.
 LOST_SECONDS = 5.0
 LOST_SECONDS_LOADING = 60.0
+NO_WORKERS = "This server does not train (MNIST_WORKERS is 0); another one has to."
 PROJECT = Path(__file__).parent.parent
 
 
@@ -42,24 +43,27 @@ class LocalPool:
     """
 
     def __init__(self, store: RunStore, limit: int | None = None) -> None:
-        self.problem = ""
         self._store = store
         self._limit = worker_limit() if limit is None else limit
+        self.problem = "" if self._limit else NO_WORKERS
         self._children: list[subprocess.Popen[bytes]] = []
         self._seen: dict[str, tuple[int, float]] = {}
         self._wanted = False
         self._failures = 0
         self._not_before = 0.0
         self._end = threading.Event()
+        self._thread = threading.Thread(target=self._tend_on, daemon=True, name="pool")
 
     def start(self) -> "LocalPool":
         """Tend to the workers in the background from now on."""
-        threading.Thread(target=self._tend_on, daemon=True, name="pool").start()
+        self._thread.start()
         return self
 
     def end(self) -> None:
         """Tend no more, and end the workers this pool started."""
         self._end.set()
+        if self._thread.is_alive():
+            self._thread.join()
         for child in self._children:
             child.terminate()
         for child in self._children:
@@ -73,19 +77,29 @@ class LocalPool:
         """One look at everything: bury the lost, start the missing."""
         self._reap()
         alive = [worker for worker in self._store.workers() if not self._lost(worker)]
-        if any(worker.ready for worker in alive):
+        if self._limit and any(worker.ready for worker in alive):
             self._failures, self.problem = 0, ""
-        local = {worker.pid for worker in alive if worker.host == socket.gethostname()}
-        starting = [child for child in self._children if child.pid not in local]
+        busy = {run.worker for run in self._store.list_runs(states=(RUNNING,))}
+        for worker_id in busy - {worker.id for worker in alive} - {None}:
+            # It died between being given a run and anybody hearing of it.
+            self._store.remove_worker(str(worker_id), ENDED)
+        # Workers of other machines help with the queue, but cost this one nothing.
+        local = [worker for worker in alive if worker.host == socket.gethostname()]
+        known = {worker.pid for worker in local}
+        starting = [child for child in self._children if child.pid not in known]
         count = len(local) + len(starting)
-        waiting = self._store.waiting()
-        if self._store.download().state == "wanted":
-            waiting = max(waiting, 1)
-        if self._wanted and count:
+        if count:
             self._wanted = False
-        idle = max(waiting, 1 if self._wanted else 0)
-        if count < min(self._limit, idle) and time.monotonic() >= self._not_before:
-            self._start_worker()
+        idle = len([worker for worker in local if worker.id not in busy]) + len(starting)
+        needed = max(self._store.waiting(), int(self._wanted))
+        if self._store.download().state == "wanted":
+            needed = max(needed, 1)
+        if idle < needed and count < self._limit and time.monotonic() >= self._not_before:
+            try:
+                self._start_worker()
+            except OSError as error:
+                log.warning("no worker could be started: %s", error)
+                self._failed()
 
     def _tend_on(self) -> None:
         while not self._end.wait(TEND_SECONDS):
@@ -114,13 +128,17 @@ class LocalPool:
                     self._store.remove_worker(worker.id, ENDED)
             self._children.remove(child)
             if child.returncode:
-                self._failures += 1
-                self._not_before = time.monotonic() + min(30, 2**self._failures)
-                if self._failures > 2:
-                    self.problem = (
-                        "The training process does not start on this machine; the server's log "
-                        "says why. Everything else works."
-                    )
+                self._failed()
+
+    def _failed(self) -> None:
+        """Wait longer after each failure to start, and say so after the third."""
+        self._failures += 1
+        self._not_before = time.monotonic() + min(30, 2**self._failures)
+        if self._failures > 2:
+            self.problem = (
+                "The training process does not start on this machine; the server's log says why. "
+                "Everything else works."
+            )
 
     def _lost(self, worker: Worker) -> bool:
         """Whether its beats have stood still for too long; if so it is removed."""

@@ -255,7 +255,10 @@ class RunStore:
                 _write_facts(connection, download="failed", download_message=reason)
 
     def claim(self, worker_id: str) -> Run | None:
-        """Give the longest-waiting run to this worker, if any waits."""
+        """Give the longest-waiting run to this worker, if any waits.
+
+        A worker that was given up for lost gets none: nobody would notice its end.
+        """
         first = (
             sa.select(schema.runs.c.number)
             .where(schema.runs.c.state == WAITING)
@@ -265,6 +268,7 @@ class RunStore:
         change = (
             sa.update(schema.runs)
             .where(schema.runs.c.number == first.scalar_subquery(), schema.runs.c.state == WAITING)
+            .where(_is_registered(worker_id))
             .values(state=RUNNING, worker=worker_id)
             .returning(schema.runs.c.id)
         )
@@ -343,6 +347,8 @@ class RunStore:
         with schema.explained(), self._writer.begin() as connection:
             if _fact(connection, "download") != "wanted":
                 return False
+            if not connection.execute(sa.select(_is_registered(worker_id))).scalar():
+                return False
             _write_facts(connection, download="running", download_worker=worker_id)
             return True
 
@@ -407,6 +413,10 @@ def _owned_by_worker(connection: sa.Connection, run_id: str, worker_id: str) -> 
     if run.state != RUNNING or run.worker != worker_id:
         raise NotAllowed("The run was taken from this worker.")
     return run
+
+
+def _is_registered(worker_id: str) -> sa.Exists:
+    return sa.exists().where(schema.workers.c.id == worker_id)
 
 
 def _fact(connection: sa.Connection, name: str) -> str | None:

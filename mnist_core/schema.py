@@ -5,6 +5,7 @@ MNIST_DATABASE_URL.
 """
 
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,6 +114,7 @@ def open_engine(url: str) -> sa.Engine:
             query = sa.select(facts.c.value).where(facts.c.name == "schema_version")
             version: str | None = connection.execute(query).scalar()
     if version != str(SCHEMA_VERSION):
+        engine.dispose()
         newer = version is not None and version.isdigit() and int(version) > SCHEMA_VERSION
         age = "newer" if newer else "different"
         raise StoreUnavailable(
@@ -157,7 +159,7 @@ def explained() -> Iterator[None]:
     """Turn the database's own errors into one sentence for a person."""
     try:
         yield
-    except sa.exc.SQLAlchemyError as error:
+    except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
         text = str(getattr(error, "orig", None) or error).lower()
         for sign, sentence in _FAULTS.items():
             if sign in text:

@@ -110,7 +110,11 @@ def train(
         epoch_loss = epoch_correct = 0.0
         done = 0
         while done < steps_per_epoch and not stopped:
-            count = min(steps_per_call, steps_per_epoch - done)
+            count = steps_per_epoch - done
+            # The rest of an epoch goes into one call unless it is clearly more than one:
+            # the mean over a few left-over steps would be a spike in the curve.
+            if count > 1.5 * steps_per_call:
+                count = steps_per_call
             started = time.perf_counter()
             loss_sum, correct = (float(x) for x in run_steps(order, done, count, step))
             elapsed = time.perf_counter() - started

@@ -73,12 +73,13 @@ def draw_and_read(run: Run) -> None:
     with left:
         canvas()
         with st.container(horizontal=True):
-            st.button("Clear", icon=":material/delete:", on_click=clear, type="primary")
+            st.button("Clear", icon=":material/delete:", on_click=clear)
             st.button("Use a test digit", icon=":material/casino:", on_click=take_test_digit)
-        with st.expander("Read a picture file"):
-            upload()
     with right:
         answer(run)
+    # Last, so that on a phone the answer stands right below the drawing.
+    with st.expander("Read a picture file instead"):
+        upload()
 
 
 def upload() -> None:
@@ -117,5 +118,7 @@ def answer(run: Run) -> None:
 
 st.title("Draw a digit")
 run = shared.pick_run("Who reads it")
+# The canvas shows its tools above itself while the mouse is over it.
+st.space("small")
 draw_and_read(run)
 shared.next_step("evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id)

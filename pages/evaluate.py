@@ -109,8 +109,9 @@ interval.metric(
     "95 % interval",
     f"{low:.2%} – {high:.2%}",
     border=True,
-    help="Another test set of this size, from the same hands, would most likely give an "
-    "accuracy in this range (Wilson's interval).",
+    help="Where the accuracy over very many digits from the same hands lies, with 95 % "
+    f"confidence (Wilson's interval): between {total * (1 - high):.0f} and "
+    f"{total * (1 - low):.0f} of {total:,} wrong.",
 )
 
 show_matrix(run)

@@ -36,7 +36,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         width=170,
         help="The same seed shows the same digits to everyone: share the address.",
     )
-    st.button("New sample", icon=":material/casino:", on_click=new_sample, type="primary")
+    st.button("New sample", icon=":material/casino:", on_click=new_sample)
 
 digits = st.pills(
     "Digits",

@@ -1,8 +1,9 @@
 """Overview: what this is, the four steps with live facts, and one next step."""
 
+import numpy as np
 import streamlit as st
 
-from mnist_core import evaluation
+from mnist_core import data, evaluation, markup
 from pages import shared
 
 shared.guard("overview")
@@ -15,6 +16,14 @@ st.markdown(
 shared.data_notice()
 
 dataset = shared.dataset()
+first_of_each = [int(np.flatnonzero(dataset.y_train == digit)[0]) for digit in range(data.CLASSES)]
+st.html(
+    markup.digit_grid(
+        dataset.x_train[first_of_each],
+        [""] * data.CLASSES,
+        [f"A handwritten {digit}" for digit in range(data.CLASSES)],
+    )
+)
 best = max(shared.trained_runs(), key=lambda run: run.test_accuracy or 0, default=None)
 worst = evaluation.worst_confusion(shared.confusion(best)) if best else None
 

@@ -43,7 +43,6 @@ def enter(pages: Mapping[str, Any]) -> None:
 # Streamlit leaves a hand's breadth free above each page; a projector has none to spare.
 _STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding-top: 4.5rem; padding-bottom: 3rem; }
-@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding-top: 4rem; } }
 </style>"""
 
 
@@ -252,10 +251,17 @@ def _note() -> str:
     return dataset().note or data.missing_note()
 
 
-def next_step(page: str, text: str, icon: str, **query: str) -> None:
-    """The one thing to do next, at the end of a page."""
-    st.divider()
-    st.page_link(f"pages/{page}.py", label=f"**{text}**", icon=icon, query_params=query or None)
+def next_step(page: str, text: str, icon: str, *, primary: bool = True, **query: str) -> None:
+    """The one thing to do next, at the end of a page.
+
+    Args:
+        query: address parameters for that page.
+        primary: False where the page itself has something more important to press.
+    """
+    st.space("small")
+    kind: Any = "primary" if primary else "secondary"
+    if st.button(text, icon=icon, type=kind, key="next_step"):
+        st.switch_page(f"pages/{page}.py", query_params=query or None)
 
 
 def fragment(function: Callable[..., None], run_every: str | None = None) -> Callable[..., None]:

@@ -139,18 +139,21 @@ def live(run_id: str, visitor: str, was_active: bool) -> None:
     if not reports:
         return
     shown = thin(reports, MOST_POINTS)
-    st.markdown("**Accuracy**: share of the images read rightly")
-    live_chart(
-        charts.accuracy_curves(shown, run.config.epochs),
-        f"Accuracy over epochs; now {reports[-1].accuracy:.1%} on training batches",
-        key=f"accuracy-{run.id}",
-    )
-    st.markdown("**Loss**: how far the probabilities are from the truth")
-    live_chart(
-        charts.loss_curves(shown, run.config.epochs),
-        f"Loss over epochs; now {reports[-1].loss:.3f} on training batches",
-        key=f"loss-{run.id}",
-    )
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Accuracy**: share of the images read rightly")
+        live_chart(
+            charts.accuracy_curves(shown, run.config.epochs),
+            f"Accuracy over epochs; now {reports[-1].accuracy:.1%} on training batches",
+            key=f"accuracy-{run.id}",
+        )
+    with right:
+        st.markdown("**Loss**: how far its answers are from the truth")
+        live_chart(
+            charts.loss_curves(shown, run.config.epochs),
+            f"Loss over epochs; now {reports[-1].loss:.3f} on training batches",
+            key=f"loss-{run.id}",
+        )
 
 
 def show_state(run: Run, visitor: str) -> None:
@@ -199,15 +202,15 @@ def show_numbers(run: Run, reports: list) -> None:  # type: ignore[type-arg]
         st.progress(min(done, 1.0), text=text)
     with st.container(horizontal=True, gap="small"):
         if run.test_accuracy is not None:
-            st.metric("Test accuracy", f"{run.test_accuracy:.2%}", border=True, width=190)
+            st.metric("Test accuracy", f"{run.test_accuracy:.2%}", border=True, width=154)
         st.metric(
-            "Validation accuracy",
+            "Validation",
             f"{validated[-1]:.2%}" if validated else "–",
             border=True,
-            width=190,
+            width=154,
         )
-        st.metric("Batch loss", f"{last.loss:.3f}" if last else "–", border=True, width=190)
-        st.metric("Training time", f"{last.seconds:.1f} s" if last else "–", border=True, width=190)
+        st.metric("Batch loss", f"{last.loss:.3f}" if last else "–", border=True, width=154)
+        st.metric("Time", f"{last.seconds:.1f} s" if last else "–", border=True, width=154)
 
 
 st.title("Train a network")
@@ -260,4 +263,9 @@ if run and run.test_accuracy is not None:
         query_params={"run": run.id},
     )
 else:
-    shared.next_step("evaluate", "See where the shipped networks are wrong", ":material/grid_on:")
+    shared.next_step(
+        "evaluate",
+        "See where the shipped networks are wrong",
+        ":material/grid_on:",
+        primary=False,
+    )

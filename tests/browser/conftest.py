@@ -3,63 +3,11 @@ MNIST_REQUIRE_BROWSER is set (as in CI), fail."""
 
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from tests.helpers import wait_until
 
-PROJECT = Path(__file__).parent.parent.parent
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-class Server:
-    """``streamlit run dashboard.py`` on a free port, with data of its own."""
-
-    def __init__(self, folder: Path, **environ: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.log = folder / "server.log"
-        self.environ = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("MNIST_")},
-            "MNIST_DATABASE_URL": f"sqlite:///{folder / 'runs.db'}",
-            "KERAS_HOME": str(folder / "keras"),
-            **environ,
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "dashboard.py"]
-            + ["--server.headless=true", f"--server.port={self.port}"],
-            cwd=PROJECT,
-            env=self.environ,
-            stdout=self.log.open("wb"),
-            stderr=subprocess.STDOUT,
-        )
-        wait_until(self.healthy)
-
-    def healthy(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5) as answer:
-                return answer.status == 200
-        except OSError:
-            return False
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(30)
+from tests.browser.server import CHROMIUM_FLAGS, Server
 
 
 def _missing() -> str:

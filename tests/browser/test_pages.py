@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from tests.helpers import wait_until
 
 pytestmark = pytest.mark.browser
@@ -120,9 +121,7 @@ def test_a_training_moves_its_curves_and_ends_with_a_result(server, device, requ
     assert_no_fault(page)
 
 
-def test_a_training_goes_on_through_a_reload_and_only_its_owner_can_stop_it(
-    server, wide, chromium
-):
+def test_a_training_goes_on_through_a_reload_and_only_its_owner_can_stop_it(server, wide, chromium):
     open_page(wide, server, "train?preset=cnn&epochs=30")
     wide.get_by_role("button", name="Start training").click()
     stop = wide.get_by_role("button", name="Stop")

@@ -1,0 +1,62 @@
+"""Server: the app as a person starts it, with data of its own; and how to start Chromium."""
+
+import os
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from tests.helpers import PROJECT, wait_until
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class Server:
+    """``streamlit run dashboard.py`` on a free port of this machine."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        """Start it and wait for its answer.
+
+        Args:
+            folder: where its database, Keras's cache and its log go.
+            environ: settings on top of this process's environment, of which MNIST_* is
+                left out.
+        """
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process = subprocess.Popen(
+            f"{sys.executable} -m streamlit run dashboard.py --server.headless=true "
+            f"--server.port={self.port}".split(),
+            cwd=PROJECT,
+            env={
+                **{name: text for name, text in os.environ.items() if name[:6] != "MNIST_"},
+                "MNIST_DATABASE_URL": f"sqlite:///{folder / 'runs.db'}",
+                "KERAS_HOME": str(folder / "keras"),
+                **environ,
+            },
+            stdout=(folder / "server.log").open("wb"),
+            stderr=subprocess.STDOUT,
+        )
+        wait_until(self.healthy)
+
+    def healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(30)

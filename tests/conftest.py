@@ -1,0 +1,41 @@
+"""Fixtures for all tests: nothing a test does reaches a person's files or the internet."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mnist_core import data
+from mnist_core.runs import RunStore
+from tests.helpers import cut
+
+
+@pytest.fixture(autouse=True)
+def user_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Everything a person would keep goes to a folder that only this test has."""
+    monkeypatch.setenv("MNIST_DATABASE_URL", f"sqlite:///{tmp_path / 'runs.db'}")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("MNIST_WORKERS", "0")
+    monkeypatch.delenv("MNIST_DATA", raising=False)
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def sample() -> data.Dataset:
+    """The bundled sample: 4,000 and 1,000 digits."""
+    return data.Dataset(*data.read(data.SAMPLE_PATH), "sample")
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset(sample: data.Dataset) -> data.Dataset:
+    """400 and 100 digits of the bundled sample, all ten in equal numbers."""
+    return cut(sample, train=40, test=10)
+
+
+@pytest.fixture
+def store() -> Iterator[RunStore]:
+    """An open, empty database of runs."""
+    opened = RunStore()
+    yield opened
+    opened.close()

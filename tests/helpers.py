@@ -1,0 +1,162 @@
+"""Doubles and shortcuts that more than one test file uses. Loads no TensorFlow."""
+
+import json
+import math
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from mnist_core import data
+from mnist_core.config import PRESETS, TrainConfig
+from mnist_core.progress import Progress
+from mnist_core.runs import FINISHED, KERAS, LITERT, PREDICTIONS, Run, RunStore, Worker, owner_of
+from mnist_core.shipped import FILES
+
+PROJECT = Path(__file__).parent.parent
+CORE = PROJECT / "mnist_core"
+CLASSIC = CORE / "pretrained" / "classic"
+# Long enough for a busy machine to load TensorFlow; nobody waits that long if all is well.
+PATIENCE_SECONDS = 180.0
+
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T], timeout: float = PATIENCE_SECONDS) -> T:
+    """Ask again and again until the answer is true; that answer."""
+    deadline = time.monotonic() + timeout
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"still not so after {timeout:g} s"
+        time.sleep(0.02)
+    return answer
+
+
+def reports(steps: int, first: int = 1, steps_per_epoch: int = 5) -> list[Progress]:
+    """Reports of a run that learns: one a step, with validation at each epoch's end."""
+    return [
+        Progress(
+            step=step,
+            epoch=step / steps_per_epoch,
+            loss=2.3 * math.exp(-step / 10),
+            accuracy=1 - 0.9 * math.exp(-step / 10),
+            learning_rate=0.001,
+            seconds=0.01 * step,
+            validation_loss=2.2 * math.exp(-step / 10) if step % steps_per_epoch == 0 else None,
+            validation_accuracy=0.5 if step % steps_per_epoch == 0 else None,
+        )
+        for step in range(first, first + steps)
+    ]
+
+
+def add_worker(
+    store: RunStore,
+    worker_id: str = "worker",
+    *,
+    host: str = "elsewhere",
+    pid: int = 1,
+    ready: bool = True,
+) -> str:
+    """Make a worker known to the database, unless it is; its id."""
+    if all(worker.id != worker_id for worker in store.workers()):
+        store.register_worker(Worker(worker_id, host, pid, 0, ready))
+    return worker_id
+
+
+def waiting_run(
+    store: RunStore, owner: str = "token-of-somebody", config: TrainConfig | None = None
+) -> Run:
+    """A run that waits, asked for by the visitor with this secret token."""
+    return store.submit(config or PRESETS["classic"], owner_of(owner))
+
+
+def running_run(
+    store: RunStore,
+    owner: str = "token-of-somebody",
+    config: TrainConfig | None = None,
+    *,
+    steps: int = 12,
+    worker_id: str = "worker",
+) -> Run:
+    """A run that a worker has, with this many steps reported; no process is behind it."""
+    add_worker(store, worker_id)
+    run = store.begin(config or PRESETS["classic"], owner_of(owner), worker_id)
+    return store.report(run.id, worker_id, reports(steps))
+
+
+def finished_run(
+    store: RunStore,
+    owner: str = "token-of-somebody",
+    config: TrainConfig | None = None,
+    *,
+    steps: int = 20,
+    state: str = FINISHED,
+    message: str = "",
+    worker_id: str = "worker",
+    **results: str | float | int,
+) -> Run:
+    """A run that ended, with the shipped classic network as its own; needs no TensorFlow.
+
+    Args:
+        results: values in place of those of the shipped run, such as ``test_accuracy``.
+    """
+    run = running_run(store, owner, config, steps=steps, worker_id=worker_id)
+    shipped = json.loads((CLASSIC / "run.json").read_text())
+    names = (
+        "dataset",
+        "test_fingerprint",
+        "test_accuracy",
+        "train_seconds",
+        "epochs",
+        "parameters",
+    )
+    return store.complete(
+        run.id,
+        worker_id,
+        state,
+        message=message,
+        results={name: shipped[name] for name in names} | results,
+        artifacts={
+            kind: (CLASSIC / FILES[kind]).read_bytes() for kind in (KERAS, LITERT, PREDICTIONS)
+        },
+    )
+
+
+def first_of_each_digit(labels: np.ndarray, count: int) -> np.ndarray:
+    """Places of the first ``count`` images of every digit, in ascending order."""
+    return np.sort(np.concatenate([np.flatnonzero(labels == d)[:count] for d in range(10)]))
+
+
+def cut(dataset: data.Dataset, train: int, test: int) -> data.Dataset:
+    """The first ``train`` and ``test`` images of each digit of a dataset."""
+    training = first_of_each_digit(dataset.y_train, train)
+    testing = first_of_each_digit(dataset.y_test, test)
+    return data.Dataset(
+        dataset.x_train[training],
+        dataset.y_train[training],
+        dataset.x_test[testing],
+        dataset.y_test[testing],
+        "sample",
+    )
+
+
+def write_archive(path: Path, dataset: data.Dataset, **instead: np.ndarray) -> Path:
+    """A dataset as a file in Keras's layout, with some arrays replaced."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = ("x_train", "y_train", "x_test", "y_test")
+    np.savez_compressed(path, **{name: getattr(dataset, name) for name in names} | instead)
+    return path
+
+
+def corruptions(content: bytes, count: int, seed: int = 0) -> Iterator[bytes]:
+    """The same bytes, each time with a few of them changed or the end missing."""
+    random = np.random.default_rng((seed, zlib.crc32(content)))
+    for _ in range(count):
+        changed = bytearray(content)
+        for place in random.integers(0, len(changed), 8):
+            changed[place] = random.integers(0, 256)
+        if random.random() < 0.3:
+            del changed[random.integers(1, len(changed)) :]
+        yield bytes(changed)

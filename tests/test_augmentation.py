@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mnist_core.augmentation import augment
+from mnist_core.data import scale
+
+
+@pytest.fixture(scope="module")
+def digits(sample):
+    return scale(sample.x_train[:500])
+
+
+@pytest.fixture(scope="module")
+def augmented(digits):
+    return augment(tf.constant(digits), tf.constant([1, 2])).numpy()
+
+
+def centres(pictures: np.ndarray) -> np.ndarray:
+    """Centre of mass of each picture: (n, 2), in pixels."""
+    mass = pictures.sum(axis=(1, 2))
+    places = np.arange(28)
+    rows = (pictures.sum(axis=2) @ places) / mass
+    columns = (pictures.sum(axis=1) @ places) / mass
+    return np.stack([rows, columns], axis=1)
+
+
+def test_shape_type_and_range_stay(digits, augmented):
+    assert augmented.shape == digits.shape
+    assert augmented.dtype == np.float32
+    assert augmented.min() >= 0
+    assert augmented.max() <= 1
+
+
+def test_every_picture_is_changed_in_its_own_way(digits, augmented):
+    assert (np.abs(augmented - digits).mean(axis=(1, 2)) > 0).all()
+    copies = augment(tf.constant(np.repeat(digits[:1], 20, axis=0)), tf.constant([1, 2])).numpy()
+    assert len(np.unique(copies, axis=0)) == 20
+
+
+def test_the_same_seed_gives_the_same_pictures_and_another_does_not(digits, augmented):
+    assert (augment(tf.constant(digits), tf.constant([1, 2])).numpy() == augmented).all()
+    assert (augment(tf.constant(digits), tf.constant([1, 3])).numpy() != augmented).any()
+
+
+def test_digits_stay_in_the_middle_and_keep_their_ink(digits, augmented):
+    moved = np.abs(centres(augmented) - centres(digits))
+    assert moved.max() < 4
+    assert moved.mean() < 2
+    ink = augmented.sum(axis=(1, 2)) / digits.sum(axis=(1, 2))
+    assert ink.min() > 0.6
+    assert ink.max() < 1.6
+    assert ink.mean() == pytest.approx(1, abs=0.1)
+
+
+def test_digits_are_on_average_neither_moved_nor_turned(digits, augmented):
+    drift = (centres(augmented) - centres(digits)).mean(axis=0)
+    assert np.abs(drift).max() < 0.3

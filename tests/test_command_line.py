@@ -1,0 +1,366 @@
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnist_core import __main__ as command_line
+from mnist_core import data, jobs, worker
+from mnist_core.config import PRESETS
+from mnist_core.errors import DownloadFailed
+from mnist_core.runs import FAILED, FINISHED, INTERRUPTED, RunStore
+from mnist_core.shipped import FILES, shipped_artifact
+from tests.helpers import (
+    PROJECT,
+    add_worker,
+    finished_run,
+    first_of_each_digit,
+    reports,
+    write_archive,
+)
+
+
+@pytest.fixture
+def run(capfd):
+    """Runs a command in this process: exit status, standard output, standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capfd.readouterr()
+        try:
+            status = command_line.main([str(argument) for argument in arguments])
+        except SystemExit as end:  # argparse's own way out
+            status = int(end.code or 0)
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err
+        return status, out, " ".join(err.split())
+
+    return run
+
+
+@pytest.fixture
+def tiny_mnist(tmp_path, monkeypatch, tiny_dataset):
+    """Training takes a moment, and nothing is downloaded."""
+    path = write_archive(tmp_path / "tiny.npz", tiny_dataset)
+    monkeypatch.setenv("MNIST_DATA", str(path))
+
+
+# --- train ---
+
+
+def test_train_ends_with_one_line_of_json(run, tiny_mnist, store):
+    status, out, err = run("train", "--epochs", 1, "--seed", 3, "--json")
+    assert status == 0
+    result = json.loads(out.splitlines()[-1])
+    assert set(result) == {
+        "run_id", "test_accuracy", "train_seconds", "epochs", "parameters", "worker",
+    }  # fmt: skip
+    assert 0 <= result["test_accuracy"] <= 1
+    assert result["train_seconds"] > 0
+    assert result["epochs"] == 1
+    assert result["parameters"] == 109_386
+    assert result["worker"].endswith(f":{os.getpid()}")
+    assert f"Run {result['run_id']}" in err
+    assert "400 training and 100 test images" in err
+
+    recorded = store.get(result["run_id"])
+    assert recorded.state == FINISHED
+    assert recorded.config == dataclasses.replace(PRESETS["classic"], epochs=1, seed=3)
+    assert recorded.test_accuracy == result["test_accuracy"]
+    assert store.metrics(recorded.id)[-1].epoch == 1
+    assert store.workers() == []
+
+
+@pytest.fixture
+def trained_at_once(monkeypatch):
+    """Runs that finish without training, with the shipped classic network as their own."""
+
+    def execute(store, run, worker_id, dataset, on_progress):
+        for report in reports(10):
+            on_progress(report)
+        store.report(run.id, worker_id, reports(10))
+        return store.complete(
+            run.id,
+            worker_id,
+            FINISHED,
+            results={
+                "test_accuracy": 0.5, "train_seconds": 1.5, "epochs": 2, "parameters": 7,
+                "dataset": dataset.description,
+            },
+            artifacts={kind: shipped_artifact("classic", kind) for kind in FILES},
+        )  # fmt: skip
+
+    monkeypatch.setattr(worker, "execute", execute)
+
+
+def test_train_without_json_prints_nothing_to_pipe_on(run, tiny_mnist, trained_at_once):
+    status, out, err = run("train")
+    assert (status, out) == (0, "")
+    assert "50.00% of the test images read rightly after 2 epochs, 1.5 s of training." in err
+
+
+def test_a_run_is_exported_as_a_folder_where_asked_for(run, tiny_mnist, trained_at_once, tmp_path):
+    assert run("train", "--export", tmp_path / "new" / "mine")[0] == 0
+    assert sorted(os.listdir(tmp_path / "new" / "mine")) == [
+        "model.keras", "model.tflite", "predictions.npz", "run.json",
+    ]  # fmt: skip
+
+
+def test_train_tells_what_is_wrong_with_the_data_and_goes_on(
+    run, tmp_path, monkeypatch, tiny_dataset, trained_at_once
+):
+    monkeypatch.setenv("MNIST_DATA", str(tmp_path / "nowhere.npz"))
+    write_archive(data.keras_cache(), tiny_dataset)
+    status, _, err = run("train")
+    assert status == 0
+    assert "which does not exist; correct it or unset it." in err
+    assert "MNIST: 400 training and 100 test images" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--epochs", 0], "Epochs must be a whole number from 1 to 30."),
+        (["--epochs", 10**12], "Epochs must be a whole number from 1 to 30."),
+        (["--epochs", -5], "Epochs must be a whole number from 1 to 30."),
+        (["--seed", -1], "Seed must be a whole number from 0 to"),
+    ],
+)
+def test_absurd_settings_are_refused_with_a_sentence(arguments, sentence, run, store):
+    status, out, err = run("train", *arguments, "--json")
+    assert (status, out) == (1, "")
+    assert err.startswith(sentence)
+    assert store.list_runs() == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["paint"], ["train", "--epochs", "many"], ["train", "--preset", "huge"], ["classify"]],
+)
+def test_a_command_that_makes_no_sense_shows_how_it_is_used(arguments, run):
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert "usage: python -m mnist_core" in err
+
+
+def test_a_database_that_cannot_be_used_is_named(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("MNIST_DATABASE_URL", f"sqlite:///{tmp_path / 'no' / 'runs.db'}")
+    status, _, err = run("train", "--epochs", 1)
+    assert status == 1
+    assert err.startswith("The database of runs cannot be opened")
+
+
+class FakePool:
+    """A pool whose one worker ends the first run it finds, as told."""
+
+    ending = FINISHED
+    problem = ""
+
+    def __init__(self, store) -> None:
+        self.store = store
+        self.ended = False
+        FakePool.last = self
+
+    def start(self):
+        return self
+
+    def wake(self) -> None:
+        pass
+
+    def end(self) -> None:
+        self.ended = True
+
+
+@pytest.fixture
+def pool(monkeypatch):
+    """Runs that are submitted are trained by a thread, in no time."""
+
+    def work():
+        store = RunStore()
+        add_worker(store, "fake", host="far", pid=77)
+        while (claimed := store.claim("fake")) is None:
+            if FakePool.last.ended:
+                return
+        store.report(claimed.id, "fake", reports(10))
+        # Somebody has to have had a look at who trains.
+        seen.wait(60)
+        if FakePool.ending == FINISHED:
+            results = {
+                "test_accuracy": 0.5, "train_seconds": 1.5, "epochs": 2, "parameters": 109_386,
+                "dataset": "MNIST",
+            }  # fmt: skip
+            store.complete(claimed.id, "fake", FINISHED, results=results)
+        elif FakePool.ending == FAILED:
+            store.complete(claimed.id, "fake", FAILED, message="The machine ran out of memory.")
+        else:
+            store.remove_worker("fake", "The training process ended.")
+        store.close()
+
+    seen = threading.Event()
+    metrics = RunStore.metrics
+
+    def metrics_and_tell(self, *arguments):
+        found = metrics(self, *arguments)
+        if found:
+            seen.set()
+        return found
+
+    monkeypatch.setattr(RunStore, "metrics", metrics_and_tell)
+    monkeypatch.setattr(jobs, "LocalPool", FakePool)
+    monkeypatch.setattr(FakePool, "ending", FINISHED)
+    thread = threading.Thread(target=work)
+    monkeypatch.setattr(FakePool, "start", lambda self: (thread.start(), self)[1])
+    yield FakePool
+    thread.join()
+
+
+def test_a_submitted_run_is_waited_for_and_its_worker_named(pool, run):
+    status, out, _ = run("train", "--preset", "cnn", "--epochs", 2, "--submit", "--json")
+    assert status == 0
+    result = json.loads(out.splitlines()[-1])
+    assert result["worker"] == "far:77"
+    assert (result["test_accuracy"], result["train_seconds"]) == (0.5, 1.5)
+    assert pool.last.ended
+
+
+@pytest.mark.parametrize(
+    ("ending", "message"),
+    [(FAILED, "The machine ran out of memory."), (INTERRUPTED, "The training process ended.")],
+)
+def test_a_submitted_run_that_ends_badly_says_why(ending, message, pool, run, monkeypatch):
+    monkeypatch.setattr(pool, "ending", ending)
+    status, out, err = run("train", "--submit", "--json")
+    assert (status, out) == (1, "")
+    assert f"{ending}. {message}" in err
+    assert pool.last.ended
+
+
+# --- classify ---
+
+
+@pytest.fixture
+def pictures(tmp_path, sample):
+    """PNGs of one digit each, of many sizes, dark on light and light on dark."""
+    paths = []
+    for place, index in enumerate(first_of_each_digit(sample.y_test, 1)):
+        digit = sample.x_test[index]
+        enlarged = Image.fromarray(digit if place % 2 else 255 - digit)
+        side = 28 * (1 + place)
+        path = tmp_path / f"{sample.y_test[index]}.png"
+        enlarged.resize((side, side), Image.Resampling.BICUBIC).save(path)
+        paths.append(path)
+    return paths
+
+
+@pytest.mark.parametrize("name", ["classic", "cnn"])
+def test_classify_prints_path_digit_and_probability(name, run, pictures):
+    status, out, _ = run("classify", "--run", name, *pictures)
+    assert status == 0
+    lines = [line.split("\t") for line in out.splitlines()]
+    assert [path for path, _, _ in lines] == [str(path) for path in pictures]
+    assert all(0 <= float(probability) <= 1 for _, _, probability in lines)
+    right = sum(path.stem == line[1] for path, line in zip(pictures, lines, strict=True))
+    assert right >= 8
+
+
+def test_the_network_for_drawings_reads_unless_another_is_named(run, pictures):
+    assert run("classify", *pictures)[:2] == run("classify", "--run", "cnn", *pictures)[:2]
+
+
+def test_a_recorded_runs_network_can_be_named(run, pictures, store):
+    own = finished_run(store)
+    by_own = run("classify", "--run", own.id, *pictures)
+    assert by_own[:2] == run("classify", "--run", "classic", *pictures)[:2]
+
+
+def test_shipped_networks_read_where_there_is_no_database(run, pictures, monkeypatch):
+    monkeypatch.setenv("MNIST_DATABASE_URL", "sqlite:////nowhere/runs.db")
+    assert run("classify", "--run", "classic", pictures[0])[0] == 0
+
+
+def test_an_unreadable_picture_is_named_and_the_others_are_read(run, pictures, tmp_path):
+    text, blank, folder = tmp_path / "text.png", tmp_path / "blank.png", tmp_path / "folder"
+    text.write_text("no picture")
+    Image.fromarray(np.full((50, 50), 255, np.uint8)).save(blank)
+    folder.mkdir()
+    missing = tmp_path / "missing.png"
+    status, out, err = run(
+        "classify", "--run", "classic", pictures[0], text, blank, folder, missing, pictures[1]
+    )
+    assert status == 1
+    assert [line.split("\t")[0] for line in out.splitlines()] == [
+        str(pictures[0]), str(pictures[1]),
+    ]  # fmt: skip
+    assert "text.png: The file is not a PNG, JPEG or WebP picture" in err
+    assert "blank.png: There is no digit yet" in err
+    assert "folder: Is a directory" in err
+    assert "missing.png: No such file or directory" in err
+
+
+@pytest.mark.parametrize("name", ["[bold].png", "[/x].png", "[red]7[/].png", "é ü 七.png"])
+def test_the_name_of_an_unreadable_picture_is_shown_as_it_is(name, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("no picture")
+    status, _, err = run("classify", "--run", "classic", name)
+    assert status == 1
+    assert f"{name}: The file is not a PNG" in err
+
+
+def test_an_unknown_run_is_a_sentence(run, pictures):
+    status, out, err = run("classify", "--run", "nothing", pictures[0])
+    assert (status, out) == (1, "")
+    assert err == "Run nothing has no litert stored; choose another run."
+
+
+# --- fetch ---
+
+
+def test_fetch_says_where_the_file_is(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "fetch", lambda: tmp_path / "mnist.npz")
+    status, _, err = run("fetch")
+    assert status == 0
+    assert err.replace(" ", "") == f"MNISTisin{tmp_path / 'mnist.npz'}"
+
+
+def test_a_failed_fetch_is_a_sentence(run, monkeypatch):
+    def fetch():
+        raise DownloadFailed("MNIST could not be downloaded (no network).")
+
+    monkeypatch.setattr(data, "fetch", fetch)
+    status, out, err = run("fetch")
+    assert (status, out) == (1, "")
+    assert err == "MNIST could not be downloaded (no network)."
+
+
+# --- as a person types it ---
+
+
+def test_the_module_runs_as_a_command():
+    answer = subprocess.run(
+        [sys.executable, "-m", "mnist_core", "--help"], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert answer.returncode == 0
+    for command in ("fetch", "train", "classify"):
+        assert command in answer.stdout
+
+
+def test_classify_as_a_command_needs_no_tensorflow(pictures):
+    code = (
+        "import runpy, sys; sys.argv[0] = 'mnist_core'\n"
+        "try: runpy.run_module('mnist_core', run_name='__main__')\n"
+        "except SystemExit as end: assert not end.code\n"
+        "print('tensorflow' in sys.modules)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code, "classify", "--run", "classic", *map(str, pictures)],
+        cwd=PROJECT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    assert len(answer.stdout.splitlines()) == 11
+    assert answer.stdout.splitlines()[-1] == "False"

@@ -1,0 +1,205 @@
+import dataclasses
+import json
+
+import pytest
+
+from mnist_core.config import LIMITS, PRESETS, TrainConfig
+from mnist_core.errors import InvalidConfig, UserError
+
+
+def test_classic_is_the_network_of_the_first_notebook():
+    classic = PRESETS["classic"]
+    assert classic.preset == "classic"
+    assert classic.convolutions == ()
+    assert classic.dense == (128, 64)
+    assert not classic.batch_normalization
+    assert not classic.augmentation
+    assert classic.dropout == 0
+
+
+def test_the_network_for_drawings_learns_from_moved_and_turned_digits():
+    assert PRESETS["cnn"].convolutions
+    assert PRESETS["cnn"].augmentation
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_carries_its_own_name(name):
+    assert PRESETS[name].preset == name
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_both_ends_of_a_range_are_allowed(name):
+    for value in LIMITS[name]:
+        assert getattr(TrainConfig(**{name: value}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("epochs", 0),
+        ("epochs", 31),
+        ("epochs", 10**9),
+        ("batch_size", 15),
+        ("batch_size", 1025),
+        ("learning_rate", 0.0),
+        ("learning_rate", 0.11),
+        ("learning_rate", float("nan")),
+        ("learning_rate", float("inf")),
+        ("learning_rate", "fast"),
+        ("dropout", -0.1),
+        ("dropout", 0.9),
+        ("label_smoothing", 0.4),
+        ("seed", -1),
+        ("seed", 2**31),
+        ("epochs", 1.5),
+        ("epochs", True),
+        ("epochs", None),
+        ("augmentation", 1),
+        ("batch_normalization", "yes"),
+        ("preset", 7),
+        ("preset", "x" * 41),
+        ("dense", (0,)),
+        ("dense", (1025,)),
+        ("dense", (64.0,)),
+        ("dense", [64]),
+        ("dense", (8,) * 7),
+        ("convolutions", ((24, 5),)),
+        ("convolutions", ((129, 5, 1),)),
+        ("convolutions", ((24, 8, 1),)),
+        ("convolutions", ((24, 5, 4),)),
+        ("convolutions", ((24, 5, "1"),)),
+        ("convolutions", (3,)),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused_with_a_sentence(name, value):
+    with pytest.raises(InvalidConfig) as caught:
+        TrainConfig(**{name: value})
+    assert isinstance(caught.value, UserError)
+    assert str(caught.value)[0].isupper()
+    assert str(caught.value).endswith(".")
+
+
+def test_the_sentence_names_the_setting_and_its_range():
+    with pytest.raises(InvalidConfig, match=r"^Epochs must be a whole number from 1 to 30\.$"):
+        TrainConfig(epochs=99)
+    with pytest.raises(InvalidConfig, match=r"^Learning rate must be a number from 1e-05 to 0\.1"):
+        TrainConfig(learning_rate=1.0)
+
+
+def test_the_sentence_about_a_seed_names_the_exact_limit():
+    with pytest.raises(InvalidConfig, match=r"2147483647|2,147,483,647"):
+        TrainConfig(seed=2**31)
+
+
+def test_settings_cannot_change_once_made():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        PRESETS["classic"].epochs = 3
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_json_gives_back_the_same_settings(name):
+    config = dataclasses.replace(PRESETS[name], seed=2**31 - 1, learning_rate=1 / 300)
+    assert TrainConfig.from_json(config.to_json()) == config
+
+
+def test_json_is_one_object_with_its_keys_in_order():
+    keys = list(json.loads(PRESETS["cnn"].to_json()))
+    assert keys == sorted(keys)
+    assert set(keys) == {field.name for field in dataclasses.fields(TrainConfig)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "7",
+        '"classic"',
+        '{"momentum": 0.9}',
+        '{"epochs": 31}',
+        '{"epochs": "many"}',
+        '{"dense": 64}',
+        '{"dense": ["a"]}',
+        '{"convolutions": [3]}',
+        '{"convolutions": "abc"}',
+        '{"learning_rate": NaN}',
+    ],
+)
+def test_json_that_is_no_settings_is_refused(text):
+    with pytest.raises(InvalidConfig):
+        TrainConfig.from_json(text)
+
+
+def test_an_address_of_a_preset_holds_nothing_else():
+    assert PRESETS["cnn"].to_query() == {"preset": "cnn"}
+
+
+def test_an_address_holds_what_differs_from_the_preset():
+    config = dataclasses.replace(PRESETS["classic"], epochs=3, learning_rate=0.001)
+    assert config.to_query() == {"preset": "classic", "epochs": "3", "learning_rate": "0.001"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"epochs": 3, "batch_size": 1024},
+        {"learning_rate": 1e-5},
+        {"learning_rate": 0.00123456789},
+        {"seed": 42},
+        {"seed": 1234567},
+        {"seed": 2**31 - 1},
+    ],
+)
+def test_an_address_gives_back_exactly_the_settings_it_was_made_of(changes):
+    config = dataclasses.replace(PRESETS["cnn"], **changes)
+    assert TrainConfig.from_query(config.to_query()) == (config, [])
+
+
+def test_an_empty_address_is_the_classic_preset():
+    assert TrainConfig.from_query({}) == (PRESETS["classic"], [])
+
+
+def test_parameters_of_other_pages_are_ignored():
+    config, problems = TrainConfig.from_query({"run": "cnn", "dense": "4096", "preset": "cnn"})
+    assert (config, problems) == (PRESETS["cnn"], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("epochs", "1000000"),
+        ("epochs", "-1"),
+        ("epochs", "2.5"),
+        ("epochs", "many"),
+        ("epochs", ""),
+        ("epochs", "nan"),
+        ("epochs", "1e400"),
+        ("epochs", "<script>"),
+        ("batch_size", "0"),
+        ("learning_rate", "inf"),
+        ("learning_rate", "nan"),
+        ("learning_rate", "5"),
+        ("seed", "-3"),
+        ("seed", "99999999999999999999"),
+    ],
+)
+def test_a_parameter_of_no_use_is_named_and_the_presets_own_value_used(name, text):
+    config, problems = TrainConfig.from_query({"preset": "cnn", name: text, "seed_of": "x"})
+    assert config == PRESETS["cnn"]
+    assert len(problems) == 1
+    assert problems[0].startswith(name.replace("_", " ").capitalize())
+    assert f"Using {getattr(PRESETS['cnn'], name):g}." in problems[0]
+
+
+def test_what_a_stranger_typed_is_not_repeated():
+    _, problems = TrainConfig.from_query({"preset": "<b>evil</b>", "epochs": "<script>"})
+    assert len(problems) == 2
+    assert not any("<" in problem for problem in problems)
+
+
+def test_an_unknown_preset_gives_classic_with_the_rest_of_the_address():
+    config, problems = TrainConfig.from_query({"preset": "huge", "epochs": "3"})
+    assert config == dataclasses.replace(PRESETS["classic"], epochs=3)
+    assert problems == ["There is no preset of that name; using classic."]

@@ -1,0 +1,343 @@
+import io
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from mnist_core import drawing
+from mnist_core.classifier import Classifier
+from mnist_core.drawing import read_picture, to_mnist
+from mnist_core.errors import EmptyDrawing, UnreadablePicture
+from tests.helpers import corruptions
+
+
+def draw_seven(
+    sheet: tuple[int, int] = (280, 280),
+    corner: tuple[float, float] = (60, 40),
+    size: float = 150,
+    pen: float = 16,
+    paper: int = 255,
+    ink: int = 0,
+) -> np.ndarray:
+    """A 7 drawn with a round pen: uint8 grey of this (width, height)."""
+    picture = Image.new("L", sheet, paper)
+    pencil = ImageDraw.Draw(picture)
+    left, top = corner
+    points = [(left, top), (left + 0.65 * size, top), (left + 0.25 * size, top + size)]
+    pencil.line(points, fill=ink, width=round(pen), joint="curve")
+    for x, y in points:
+        pencil.ellipse((x - pen / 2, y - pen / 2, x + pen / 2, y + pen / 2), fill=ink)
+    return np.asarray(picture)
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean absolute difference of the pixels, in grey levels."""
+    return float(np.abs(one.astype(int) - other.astype(int)).mean())
+
+
+def centre_of_mass(picture: np.ndarray) -> tuple[float, float]:
+    """Of a 28x28 picture, in pixels from its top left corner."""
+    mass = picture / picture.sum()
+    middles = np.arange(28) + 0.5
+    return float(mass.sum(axis=1) @ middles), float(mass.sum(axis=0) @ middles)
+
+
+def sides(picture: np.ndarray) -> tuple[int, int]:
+    """Height and width of what is not black."""
+    rows = np.flatnonzero(picture.any(axis=1))
+    columns = np.flatnonzero(picture.any(axis=0))
+    return int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1
+
+
+SEVEN = to_mnist(draw_seven())
+UPRIGHT = draw_seven()
+
+
+def with_colour(grey: np.ndarray, paper, ink) -> np.ndarray:
+    """The same drawing with other colours for paper and ink, each RGB or RGBA."""
+    share = (255 - grey[..., None]) / 255
+    return (np.array(paper) * (1 - share) + np.array(ink) * share).astype(np.uint8)
+
+
+SAME_DRAWING = {
+    "light on dark": 255 - UPRIGHT,
+    "grey on grey": draw_seven(paper=180, ink=90),
+    "pale grey on white": draw_seven(paper=255, ink=200),
+    "RGB": np.stack([UPRIGHT] * 3, axis=-1),
+    "blue on yellow": with_colour(UPRIGHT, (255, 240, 120), (20, 30, 160)),
+    "RGBA, opaque": with_colour(UPRIGHT, (255, 255, 255, 255), (0, 0, 0, 255)),
+    "black ink on a transparent sheet": with_colour(UPRIGHT, (0, 0, 0, 0), (0, 0, 0, 255)),
+    "white ink on a transparent sheet": with_colour(
+        UPRIGHT, (255, 255, 255, 0), (255, 255, 255, 255)
+    ),
+    "one channel": UPRIGHT[..., None],
+    "float": UPRIGHT / 255,
+    "float32": (UPRIGHT / 255).astype(np.float32),
+    "yes or no": UPRIGHT > 128,
+    "wider whole numbers": UPRIGHT.astype(np.int64),
+    "not contiguous": np.asfortranarray(UPRIGHT),
+}
+
+
+@pytest.mark.parametrize("kind", SAME_DRAWING)
+def test_the_same_drawing_gives_the_same_digit_whatever_its_colours(kind):
+    picture = SAME_DRAWING[kind]
+    before = picture.copy()
+    digit = to_mnist(picture)
+    assert (digit.shape, digit.dtype) == ((28, 28), np.uint8)
+    assert difference(digit, SEVEN) < 3
+    assert (picture == before).all()
+
+
+def test_the_digit_is_white_on_black_and_a_seven():
+    assert SEVEN[0].max() == SEVEN[:, 0].max() == 0
+    assert SEVEN.max() > 250
+    rows = np.flatnonzero(SEVEN.any(axis=1))
+    assert (SEVEN[rows[1]] > 128).sum() >= 9
+    assert (SEVEN[rows[-2]] > 128).sum() <= 4
+
+
+@pytest.mark.parametrize("size", [40, 90, 200])
+@pytest.mark.parametrize("place", [(0.0, 0.0), (1.0, 0.0), (0.3, 0.7), (1.0, 1.0)])
+def test_a_drawing_gives_the_same_digit_anywhere_at_any_size(size, place):
+    pen = size * 16 / 150
+    room = (280 - 0.65 * size - 2 * pen, 280 - size - 2 * pen)
+    corner = (round(pen + place[0] * room[0]), round(pen + place[1] * room[1]))
+    digit = to_mnist(draw_seven(corner=corner, size=size, pen=pen))
+    assert difference(digit, SEVEN) < 8
+
+
+@pytest.mark.parametrize(("factor", "tolerance"), [(0.25, 12), (4, 3), (12, 3)])
+def test_tiny_and_huge_pictures_give_the_same_digit(factor, tolerance):
+    picture = draw_seven(
+        (round(280 * factor), round(280 * factor)),
+        (60 * factor, 40 * factor),
+        150 * factor,
+        16 * factor,
+    )
+    assert difference(to_mnist(picture), SEVEN) < tolerance
+
+
+def test_a_small_drawing_in_a_corner_is_read_as_what_it_is():
+    small = draw_seven(corner=(12, 12), size=40, pen=6)
+    assert Classifier.bundled("classic").predict_proba(to_mnist(small)[None])[0].argmax() == 7
+
+
+@pytest.mark.parametrize(
+    ("side", "pen"), [(500, 6), (1000, 4), (3000, 10)], ids=["sheet", "screen", "photograph"]
+)
+def test_a_thin_pen_on_a_large_sheet_still_leaves_ink_as_white_as_in_mnist(side, pen):
+    digit = to_mnist(draw_seven((side, side), (side * 0.2, side * 0.2), side * 0.6, pen))
+    assert digit.max() > 200
+
+
+def test_two_specks_far_apart_on_a_large_sheet_are_no_crash():
+    sheet = np.full((1000, 1000), 255, np.uint8)
+    sheet[10, 10] = sheet[900, 900] = 0
+    try:
+        digit = to_mnist(sheet)
+    except EmptyDrawing:
+        return
+    assert digit.any()
+
+
+@pytest.mark.parametrize("sheet", [(1, 400), (400, 1)])
+def test_a_sheet_one_pixel_high_or_wide_is_no_crash(sheet):
+    strip = np.full(sheet, 255, np.uint8)
+    strip.flat[100:200] = 0
+    assert to_mnist(strip).any()
+
+
+def test_a_dot_of_one_pixel_is_ink():
+    sheet = np.full((280, 280), 255, np.uint8)
+    sheet[33, 200] = 0
+    digit = to_mnist(sheet)
+    assert digit.any()
+    assert max(sides(digit)) <= 20
+
+
+def test_the_longest_side_has_twenty_pixels_and_the_shape_is_kept():
+    height, width = sides(SEVEN)
+    assert height in (19, 20)
+    assert width == pytest.approx(20 * (0.65 * 150 + 16) / (150 + 16), abs=1.5)
+    lying = np.full((100, 300), 255, np.uint8)
+    lying[40:60, 50:250] = 0
+    height, width = sides(to_mnist(lying))
+    assert width == 20
+    assert height in (2, 3)
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_the_centre_of_mass_is_where_mnist_has_it(turns):
+    row, column = centre_of_mass(to_mnist(np.rot90(UPRIGHT, turns)))
+    assert 14 <= row <= 15
+    assert 14 <= column <= 15
+
+
+def test_ink_far_out_is_moved_back_inside():
+    # A heavy blot with a long thin tail: centred by mass, the tail would leave the picture.
+    sheet = np.full((200, 200), 255, np.uint8)
+    sheet[20:60, 20:60] = 0
+    sheet[60:180, 38:42] = 0
+    digit = to_mnist(sheet)
+    assert max(sides(digit)) == 20
+    assert digit[-1].any()
+
+
+def test_a_digit_of_mnist_stays_nearly_itself(sample):
+    changes = [difference(to_mnist(image), image) for image in sample.x_test]
+    assert np.mean(changes) < 2
+    # The others lie on the edge between two pixels and are moved by one.
+    assert np.mean(np.array(changes) < 2) > 0.95
+
+
+def test_digits_of_mnist_are_read_as_well_after_being_prepared_again(sample):
+    images, labels = sample.x_test[:300], sample.y_test[:300]
+    classifier = Classifier.bundled("classic")
+    five_times_as_large = np.ones((5, 5), np.uint8)
+    prepared = np.stack([to_mnist(np.kron(255 - image, five_times_as_large)) for image in images])
+    as_they_are = (classifier.predict_proba(images).argmax(axis=1) == labels).mean()
+    again = (classifier.predict_proba(prepared).argmax(axis=1) == labels).mean()
+    assert again > as_they_are - 0.03
+
+
+def noise(amplitude: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(255 - amplitude, 256, (280, 280)).astype(np.uint8)
+
+
+BLANK = {
+    "white": np.full((280, 280), 255, np.uint8),
+    "black": np.zeros((280, 280), np.uint8),
+    "grey": np.full((280, 280, 3), 128, np.uint8),
+    "transparent": np.zeros((280, 280, 4), np.uint8),
+    "transparent white": np.full((280, 280, 4), (255, 255, 255, 0), np.uint8),
+    "faint noise": noise(20),
+    "one pixel": np.zeros((1, 1), np.uint8),
+    "not numbers": np.full((28, 28), np.nan),
+}
+
+
+@pytest.mark.parametrize("kind", BLANK)
+def test_a_blank_sheet_is_an_empty_drawing(kind):
+    with pytest.raises(EmptyDrawing, match="There is no digit yet"):
+        to_mnist(BLANK[kind])
+
+
+def test_noise_in_the_paper_leaves_the_drawing_as_it_is():
+    noisy = np.minimum(draw_seven(), noise(25))
+    assert difference(to_mnist(noisy), SEVEN) < 3
+
+
+@pytest.mark.parametrize("shape", [(28,), (28, 28, 2), (28, 28, 5), (0, 28), (1, 28, 28, 3), ()])
+def test_an_array_that_is_no_picture_is_refused(shape):
+    with pytest.raises(ValueError, match="Expected a grey, RGB or RGBA picture"):
+        to_mnist(np.zeros(shape, np.uint8))
+
+
+# --- files ---
+
+
+def encode(picture: np.ndarray, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("colour", [False, True])
+def test_common_kinds_of_picture_are_read(kind, colour):
+    picture = np.stack([UPRIGHT] * 3, axis=-1) if colour else UPRIGHT
+    decoded = read_picture(encode(picture, kind))
+    assert decoded.dtype == np.uint8
+    assert decoded.shape[:2] == (280, 280)
+    assert difference(to_mnist(decoded), SEVEN) < 4
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_transparency_is_kept(kind):
+    drawing_on_nothing = SAME_DRAWING["white ink on a transparent sheet"]
+    decoded = read_picture(encode(drawing_on_nothing, kind))
+    assert decoded.shape == (280, 280, 4)
+    assert difference(to_mnist(decoded), SEVEN) < 4
+
+
+def test_a_png_with_a_palette_and_one_with_two_colours_are_read():
+    for mode in ("P", "1"):
+        buffer = io.BytesIO()
+        Image.fromarray(UPRIGHT).convert(mode).save(buffer, "PNG")
+        assert difference(to_mnist(read_picture(buffer.getvalue())), SEVEN) < 4
+
+
+def test_a_png_of_sixteen_bits_keeps_its_shades(sample):
+    image = sample.x_test[0]
+    decoded = read_picture(encode(image.astype(np.uint16) * 257, "PNG"))
+    assert difference(decoded, image) <= 1
+
+
+def test_a_jpeg_for_print_is_read():
+    buffer = io.BytesIO()
+    Image.fromarray(UPRIGHT).convert("CMYK").save(buffer, "JPEG")
+    assert difference(to_mnist(read_picture(buffer.getvalue())), SEVEN) < 4
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 1), (8, 3)])
+def test_a_photograph_is_turned_the_way_its_camera_was_held(orientation, turns):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    on_its_side = np.ascontiguousarray(np.rot90(UPRIGHT, turns))
+    decoded = read_picture(encode(on_its_side, "JPEG", exif=exif.tobytes(), quality=95))
+    assert difference(to_mnist(decoded), SEVEN) < 3
+
+
+def refused(content: bytes) -> str:
+    with pytest.raises(UnreadablePicture) as caught:
+        read_picture(content)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF"])
+def test_other_kinds_of_picture_are_refused(kind):
+    assert "not a PNG, JPEG or WebP picture" in refused(encode(UPRIGHT, kind))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"digit", b"\x89PNG\r\n\x1a\n", b"<svg/>", encode(UPRIGHT, "PNG")[:500]],
+    ids=["empty", "text", "only a signature", "SVG", "cut off"],
+)
+def test_a_file_that_is_no_picture_is_refused_with_a_sentence(content):
+    assert refused(content).endswith("try another.")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_picture_is_read_or_refused_and_never_anything_else(kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = encode(UPRIGHT, kind, exif=exif.tobytes())
+    broken = 0
+    for changed in corruptions(content, 150):
+        try:
+            read_picture(changed)
+        except UnreadablePicture:
+            broken += 1
+    assert broken > 10
+
+
+def test_a_file_of_more_than_ten_megabytes_is_refused_unread():
+    assert "larger than 10 MB" in refused(b"\x89PNG" + bytes(drawing.MOST_BYTES))
+
+
+def test_a_small_file_of_too_many_pixels_is_refused_undecoded():
+    # Some 5 kB that would take 64 MB once decoded.
+    content = encode(np.zeros((8000, 8000), np.uint8), "PNG", compress_level=9)
+    assert len(content) < 200_000
+    assert "more than 40 megapixels" in refused(content)
+
+
+def test_a_picture_that_claims_absurdly_many_pixels_is_refused():
+    content = bytearray(encode(UPRIGHT, "PNG"))
+    content[16:24] = b"\x00\x01\x00\x00" * 2
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    refused(bytes(content))

@@ -1,0 +1,146 @@
+"""Every score against a hand-worked example."""
+
+import numpy as np
+import pytest
+
+from mnist_core.evaluation import (
+    accuracy,
+    cell_images,
+    confusion_matrix,
+    digit_scores,
+    share_of_row,
+    wilson_interval,
+    worst_confusion,
+)
+
+# Four 4s: one read as 9. Two 9s: both right. One 7 read as 9. One 0, right.
+LABELS = np.array([4, 4, 4, 4, 9, 9, 7, 0], np.uint8)
+PREDICTIONS = np.array([4, 4, 4, 9, 9, 9, 9, 0], np.uint8)
+MATRIX = confusion_matrix(LABELS, PREDICTIONS)
+NONE = np.zeros(0, np.uint8)
+
+
+def test_rows_are_true_digits_and_columns_are_predicted_ones():
+    assert MATRIX.shape == (10, 10)
+    assert MATRIX[4, 4] == 3
+    assert MATRIX[4, 9] == 1
+    assert MATRIX[9, 4] == 0
+    assert MATRIX[9, 9] == 2
+    assert MATRIX[7, 9] == 1
+    assert MATRIX[0, 0] == 1
+    assert MATRIX.sum() == 8
+
+
+def test_labels_as_bytes_do_not_overflow():
+    nines = np.full(300, 9, np.uint8)
+    assert confusion_matrix(nines, nines)[9, 9] == 300
+
+
+def test_no_images_give_an_empty_matrix():
+    assert confusion_matrix(NONE, NONE).shape == (10, 10)
+    assert confusion_matrix(NONE, NONE).sum() == 0
+
+
+def test_accuracy_is_the_share_on_the_diagonal():
+    assert accuracy(MATRIX) == 6 / 8
+    assert accuracy(np.zeros((10, 10), np.int64)) == 0
+
+
+def test_shares_of_a_row_sum_to_one_and_a_missing_digit_has_none():
+    shares = share_of_row(MATRIX)
+    assert shares[4, 4] == 0.75
+    assert shares[4, 9] == 0.25
+    assert shares[7, 9] == 1
+    assert shares[[0, 4, 7, 9]].sum(axis=1).tolist() == [1, 1, 1, 1]
+    assert shares[5].tolist() == [0] * 10
+
+
+def test_precision_is_the_share_of_calls_that_are_right():
+    scores = digit_scores(MATRIX)
+    assert scores.precision[4] == 1  # 3 of 3 called 4
+    assert scores.precision[9] == 0.5  # 2 of 4 called 9
+    assert scores.precision[7] == 0  # none was called 7
+
+
+def test_recall_is_the_share_of_a_digits_images_that_are_found():
+    scores = digit_scores(MATRIX)
+    assert scores.recall[4] == 0.75
+    assert scores.recall[9] == 1
+    assert scores.recall[7] == 0
+    assert scores.recall[5] == 0  # there is no 5
+
+
+def test_f1_is_the_harmonic_mean_of_the_two():
+    scores = digit_scores(MATRIX)
+    assert scores.f1[4] == pytest.approx(6 / 7)  # 2 * 1 * 0.75 / 1.75
+    assert scores.f1[9] == pytest.approx(2 / 3)  # 2 * 0.5 * 1 / 1.5
+    assert scores.f1[7] == 0
+    assert scores.f1[0] == 1
+
+
+def test_support_counts_the_images_of_each_digit():
+    assert digit_scores(MATRIX).support.tolist() == [1, 0, 0, 0, 4, 0, 0, 1, 0, 2]
+
+
+def test_the_commonest_mistake_is_found():
+    labels = np.array([4, 4, 3, 3, 3, 1], np.uint8)
+    predictions = np.array([9, 9, 5, 5, 5, 1], np.uint8)
+    assert worst_confusion(confusion_matrix(labels, predictions)) == (3, 5, 3)
+
+
+def test_a_network_without_mistakes_has_no_commonest_one():
+    assert worst_confusion(np.diag(np.arange(10))) is None
+
+
+def test_finding_the_commonest_mistake_leaves_the_matrix_alone():
+    before = MATRIX.copy()
+    worst_confusion(MATRIX)
+    assert (before == MATRIX).all()
+
+
+def test_a_cells_images_come_with_the_surest_first():
+    labels = np.array([4, 4, 9, 4, 4], np.uint8)
+    probabilities = np.zeros((5, 10), np.float32)
+    probabilities[[0, 1, 2, 3], 9] = [0.6, 0.9, 0.99, 0.7]
+    probabilities[4, 4] = 1
+    assert cell_images(labels, probabilities, true=4, predicted=9).tolist() == [1, 3, 0]
+    assert cell_images(labels, probabilities, true=4, predicted=4).tolist() == [4]
+    assert cell_images(labels, probabilities, true=1, predicted=7).tolist() == []
+
+
+def test_images_as_sure_as_each_other_keep_their_order():
+    labels = np.full(20, 4, np.uint8)
+    probabilities = np.zeros((20, 10), np.float32)
+    probabilities[:, 9] = 0.5
+    assert cell_images(labels, probabilities, 4, 9).tolist() == list(range(20))
+
+
+@pytest.mark.parametrize(
+    ("right", "total", "low", "high"),
+    [
+        # By hand for 98/100, z = 1.95996: middle .962243, half .032255.
+        (98, 100, 0.9300, 0.9945),
+        # Newcombe, R. G. (1998), Statistics in Medicine 17, 857-872, table I, method 3.
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_interval_agrees_with_published_values(right, total, low, high):
+    assert wilson_interval(right, total) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_wilson_interval_stays_between_nothing_and_everything():
+    low, high = wilson_interval(20, 20)
+    assert high == 1
+    assert low == pytest.approx(1 - 0.1611, abs=5e-5)
+    assert wilson_interval(0, 0) == (0, 1)
+
+
+def test_more_confidence_and_fewer_images_both_widen_the_interval():
+    def width(interval):
+        return interval[1] - interval[0]
+
+    assert width(wilson_interval(98, 100, 0.99)) > width(wilson_interval(98, 100))
+    assert width(wilson_interval(98, 100)) > width(wilson_interval(980, 1000))

@@ -1,0 +1,147 @@
+"""Who may import whom: the rules of the design, read from the code itself."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import CORE, PROJECT
+
+# Modules may import those of lower rooms only.
+ROOMS = [
+    {"config", "errors", "progress"},
+    {"data", "drawing", "models", "augmentation"},
+    {"training", "classifier", "evaluation"},
+    {"schema", "runs", "shipped"},
+    {"worker", "jobs"},
+    {"charts", "markup"},
+    {"__main__"},
+]
+# Within a room, these go on.
+WITHIN = {
+    ("config", "errors"),
+    ("drawing", "data"),
+    ("models", "data"),
+    ("augmentation", "data"),
+    ("runs", "schema"),
+    ("shipped", "runs"),
+}
+FRAMEWORKS = {"tensorflow", "keras"}
+# The only ones that load TensorFlow, at once or when called; the server imports none of them
+# but data, whose download runs in the worker.
+WITH_TENSORFLOW = {"models", "augmentation", "training"}
+WITH_TENSORFLOW_WHEN_CALLED = {"data", "worker", "__main__"}
+
+# What pages have in common; all else in pages/ is a page, which knows no other.
+SHARED = {"shared", "live_chart"}
+
+MODULES = sorted(path.stem for path in CORE.glob("*.py") if path.stem != "__init__")
+
+
+def imports(path: Path, everywhere: bool = True) -> set[str]:
+    """Full names of all modules a file imports; also those within functions, if wished."""
+    tree = ast.parse(path.read_text())
+    found = set()
+    for node in ast.walk(tree) if everywhere else tree.body:
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relative to itself"
+            found.add(node.module)
+            found |= {f"{node.module}.{name.name}" for name in node.names}
+    return found
+
+
+def of_core(path: Path) -> set[str]:
+    """Names of the core's modules that a file imports."""
+    parts = [name.split(".") for name in imports(path) if name.startswith("mnist_core.")]
+    return {part[1] for part in parts if (CORE / f"{part[1]}.py").exists()}
+
+
+def room(module: str) -> int:
+    return next(place for place, modules in enumerate(ROOMS) if module in modules)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_a_room(module):
+    assert sum(module in modules for modules in ROOMS) == 1
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_one_way(module):
+    for imported in of_core(CORE / f"{module}.py"):
+        assert room(imported) < room(module) or (module, imported) in WITHIN, (
+            f"{module} must not import {imported}"
+        )
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_core_knows_nothing_of_streamlit_and_of_pages(module):
+    roots = {name.split(".")[0] for name in imports(CORE / f"{module}.py")}
+    assert not roots & {"streamlit", "streamlit_drawable_canvas", "pages", "dashboard", "tests"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_tensorflow_is_loaded_by_those_only_who_train(module):
+    if module in WITH_TENSORFLOW:
+        return
+    path = CORE / f"{module}.py"
+    at_once = {name.split(".")[0] for name in imports(path, everywhere=False)}
+    assert not at_once & FRAMEWORKS
+    assert not imports(path, everywhere=False) & {f"mnist_core.{m}" for m in WITH_TENSORFLOW}
+    if module not in WITH_TENSORFLOW_WHEN_CALLED:
+        assert not {name.split(".")[0] for name in imports(path)} & FRAMEWORKS
+        assert not of_core(path) & WITH_TENSORFLOW
+
+
+def test_only_charts_draw():
+    for module in MODULES:
+        if module != "charts":
+            assert not any(
+                name.split(".")[0] == "plotly" for name in imports(CORE / f"{module}.py")
+            )
+
+
+def test_the_server_never_imports_the_worker():
+    for path in [*(PROJECT / "pages").glob("*.py"), CORE / "jobs.py", PROJECT / "dashboard.py"]:
+        if path.exists():
+            assert "worker" not in of_core(path), path
+
+
+def test_pages_import_only_what_they_share_and_the_core():
+    for path in (PROJECT / "pages").glob("*.py"):
+        names = imports(path)
+        assert not any(name.split(".")[0] == "dashboard" for name in names), path
+        own = {name.split(".")[1] for name in names if name.startswith("pages.")}
+        own &= {other.stem for other in (PROJECT / "pages").glob("*.py")}
+        assert own <= (set() if path.stem in SHARED else SHARED), f"{path.name} imports {own}"
+        roots = {name.split(".")[0] for name in imports(path)}
+        assert not roots & FRAMEWORKS, path
+        assert not of_core(path) & WITH_TENSORFLOW, path
+
+
+def test_the_dashboard_is_a_router_only():
+    path = PROJECT / "dashboard.py"
+    roots = {name.split(".")[0] for name in imports(path)}
+    assert "streamlit" in roots
+    assert not roots & (FRAMEWORKS | {"numpy", "sqlalchemy", "plotly"})
+
+
+def test_what_the_server_imports_brings_no_tensorflow_and_no_pandas():
+    code = (
+        "import json, sys\n"
+        "from mnist_core import jobs, runs, shipped, classifier, evaluation\n"
+        "from mnist_core import drawing, data, config\n"
+        "from mnist_core.classifier import Classifier\n"
+        "Classifier.bundled('classic').predict_proba(data.load_dataset().x_test[:1])\n"
+        "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    loaded = set(json.loads(answer.stdout))
+    assert "ai_edge_litert" in loaded
+    assert not loaded & {"tensorflow", "keras", "pandas", "jax", "torch", "streamlit"}

@@ -1,0 +1,363 @@
+"""The pool against doubles; test_processes.py has it against real processes."""
+
+import itertools
+import os
+import socket
+
+import pytest
+
+from mnist_core import jobs
+from mnist_core.errors import StoreUnavailable
+from mnist_core.jobs import LOST_SECONDS, LOST_SECONDS_LOADING, LocalPool, worker_limit
+from mnist_core.runs import ENDED, FINISHED, INTERRUPTED, RUNNING, Worker
+from tests.helpers import add_worker, finished_run, running_run, wait_until, waiting_run
+
+HERE = socket.gethostname()
+
+
+class Clock:
+    """Time that passes only when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Child:
+    """A process that does nothing but exist, until it ends."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def terminate(self) -> None:
+        self.returncode = -15
+
+    def wait(self) -> int | None:
+        return self.returncode
+
+
+class Pool(LocalPool):
+    """A pool whose workers are no processes."""
+
+    def __init__(self, store, limit=1) -> None:
+        super().__init__(store, limit)
+        self.started: list[Child] = []
+
+    def _start_worker(self) -> None:
+        child = Child(4000 + len(self.started))
+        self.started.append(child)
+        self._children.append(child)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(jobs, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def pool(store, clock):
+    return Pool(store)
+
+
+def come_alive(store, child: Child, ready: bool = True) -> str:
+    """A started process tells the database that it is there."""
+    worker_id = f"worker {child.pid}"
+    store.register_worker(Worker(worker_id, HERE, child.pid, 0, ready))
+    return worker_id
+
+
+@pytest.mark.parametrize(("text", "limit"), [("0", 0), ("1", 1), ("7", 7)])
+def test_mnist_workers_says_how_many(text, limit):
+    assert worker_limit({"MNIST_WORKERS": text}) == limit
+
+
+@pytest.mark.parametrize("environ", [{}, {"MNIST_WORKERS": ""}, {"MNIST_WORKERS": "many"}])
+@pytest.mark.parametrize(("cores", "limit"), [(1, 1), (2, 1), (8, 4), (None, 1)])
+def test_otherwise_half_the_cores_train(environ, cores, limit, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert worker_limit(environ) == limit
+
+
+# --- starting ---
+
+
+def test_no_process_is_started_while_nobody_trains(store, pool):
+    finished_run(store)
+    store.remove_worker("worker", ENDED)
+    pool.tend()
+    assert pool.started == []
+
+
+def test_a_waiting_run_gets_a_worker(store, pool):
+    waiting_run(store)
+    pool.tend()
+    assert len(pool.started) == 1
+
+
+def test_a_worker_that_is_still_starting_is_waited_for(store, pool):
+    waiting_run(store, "a")
+    for _ in range(5):
+        pool.tend()
+    assert len(pool.started) == 1
+
+
+def test_somebody_about_to_train_finds_a_worker_ready(store, pool):
+    pool.wake()
+    pool.tend()
+    assert len(pool.started) == 1
+    pool.tend()
+    pool.started[0].returncode = 0  # nobody came, and it ended
+    pool.tend()
+    assert len(pool.started) == 1
+
+
+def test_waking_a_pool_that_has_a_worker_starts_no_other(store, pool):
+    pool.wake()
+    pool.tend()
+    come_alive(store, pool.started[0])
+    pool.wake()
+    pool.tend()
+    assert len(pool.started) == 1
+
+
+def test_a_wanted_download_gets_a_worker(store, pool):
+    store.request_download()
+    pool.tend()
+    assert len(pool.started) == 1
+
+
+def test_many_waiting_runs_get_no_more_workers_than_the_limit(store, clock):
+    pool = Pool(store, limit=2)
+    for visitor in "abcd":
+        waiting_run(store, visitor)
+    for _ in range(5):
+        pool.tend()
+    assert len(pool.started) == 2
+
+
+def test_a_limit_of_nothing_starts_nothing(store, clock):
+    pool = Pool(store, limit=0)
+    waiting_run(store)
+    pool.wake()
+    pool.tend()
+    assert pool.started == []
+
+
+def test_the_tests_own_pools_start_nothing_by_default(store):
+    waiting_run(store)
+    pool = LocalPool(store)
+    pool.tend()
+    assert pool._children == []
+
+
+def test_an_idle_worker_takes_the_next_run_and_no_other_is_started(store, clock):
+    pool = Pool(store, limit=4)
+    pool.wake()
+    pool.tend()
+    come_alive(store, pool.started[0])
+    waiting_run(store)
+    pool.tend()
+    assert len(pool.started) == 1
+
+
+def test_a_run_that_waits_while_another_trains_gets_a_worker_of_its_own(store, clock):
+    pool = Pool(store, limit=2)
+    waiting_run(store, "a")
+    pool.tend()
+    store.claim(come_alive(store, pool.started[0]))
+    waiting_run(store, "b")
+    pool.tend()
+    assert len(pool.started) == 2
+
+
+def test_at_the_limit_a_run_waits_for_the_one_in_training(store, pool):
+    waiting_run(store, "a")
+    pool.tend()
+    store.claim(come_alive(store, pool.started[0]))
+    waiting_run(store, "b")
+    pool.tend()
+    assert len(pool.started) == 1
+
+
+def test_a_worker_on_another_machine_counts_for_nothing_here(store, pool):
+    add_worker(store, "far", host="another-machine", pid=4000)
+    waiting_run(store)
+    pool.tend()
+    assert len(pool.started) == 1
+
+
+# --- ending ---
+
+
+def test_a_dead_workers_run_is_interrupted_at_once(store, pool):
+    run = waiting_run(store)
+    pool.tend()
+    store.claim(come_alive(store, pool.started[0]))
+    pool.started[0].returncode = -9
+    pool.tend()
+    after = store.get(run.id)
+    assert (after.state, after.message) == (INTERRUPTED, ENDED)
+    assert store.workers() == []
+
+
+def test_the_next_run_gets_a_new_worker_after_a_moment(store, pool, clock):
+    waiting_run(store, "a")
+    pool.tend()
+    store.claim(come_alive(store, pool.started[0]))
+    pool.started[0].returncode = -9
+    pool.tend()
+    waiting_run(store, "b")
+    pool.tend()
+    clock.now += 3
+    pool.tend()
+    assert len(pool.started) == 2
+    assert pool.problem == ""
+
+
+def test_a_worker_that_ended_in_peace_is_replaced_without_delay(store, pool):
+    pool.wake()
+    pool.tend()
+    pool.started[0].returncode = 0
+    waiting_run(store)
+    pool.tend()
+    assert len(pool.started) == 2
+
+
+def test_a_worker_that_cannot_start_is_named_and_tried_ever_more_rarely(store, pool, clock):
+    waiting_run(store)
+    starts = []
+    for _ in range(300):
+        pool.tend()
+        if len(pool.started) > len(starts):
+            starts.append(clock.now)
+            pool.started[-1].returncode = 1
+        clock.now += 1
+    assert pool.problem.startswith("The training process does not start on this machine")
+    assert pool.problem.endswith(".")
+    gaps = [later - earlier for earlier, later in itertools.pairwise(starts)]
+    assert gaps == sorted(gaps)
+    assert gaps[-1] <= 32
+    assert 8 <= len(starts) <= 20
+
+
+def test_the_problem_is_over_once_a_worker_is_ready(store, pool, clock):
+    waiting_run(store)
+    while not pool.problem:
+        pool.tend()
+        for child in pool.started:
+            child.returncode = 1
+        clock.now += 31
+    count = len(pool.started)
+    while len(pool.started) == count:
+        clock.now += 31
+        pool.tend()
+    come_alive(store, pool.started[-1])
+    pool.tend()
+    assert pool.problem == ""
+
+
+def test_a_machine_that_starts_no_process_is_named_and_tried_again(store, clock):
+    class Refused(Pool):
+        def _start_worker(self):
+            self.started.append(None)
+            raise OSError(12, "Cannot allocate memory")
+
+    pool = Refused(store)
+    waiting_run(store)
+    for _ in range(5):
+        pool.tend()
+        clock.now += 31
+    assert len(pool.started) == 5
+    assert pool.problem.startswith("The training process does not start on this machine")
+
+
+@pytest.mark.parametrize(
+    ("ready", "seconds"), [(True, LOST_SECONDS), (False, LOST_SECONDS_LOADING)]
+)
+def test_a_worker_that_falls_silent_is_given_up_for_lost(ready, seconds, store, pool, clock):
+    run = running_run(store)
+    add_worker(store, "silent", ready=ready)
+    lost = running_run(store, "other", worker_id="silent")
+    pool.tend()
+    clock.now += seconds - 0.1
+    store.beat("worker", ready=True)
+    pool.tend()
+    assert store.get(lost.id).state == RUNNING
+    clock.now += 0.2
+    store.beat("worker", ready=True)
+    pool.tend()
+    assert (store.get(lost.id).state, store.get(lost.id).message) == (INTERRUPTED, ENDED)
+    assert store.get(run.id).state == RUNNING
+    assert [worker.id for worker in store.workers()] == ["worker"]
+
+
+def test_a_worker_that_beats_is_never_lost(store, pool, clock):
+    run = running_run(store)
+    for _ in range(50):
+        clock.now += LOST_SECONDS - 0.1
+        store.beat("worker", ready=True)
+        pool.tend()
+    assert store.get(run.id).state == RUNNING
+
+
+def test_a_run_left_over_from_before_the_power_failed_is_interrupted(store, clock):
+    run = running_run(store)
+    pool = Pool(store)
+    pool.tend()
+    clock.now += LOST_SECONDS + 0.1
+    pool.tend()
+    assert store.get(run.id).state == INTERRUPTED
+
+
+def test_the_end_of_a_pool_ends_its_workers(store, pool):
+    waiting_run(store)
+    pool.tend()
+    pool.end()
+    assert pool.started[0].returncode == -15
+
+
+# --- in the background ---
+
+
+def test_a_started_pool_tends_by_itself_until_its_end(store, monkeypatch):
+    monkeypatch.setattr(jobs, "TEND_SECONDS", 0.01)
+    pool = Pool(store)
+    assert pool.start() is pool
+    waiting_run(store)
+    wait_until(lambda: pool.started)
+    pool.end()
+
+
+def test_a_pool_outlives_a_database_that_is_away(store, monkeypatch, caplog):
+    monkeypatch.setattr(jobs, "TEND_SECONDS", 0.01)
+
+    class Away(Pool):
+        looks = 0
+
+        def tend(self):
+            self.looks += 1
+            if self.looks < 3:
+                raise StoreUnavailable("The database of runs does not answer.")
+            super().tend()
+
+    pool = Away(store).start()
+    waiting_run(store)
+    wait_until(lambda: pool.started)
+    pool.end()
+    assert "does not answer" in caplog.text
+
+
+def test_finished_runs_are_left_alone(store, pool, clock):
+    run = finished_run(store)
+    pool.tend()
+    clock.now += 1000
+    pool.tend()
+    assert store.get(run.id).state == FINISHED

@@ -1,0 +1,111 @@
+"""The pool and the worker as they are: separate processes, TensorFlow, the bundled sample.
+
+Slow beside the other tests, because each worker loads TensorFlow; so one pool serves all.
+"""
+
+import dataclasses
+import os
+import signal
+
+import pytest
+
+from mnist_core.classifier import Classifier
+from mnist_core.config import PRESETS
+from mnist_core.data import SAMPLE_PATH, read
+from mnist_core.jobs import LocalPool
+from mnist_core.runs import (
+    ENDED,
+    FINISHED,
+    INTERRUPTED,
+    LITERT,
+    RUNNING,
+    STOPPED,
+    RunStore,
+    owner_of,
+)
+from tests.helpers import wait_until
+
+SHORT = dataclasses.replace(PRESETS["classic"], epochs=1)
+LONG = dataclasses.replace(PRESETS["classic"], dense=(512, 512), epochs=30, batch_size=16)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def user_data(tmp_path_factory):
+    """In place of the one in conftest.py: a folder for all tests of this file."""
+    folder = tmp_path_factory.mktemp("processes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MNIST_DATABASE_URL", f"sqlite:///{folder / 'runs.db'}")
+        patch.setenv("KERAS_HOME", str(folder / "keras"))
+        patch.delenv("MNIST_DATA", raising=False)
+        patch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def store(user_data):
+    opened = RunStore()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def pool(store):
+    pool = LocalPool(store, limit=1).start()
+    yield pool
+    pool.end()
+    assert store.workers() == []  # they left by the door
+    assert pool.problem == ""
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def submit(store, config, owner):
+    return store.submit(config, owner_of(owner)).id
+
+
+def test_a_submitted_run_is_trained_by_another_process(store, pool):
+    run_id = submit(store, SHORT, "first")
+    wait_until(lambda: store.get(run_id).state == RUNNING)
+    (worker,) = store.workers()
+    assert worker.pid != os.getpid()
+    assert is_running(worker.pid)
+    run = wait_until(lambda: None if store.get(run_id).active else store.get(run_id))
+    assert (run.state, run.message, run.epochs) == (FINISHED, "", 1)
+    assert run.test_accuracy > 0.8
+    assert run.dataset == "Bundled sample of MNIST: 4,000 training and 1,000 test images"
+    assert store.metrics(run_id)[-1].epoch == 1
+    _, _, images, labels = read(SAMPLE_PATH)
+    answers = Classifier(store.artifact(run_id, LITERT)).predict_proba(images)
+    assert (answers.argmax(axis=1) == labels).mean() == pytest.approx(run.test_accuracy)
+
+
+def test_stop_ends_a_run_within_its_epoch_and_keeps_its_network(store, pool):
+    run_id = submit(store, LONG, "second")
+    wait_until(lambda: store.metrics(run_id))
+    store.request_stop(run_id, owner_of("second"))
+    run = wait_until(lambda: None if store.get(run_id).active else store.get(run_id))
+    assert run.state == STOPPED
+    assert run.epochs < 30
+    assert store.artifact(run_id, LITERT)
+
+
+def test_a_killed_worker_interrupts_its_run_and_the_next_one_works(store, pool):
+    run_id = submit(store, LONG, "third")
+    wait_until(lambda: len(store.metrics(run_id)) > 3)
+    (worker,) = store.workers()
+    os.kill(worker.pid, signal.SIGKILL)
+    before = store.metrics(run_id)
+    run = wait_until(lambda: None if store.get(run_id).active else store.get(run_id))
+    assert (run.state, run.message) == (INTERRUPTED, ENDED)
+    assert store.metrics(run_id)[: len(before)] == before
+
+    again = submit(store, SHORT, "third")
+    run = wait_until(lambda: None if store.get(again).active else store.get(again))
+    assert run.state == FINISHED
+    assert run.worker != worker.id

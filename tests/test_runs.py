@@ -1,0 +1,454 @@
+import dataclasses
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from mnist_core import runs, schema
+from mnist_core.config import PRESETS
+from mnist_core.errors import NotAllowed, RunNotFound
+from mnist_core.runs import (
+    ENDED,
+    FINISHED,
+    INTERRUPTED,
+    KERAS,
+    LITERT,
+    RUNNING,
+    STOPPED,
+    WAITING,
+    Download,
+    Run,
+    RunStore,
+    Worker,
+    owner_of,
+)
+from tests.helpers import (
+    CLASSIC,
+    PROJECT,
+    add_worker,
+    finished_run,
+    reports,
+    running_run,
+    waiting_run,
+)
+
+CONFIG = PRESETS["classic"]
+
+
+# --- submitting ---
+
+
+def test_a_new_run_waits_with_the_settings_it_was_given(store):
+    config = dataclasses.replace(PRESETS["cnn"], epochs=3, learning_rate=1 / 300)
+    run = waiting_run(store, "me", config)
+    assert run == store.get(run.id)
+    assert (run.state, run.active, run.config, run.owner) == (WAITING, True, config, owner_of("me"))
+    assert (run.worker, run.stop_requested, run.message, run.test_accuracy) == (
+        None, False, "", None,
+    )  # fmt: skip
+
+
+def test_the_database_never_holds_a_visitors_token(store, tmp_path):
+    waiting_run(store, "secret-token-of-a-visitor")
+    store.close()
+    for path in tmp_path.glob("runs.db*"):
+        assert b"secret-token-of-a-visitor" not in path.read_bytes()
+
+
+def test_a_visitor_may_have_one_run_at_a_time(store):
+    first = waiting_run(store, "me")
+    with pytest.raises(NotAllowed, match="You have a run in training already"):
+        waiting_run(store, "me")
+    waiting_run(store, "somebody else")
+    store.claim(add_worker(store))
+    with pytest.raises(NotAllowed):
+        waiting_run(store, "me")
+    store.complete(first.id, "worker", FINISHED)
+    assert waiting_run(store, "me").state == WAITING
+
+
+def test_two_clicks_at_once_make_one_run(store):
+    refused = []
+
+    def click():
+        own = RunStore()
+        try:
+            waiting_run(own, "me")
+        except NotAllowed:
+            refused.append(1)
+        own.close()
+
+    clicks = [threading.Thread(target=click) for _ in range(8)]
+    for thread in clicks:
+        thread.start()
+    for thread in clicks:
+        thread.join()
+    assert len(store.list_runs()) == 1
+    assert len(refused) == 7
+
+
+def test_a_full_queue_is_named(store, monkeypatch):
+    monkeypatch.setattr(runs, "MOST_ACTIVE", 3)
+    for visitor in "abc":
+        waiting_run(store, visitor)
+    with pytest.raises(NotAllowed, match="The queue is full; try again in a few minutes"):
+        waiting_run(store, "d")
+    store.claim(add_worker(store))
+    store.complete(store.list_runs(states=(RUNNING,))[0].id, "worker", FINISHED)
+    waiting_run(store, "d")
+
+
+# --- the queue ---
+
+
+def test_runs_are_trained_in_the_order_they_came(store):
+    first, second, third = (waiting_run(store, visitor).id for visitor in "abc")
+    assert [store.place_in_queue(run_id) for run_id in (first, second, third)] == [0, 1, 2]
+    assert store.waiting() == 3
+    add_worker(store)
+    assert store.claim("worker").id == first
+    assert store.place_in_queue(second) == 1  # behind the one that runs
+    store.complete(first, "worker", FINISHED)
+    assert store.place_in_queue(second) == 0
+    assert store.claim("worker").id == second
+    assert store.claim("worker").id == third
+    assert store.claim("worker") is None
+    assert store.waiting() == 0
+
+
+def test_a_claimed_run_belongs_to_its_worker(store):
+    run = waiting_run(store)
+    claimed = store.claim(add_worker(store, "w1"))
+    assert claimed == store.get(run.id)
+    assert (claimed.state, claimed.worker) == (RUNNING, "w1")
+
+
+def test_each_run_is_given_to_exactly_one_of_many_workers(store, monkeypatch):
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 60)
+    expected = {waiting_run(store, f"visitor {i}").id for i in range(30)}
+    claimed: list[tuple[str, str]] = []
+    at_once = threading.Barrier(6)
+
+    def work(worker_id):
+        own = RunStore()
+        add_worker(own, worker_id)
+        at_once.wait()
+        while run := own.claim(worker_id):
+            claimed.append((run.id, worker_id))
+        own.close()
+
+    workers = [threading.Thread(target=work, args=(f"w{i}",)) for i in range(6)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(claimed) == 30
+    assert {run_id for run_id, _ in claimed} == expected
+    assert {(run.id, run.worker) for run in store.list_runs()} == set(claimed)
+
+
+def test_each_run_is_given_to_exactly_one_of_many_processes(store):
+    expected = {waiting_run(store, f"visitor {i}").id for i in range(20)}
+    code = (
+        "import sys; from mnist_core import schema; schema.BUSY_SECONDS = 60\n"
+        "from mnist_core.runs import RunStore, Worker\n"
+        "store = RunStore(); store.register_worker(Worker(sys.argv[1], 'here', 1, 0, True))\n"
+        "while run := store.claim(sys.argv[1]): print(run.id)"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, f"w{i}"], cwd=PROJECT, stdout=subprocess.PIPE, text=True
+        )
+        for i in range(3)
+    ]
+    claimed = [run_id for process in processes for run_id in process.communicate()[0].split()]
+    assert sorted(claimed) == sorted(expected)
+
+
+# --- stopping ---
+
+
+def test_only_the_owner_may_stop_a_run(store):
+    run = running_run(store, "me")
+    with pytest.raises(NotAllowed, match="Only the person who started a run can stop it"):
+        store.request_stop(run.id, owner_of("somebody else"))
+    assert not store.get(run.id).stop_requested
+    store.request_stop(run.id, owner_of("me"))
+    assert store.get(run.id).stop_requested
+    assert store.get(run.id).state == RUNNING
+
+
+def test_the_worker_hears_of_the_wish_to_stop_when_it_reports(store):
+    run = running_run(store, "me")
+    assert not store.report(run.id, "worker", []).stop_requested
+    store.request_stop(run.id, owner_of("me"))
+    assert store.report(run.id, "worker", reports(1, first=13)).stop_requested
+
+
+def test_a_run_that_waits_stops_at_once_and_is_never_trained(store):
+    run = waiting_run(store, "me")
+    store.request_stop(run.id, owner_of("me"))
+    stopped = store.get(run.id)
+    assert (stopped.state, stopped.message) == (INTERRUPTED, "Stopped before it began.")
+    assert store.claim(add_worker(store)) is None
+    assert waiting_run(store, "me").state == WAITING
+
+
+def test_stopping_what_has_ended_changes_nothing_one_can_see(store):
+    run = finished_run(store, "me")
+    store.request_stop(run.id, owner_of("me"))
+    after = store.get(run.id)
+    assert (after.state, after.test_accuracy) == (FINISHED, run.test_accuracy)
+
+
+def test_an_unknown_run_is_not_found(store):
+    for action in (
+        lambda: store.get("nothing"),
+        lambda: store.request_stop("nothing", owner_of("me")),
+        lambda: store.artifact("nothing", LITERT),
+    ):
+        with pytest.raises(RunNotFound) as caught:
+            action()
+        assert str(caught.value).endswith(".")
+    assert store.metrics("nothing") == []
+
+
+# --- curves and results ---
+
+
+def test_curves_are_given_back_as_they_were_reported(store):
+    run = running_run(store, steps=0)
+    store.report(run.id, "worker", reports(7))
+    store.report(run.id, "worker", [])
+    store.report(run.id, "worker", reports(5, first=8))
+    assert store.metrics(run.id) == reports(12)
+    assert store.metrics(run.id, after_step=7) == reports(5, first=8)
+    assert store.metrics(run.id, after_step=12) == []
+
+
+def test_each_run_has_its_own_curves(store):
+    one, other = running_run(store, "a", steps=4), running_run(store, "b", steps=9)
+    assert len(store.metrics(one.id)) == 4
+    assert len(store.metrics(other.id)) == 9
+
+
+def test_a_finished_run_has_its_results_and_its_network(store):
+    run = finished_run(store, test_accuracy=0.9876, epochs=8)
+    assert store.get(run.id) == run
+    assert (run.state, run.active, run.test_accuracy, run.epochs) == (FINISHED, False, 0.9876, 8)
+    assert run.parameters == 109_386
+    assert store.artifact(run.id, LITERT) == (CLASSIC / "model.tflite").read_bytes()
+    assert store.artifact(run.id, KERAS) == (CLASSIC / "model.keras").read_bytes()
+
+
+def test_a_run_without_a_network_says_so(store):
+    run = running_run(store)
+    with pytest.raises(RunNotFound, match=rf"Run {run.id} has no litert stored"):
+        store.artifact(run.id, LITERT)
+
+
+def test_a_worker_cannot_touch_a_run_that_is_not_its_own(store):
+    run = running_run(store, worker_id="mine")
+    add_worker(store, "other")
+    for action in (
+        lambda: store.report(run.id, "other", reports(1, first=13)),
+        lambda: store.complete(run.id, "other", FINISHED),
+    ):
+        with pytest.raises(NotAllowed, match="taken from this worker"):
+            action()
+    assert store.get(run.id) == run
+    assert len(store.metrics(run.id)) == 12
+
+
+def test_a_worker_given_up_for_lost_cannot_finish_its_run(store):
+    run = running_run(store)
+    store.remove_worker("worker", ENDED)
+    with pytest.raises(NotAllowed):
+        store.complete(run.id, "worker", FINISHED, artifacts={LITERT: b"late"})
+    assert store.get(run.id).state == INTERRUPTED
+    with pytest.raises(RunNotFound):
+        store.artifact(run.id, LITERT)
+
+
+def test_lists_are_newest_first_and_by_state_and_owner(store):
+    finished = finished_run(store, "a")
+    stopped = finished_run(store, "b", state=STOPPED)
+    waiting = waiting_run(store, "a")
+
+    def ids(**which):
+        return [run.id for run in store.list_runs(**which)]
+
+    assert ids() == [waiting.id, stopped.id, finished.id]
+    assert ids(states=(FINISHED, STOPPED)) == [stopped.id, finished.id]
+    assert ids(owner=owner_of("a")) == [waiting.id, finished.id]
+    assert ids(owner=owner_of("a"), states=(WAITING,)) == [waiting.id]
+    assert ids(owner=owner_of("nobody")) == []
+
+
+def test_a_title_names_preset_accuracy_and_origin():
+    run = Run("ab12", FINISHED, CONFIG, 0.0, test_accuracy=0.98765)
+    assert run.title == "classic · 98.77% · ab12"
+    assert dataclasses.replace(run, shipped=True).title == "classic · 98.77% · shipped"
+    assert dataclasses.replace(run, test_accuracy=None).title == "classic · ab12"
+
+
+# --- workers that end ---
+
+
+def test_a_dead_workers_run_is_interrupted_and_its_curves_stay(store):
+    run = running_run(store, worker_id="dead")
+    spared = running_run(store, "other", worker_id="alive")
+    store.remove_worker("dead", ENDED)
+    after = store.get(run.id)
+    assert (after.state, after.message) == (INTERRUPTED, ENDED)
+    assert store.metrics(run.id) == reports(12)
+    assert store.get(spared.id) == spared
+    assert [worker.id for worker in store.workers()] == ["alive"]
+
+
+def test_what_a_dead_worker_had_finished_stays_finished(store):
+    run = finished_run(store, worker_id="dead")
+    store.remove_worker("dead", ENDED)
+    assert store.get(run.id) == run
+
+
+def test_beats_count_up_until_the_worker_is_given_up_for_lost(store):
+    store.register_worker(Worker("w", "host", 42, 0, False))
+    assert store.beat("w", ready=False)
+    assert store.beat("w", ready=True)
+    assert store.workers() == [Worker("w", "host", 42, 2, True)]
+    store.remove_worker("w", ENDED)
+    assert not store.beat("w", ready=True)
+    assert store.workers() == []
+
+
+def test_a_worker_given_up_for_lost_gets_no_other_run(store):
+    run = waiting_run(store)
+    add_worker(store, "lost")
+    store.remove_worker("lost", ENDED)
+    # Nobody would notice if it died with it.
+    assert store.claim("lost") is None
+    assert store.get(run.id).state == WAITING
+
+
+CRASH = """
+import os, signal, sys
+import sqlalchemy as sa
+from mnist_core import schema
+from mnist_core.runs import RunStore
+
+store = RunStore()
+
+def die(connection, cursor, statement, *rest):
+    if statement.startswith("INSERT INTO artifacts") and b"second" in rest[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sa.event.listen(store._engine, "after_cursor_execute", die)
+store.complete(
+    sys.argv[1], "worker", "finished",
+    results={"test_accuracy": 0.5}, artifacts={"keras": b"first", "litert": b"second"},
+)
+print("survived")
+"""
+
+
+def test_a_crash_in_the_middle_of_completing_leaves_the_old_state(store):
+    run = running_run(store)
+    crash = subprocess.run(
+        [sys.executable, "-c", CRASH, run.id], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert crash.returncode == -9, crash
+    assert store.get(run.id) == run
+    assert store.metrics(run.id) == reports(12)
+    with pytest.raises(RunNotFound):
+        store.artifact(run.id, KERAS)
+    done = store.complete(run.id, "worker", FINISHED, artifacts={KERAS: b"k", LITERT: b"l"})
+    assert (done.state, store.artifact(run.id, KERAS)) == (FINISHED, b"k")
+
+
+def test_a_change_that_fails_half_way_changes_nothing(store):
+    run = running_run(store)
+    with pytest.raises(runs.schema.StoreUnavailable):
+        store.report(run.id, "worker", [*reports(1, first=13), *reports(1, first=13)])
+    assert store.metrics(run.id) == reports(12)
+
+
+# --- forgetting ---
+
+
+def rows(store, table: str) -> int:
+    with store._engine.connect() as connection:
+        return connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar()
+
+
+def test_the_oldest_runs_are_forgotten_with_their_curves_and_networks(store, monkeypatch):
+    monkeypatch.setattr(runs, "MOST_STORED", 3)
+    ended = [finished_run(store, visitor).id for visitor in "abcd"]
+    assert [run.id for run in store.list_runs()] == ended[:0:-1]
+    assert rows(store, "metrics") == 3 * 20
+    assert rows(store, "artifacts") == 3 * 3
+    assert store.metrics(ended[0]) == []
+
+
+def test_a_run_that_is_not_over_is_never_forgotten(store, monkeypatch):
+    monkeypatch.setattr(runs, "MOST_STORED", 2)
+    running = running_run(store, "first")
+    ended = [finished_run(store, visitor).id for visitor in "abc"]
+    assert store.get(running.id).state == RUNNING
+    assert [run.id for run in store.list_runs()] == [ended[2], ended[1], running.id]
+
+
+# --- the download ---
+
+
+def test_a_download_goes_from_wanted_to_running_to_done(store):
+    assert store.download() == Download("none", "")
+    add_worker(store, "w1")
+    add_worker(store, "w2")
+    store.request_download()
+    assert store.download() == Download("wanted", "")
+    assert store.claim_download("w1")
+    assert not store.claim_download("w2")
+    assert store.download() == Download("running", "")
+    store.end_download()
+    assert store.download() == Download("none", "")
+    assert not store.claim_download("w2")
+
+
+def test_a_failed_download_says_why_until_it_is_asked_for_again(store):
+    add_worker(store, "w1")
+    store.request_download()
+    store.claim_download("w1")
+    store.end_download("No network.")
+    assert store.download() == Download("failed", "No network.")
+    store.request_download()
+    assert store.download() == Download("wanted", "")
+
+
+def test_asking_twice_does_not_start_a_second_download(store):
+    add_worker(store, "w1")
+    store.request_download()
+    store.claim_download("w1")
+    store.request_download()
+    assert store.download().state == "running"
+
+
+def test_a_download_whose_worker_died_has_failed(store):
+    add_worker(store, "w1")
+    add_worker(store, "w2")
+    store.request_download()
+    store.claim_download("w1")
+    store.remove_worker("w1", ENDED)
+    assert store.download() == Download("failed", ENDED)
+    store.request_download()
+    assert store.claim_download("w2")
+
+
+def test_a_download_is_not_failed_by_another_workers_end(store):
+    add_worker(store, "w1")
+    add_worker(store, "w2")
+    store.request_download()
+    store.claim_download("w1")
+    store.remove_worker("w2", ENDED)
+    assert store.download().state == "running"

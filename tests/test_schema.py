@@ -1,0 +1,201 @@
+import sqlite3
+import subprocess
+import sys
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from mnist_core import schema
+from mnist_core.errors import StoreUnavailable
+from mnist_core.runs import RunStore
+from tests.helpers import PROJECT, add_worker, finished_run, waiting_run
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Where the database of this test is, or will be."""
+    return tmp_path / "runs.db"
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Whoever finds the database in use gives up soon."""
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.1)
+
+
+def read_only(path) -> str:
+    return f"sqlite:///file:{path}?mode=ro&uri=true"
+
+
+def sentence(action) -> str:
+    """What a person is told when this fails."""
+    with pytest.raises(StoreUnavailable) as caught:
+        action()
+    text = str(caught.value)
+    assert text[0].isupper()
+    assert text.endswith(".")
+    assert "\n" not in text
+    assert "sqlite3" not in text
+    assert "SELECT" not in text
+    return text
+
+
+def test_the_database_is_a_file_beside_the_code_unless_named():
+    assert schema.database_url({}) == f"sqlite:///{PROJECT / 'runs.db'}"
+    assert schema.database_url({"MNIST_DATABASE_URL": ""}) == f"sqlite:///{PROJECT / 'runs.db'}"
+    assert schema.database_url({"MNIST_DATABASE_URL": "sqlite:///x.db"}) == "sqlite:///x.db"
+
+
+def test_git_ignores_the_database():
+    patterns = (PROJECT / ".gitignore").read_text().split()
+    assert any(pattern in ("runs.db", "runs.db*", "*.db", "/runs.db*") for pattern in patterns)
+
+
+def test_a_new_database_is_made_and_opened_again(store, path):
+    run = waiting_run(store)
+    assert path.is_file()
+    again = RunStore()
+    assert again.get(run.id) == run
+    again.close()
+
+
+def test_a_database_in_memory_works():
+    engine = schema.open_engine("sqlite://")
+    assert sa.inspect(engine).has_table("runs")
+    engine.dispose()
+
+
+def test_many_programs_may_open_a_new_database_at_once():
+    code = "from mnist_core.runs import RunStore; print(len(RunStore().list_runs()))"
+    programs = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(6)
+    ]  # fmt: skip
+    answers = [program.communicate() for program in programs]
+    assert [out.strip() for out, _ in answers] == ["0"] * 6, answers
+
+
+@pytest.mark.parametrize(("version", "age"), [("2", "newer"), ("99", "newer"), ("x", "different")])
+def test_a_database_of_another_version_is_left_alone_with_a_sentence(version, age, store):
+    waiting_run(store)
+    store.close()
+    with sqlite3.connect(schema.database_url().removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE facts SET value = ? WHERE name = 'schema_version'", [version])
+    connection.close()
+    text = sentence(RunStore)
+    assert f"by a {age} version of this app (schema {version}; this one uses 1)" in text
+    assert "MNIST_DATABASE_URL" in text
+
+
+def test_a_locked_database_is_named_and_works_once_it_is_free(store, path, impatient):
+    run = waiting_run(store)
+    add_worker(store)
+    hasty = RunStore()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    assert "in use by another program; try again" in sentence(lambda: hasty.claim("worker"))
+    assert hasty.get(run.id) == run  # reading goes on
+    other.execute("ROLLBACK")
+    other.close()
+    assert hasty.claim("worker").id == run.id
+    hasty.close()
+
+
+def test_opening_a_new_database_that_another_program_holds_is_named(path, impatient):
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    assert "in use by another program" in sentence(RunStore)
+    other.close()
+
+
+def test_a_write_waits_for_its_turn(store, path):
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(0.3, other.execute, ["ROLLBACK"])
+    release.start()
+    assert waiting_run(store).state == "waiting"
+    release.join()
+    other.close()
+
+
+def test_a_read_only_database_can_be_read_and_says_why_nothing_is_stored(store, path):
+    run = finished_run(store)
+    looking = RunStore(read_only(path))
+    assert [seen.id for seen in looking.list_runs()] == [run.id]
+    assert looking.artifact(run.id, "litert") == store.artifact(run.id, "litert")
+    text = sentence(lambda: waiting_run(looking))
+    assert "read-only" in text
+    assert "MNIST_DATABASE_URL" in text
+    looking.close()
+
+
+def test_an_empty_read_only_file_is_named(path):
+    path.touch()
+    assert "read-only" in sentence(lambda: RunStore(read_only(path)))
+
+
+@pytest.mark.parametrize("content", [b"my homework " * 500, b"<html>"])
+def test_a_file_that_is_not_a_database_is_named_and_left(content, path):
+    path.write_bytes(content)
+    assert "is not a database; move it away" in sentence(RunStore)
+    assert path.read_bytes() == content
+
+
+def damage(path) -> None:
+    """Overwrite everything but the first page with noise."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xa5" * (len(content) - 4096))
+
+
+def test_a_damaged_database_is_named(store, path):
+    finished_run(store)
+    store.close()
+    damage(path)
+    assert "damaged; move it away" in sentence(lambda: RunStore().list_runs())
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path):
+    text = sentence(lambda: RunStore(f"sqlite:///{tmp_path / 'nowhere' / 'runs.db'}"))
+    assert "cannot be opened; check that its folder exists" in text
+
+
+def test_a_folder_in_place_of_the_file_is_named(tmp_path):
+    assert "cannot be opened" in sentence(lambda: RunStore(f"sqlite:///{tmp_path}"))
+
+
+@pytest.mark.parametrize(
+    "url", ["", "runs.db", "nosuch://x", "sqlite://host/runs.db", "oracle+none://h/x", "a:b:c//"]
+)
+def test_an_address_that_is_no_database_is_named(url, monkeypatch):
+    if url:
+        sentence(lambda: RunStore(url))
+    else:  # as if it were not set
+        monkeypatch.setattr(schema, "DEFAULT_PATH", schema.DEFAULT_PATH.parent / "no" / "runs.db")
+        assert "cannot be opened" in sentence(lambda: schema.open_engine(schema.database_url({})))
+
+
+def test_a_server_that_does_not_answer_is_named():
+    class Unreachable(Exception):
+        pass
+
+    with pytest.raises(StoreUnavailable, match="does not answer"), schema.explained():
+        raise sa.exc.OperationalError("SELECT 1", {}, Unreachable("could not connect to server"))
+
+
+def test_a_full_disk_is_named():
+    with pytest.raises(StoreUnavailable, match="The disk is full"), schema.explained():
+        raise sa.exc.OperationalError(
+            "INSERT", {}, sqlite3.OperationalError("database or disk is full")
+        )
+
+
+def test_what_is_no_fault_of_the_database_passes_through():
+    with pytest.raises(KeyError), schema.explained():
+        raise KeyError("a bug")

@@ -1,0 +1,129 @@
+import dataclasses
+import json
+import os
+
+import numpy as np
+import pytest
+
+from mnist_core import shipped
+from mnist_core.classifier import PRETRAINED, Classifier
+from mnist_core.config import PRESETS
+from mnist_core.errors import RunNotFound
+from mnist_core.runs import FINISHED, KERAS, LITERT, PREDICTIONS
+from mnist_core.shipped import (
+    export_run,
+    pack_predictions,
+    shipped_artifact,
+    shipped_metrics,
+    shipped_runs,
+    unpack_predictions,
+)
+from tests.helpers import finished_run, reports
+
+FLOORS = {"classic": 0.98, "cnn": 0.992}
+
+
+def test_both_presets_ship_as_finished_runs():
+    assert set(shipped_runs()) == set(FLOORS) == set(PRESETS)
+    for name, run in shipped_runs().items():
+        assert (run.id, run.config.preset) == (name, name)
+        assert (run.state, run.shipped, run.owner, run.active) == (FINISHED, True, "", False)
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_a_shipped_run_was_trained_and_tested_on_the_whole_of_mnist(name):
+    assert shipped_runs()[name].dataset == "MNIST: 60,000 training and 10,000 test images"
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_a_shipped_run_is_its_preset_as_it_is_now(name):
+    run = shipped_runs()[name]
+    assert dataclasses.replace(run.config, seed=0) == PRESETS[name]
+    assert run.epochs == PRESETS[name].epochs
+
+
+@pytest.mark.parametrize(("name", "floor"), FLOORS.items())
+def test_a_shipped_run_is_as_accurate_as_it_should_be(name, floor):
+    assert shipped_runs()[name].test_accuracy >= floor
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_stored_predictions_agree_with_the_stated_accuracy(name):
+    run = shipped_runs()[name]
+    probabilities, labels = unpack_predictions(shipped_artifact(name, PREDICTIONS))
+    assert probabilities.shape == (10_000, 10)
+    assert np.bincount(labels).tolist() == [  # MNIST's test images, digit by digit
+        980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009,
+    ]  # fmt: skip
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(10_000), abs=1e-4)
+    assert (probabilities.argmax(axis=1) == labels).mean() == pytest.approx(run.test_accuracy)
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_shipped_curves_are_there_and_end_where_the_run_did(name):
+    run, curves = shipped_runs()[name], shipped_metrics(name)
+    assert 50 <= len(curves) <= shipped.MOST_REPORTS + run.epochs + 1
+    steps = [report.step for report in curves]
+    assert steps == sorted(set(steps))
+    assert curves[-1].epoch == pytest.approx(run.epochs)
+    assert curves[-1].seconds == pytest.approx(run.train_seconds)
+    assert sum(report.validation_accuracy is not None for report in curves) == run.epochs
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_the_shipped_network_has_as_many_parameters_as_stated(name):
+    # The classic one's are counted by hand: 784*128+128 + 128*64+64 + 64*10+10.
+    assert shipped_runs()["classic"].parameters == 109_386
+    assert shipped_runs()[name].parameters > 1000
+
+
+@pytest.mark.parametrize("name", FLOORS)
+def test_the_classifier_is_the_shipped_runs_network(name, sample):
+    images = sample.x_test[:20]
+    by_artifact = Classifier(shipped_artifact(name, LITERT)).predict_proba(images)
+    assert (by_artifact == Classifier.bundled(name).predict_proba(images)).all()
+
+
+def test_all_shipped_files_together_stay_small():
+    sizes = [path.stat().st_size for path in PRETRAINED.rglob("*") if path.is_file()]
+    assert sum(sizes) < 5_000_000
+
+
+@pytest.mark.parametrize("name", ["nothing", "", "..", "../pretrained/classic", "/etc"])
+def test_what_does_not_ship_is_not_found(name):
+    for action in (lambda: shipped_metrics(name), lambda: shipped_artifact(name, KERAS)):
+        with pytest.raises(RunNotFound, match="ships with this project"):
+            action()
+
+
+def test_predictions_are_unpacked_as_they_were_packed():
+    probabilities = np.random.default_rng(0).random((17, 10), np.float32)
+    labels = np.arange(17, dtype=np.uint8) % 10
+    unpacked = unpack_predictions(pack_predictions(probabilities, labels))
+    assert (unpacked[0] == probabilities).all()
+    assert (unpacked[1] == labels).all()
+    assert (unpacked[0].dtype, unpacked[1].dtype) == (np.float32, np.uint8)
+
+
+def test_an_exported_run_can_be_shipped(store, tmp_path, monkeypatch):
+    run = finished_run(store, config=dataclasses.replace(PRESETS["classic"], seed=7), steps=700)
+    artifacts = {kind: store.artifact(run.id, kind) for kind in (KERAS, LITERT, PREDICTIONS)}
+    export_run(run, store.metrics(run.id), artifacts, tmp_path / "new" / "mine")
+
+    assert sorted(os.listdir(tmp_path / "new" / "mine")) == [
+        "model.keras", "model.tflite", "predictions.npz", "run.json",
+    ]  # fmt: skip
+    monkeypatch.setattr(shipped, "PRETRAINED", tmp_path / "new")
+    shipped_runs.cache_clear()
+    try:
+        found = shipped_runs()["mine"]
+        expected = dataclasses.replace(run, id="mine", owner="", worker=None, shipped=True)
+        assert found == expected
+        assert shipped_artifact("mine", LITERT) == artifacts[LITERT]
+        curves = shipped_metrics("mine")
+        assert 150 < len(curves) < 450
+        assert curves[-1] == reports(700)[-1]
+        values = json.loads((tmp_path / "new" / "mine" / "run.json").read_text())
+        assert "owner" not in values  # nobody's token, not even hashed
+    finally:
+        shipped_runs.cache_clear()

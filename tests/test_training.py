@@ -1,0 +1,341 @@
+import dataclasses
+import itertools
+import os
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mnist_core import training
+from mnist_core.classifier import Classifier
+from mnist_core.config import PRESETS, TrainConfig
+from mnist_core.data import Dataset, scale, stratified_split
+from mnist_core.models import build_model
+from mnist_core.training import train
+
+SMALL = TrainConfig(dense=(32,), epochs=2, batch_size=32, learning_rate=0.01, seed=5)
+SMALL_CNN = dataclasses.replace(
+    PRESETS["cnn"], convolutions=((4, 5, 3),), dense=(8,), epochs=1, batch_size=64
+)
+
+
+@dataclass
+class Trained:
+    """A run and everything its callback was told."""
+
+    result: training.TrainResult
+    reports: list
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_dataset) -> Trained:
+    reports = []
+    return Trained(train(SMALL, tiny_dataset, reports.append), reports)
+
+
+@pytest.fixture(scope="module")
+def trained_cnn(tiny_dataset) -> Trained:
+    reports = []
+    return Trained(train(SMALL_CNN, tiny_dataset, reports.append), reports)
+
+
+def weights(result: training.TrainResult) -> np.ndarray:
+    return np.concatenate([weight.ravel() for weight in result.model.get_weights()])
+
+
+# --- what comes out ---
+
+
+def test_a_tiny_run_learns(trained):
+    assert trained.result.test_accuracy > 0.6
+    assert trained.result.history["loss"][1] < trained.result.history["loss"][0]
+    assert trained.result.history["accuracy"][1] > 0.6
+
+
+def test_the_preset_network_learns_the_bundled_sample(sample):
+    config = dataclasses.replace(PRESETS["classic"], epochs=2)
+    assert train(config, sample).test_accuracy > 0.85
+
+
+def test_the_result_says_what_was_done(trained):
+    result = trained.result
+    assert result.epochs == 2
+    assert not result.stopped
+    assert result.parameters == 784 * 32 + 32 + 32 * 10 + 10
+    assert 0 < result.train_seconds < 60
+    assert result.train_seconds == trained.reports[-1].seconds
+    assert {name: len(values) for name, values in result.history.items()} == {
+        "epoch": 2, "loss": 2, "accuracy": 2, "validation_loss": 2, "validation_accuracy": 2,
+    }  # fmt: skip
+    assert result.history["epoch"] == [1, 2]
+
+
+def test_test_accuracy_is_that_of_the_probabilities_and_of_the_model(trained, tiny_dataset):
+    result = trained.result
+    assert result.test_probabilities.shape == (100, 10)
+    assert result.test_probabilities.dtype == np.float32
+    predictions = result.test_probabilities.argmax(axis=1)
+    assert result.test_accuracy == (predictions == tiny_dataset.y_test).mean()
+    assert result.model.predict(scale(tiny_dataset.x_test), verbose=0) == pytest.approx(
+        result.test_probabilities, abs=1e-5
+    )
+
+
+def test_no_test_image_is_forgotten_in_the_last_batch(tiny_dataset, trained):
+    images = np.concatenate([tiny_dataset.x_train, tiny_dataset.x_test, tiny_dataset.x_test])[:501]
+    probabilities = training.predict(trained.result.model, images)
+    assert probabilities.shape == (501, 10)
+    assert probabilities[500] == pytest.approx(
+        training.predict(trained.result.model, images[500:])[0], abs=1e-6
+    )
+
+
+# --- what the callback is told ---
+
+
+@pytest.mark.parametrize("name", ["trained", "trained_cnn"])
+def test_the_callback_is_told_plain_numbers_only(name, request):
+    for report in request.getfixturevalue(name).reports:
+        for field, value in dataclasses.asdict(report).items():
+            kinds = (int,) if field == "step" else (float,)
+            optional = (type(None),) if field.startswith("validation") else ()
+            assert type(value) in kinds + optional, field
+
+
+def test_steps_epochs_and_seconds_only_go_up(trained):
+    for field in ("step", "epoch", "seconds"):
+        values = [getattr(report, field) for report in trained.reports]
+        assert all(later > earlier for earlier, later in itertools.pairwise(values))
+    # 360 of 400 images in batches of 32: 11 full batches and one of 8.
+    assert trained.reports[-1].step == 24
+    assert trained.reports[-1].epoch == 2
+
+
+def test_validation_is_told_at_the_end_of_each_epoch_and_only_there(trained):
+    for report in trained.reports:
+        at_the_end = report.step in (12, 24)
+        assert (report.validation_loss is not None) == at_the_end
+        assert (report.validation_accuracy is not None) == at_the_end
+    assert [report.step for report in trained.reports].count(12) == 1
+    ends = [report for report in trained.reports if report.validation_loss is not None]
+    history = trained.result.history
+    assert [end.epoch for end in ends] == history["epoch"]
+    assert [end.validation_loss for end in ends] == history["validation_loss"]
+    assert [end.validation_accuracy for end in ends] == history["validation_accuracy"]
+
+
+def test_the_learning_rate_rises_and_then_falls_to_nothing(trained):
+    rates = [report.learning_rate for report in trained.reports]
+    peak = rates.index(max(rates))
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert max(rates) <= SMALL.learning_rate * 1.0001
+    assert rates[-1] == pytest.approx(0, abs=1e-6)
+
+
+def test_an_epochs_accuracy_is_the_mean_over_its_images(trained):
+    right = images = 0.0
+    previous = 0
+    for report in trained.reports:
+        if report.step > 12:
+            break
+        seen = min(report.step * 32, 360) - min(previous * 32, 360)
+        right += report.accuracy * seen
+        images += seen
+        previous = report.step
+    assert images == 360
+    assert trained.result.history["accuracy"][0] == pytest.approx(right / 360)
+
+
+# --- repeatability ---
+
+
+def test_the_same_seed_gives_the_same_network(trained_cnn, tiny_dataset):
+    again = train(SMALL_CNN, tiny_dataset, lambda progress: None, lambda: False)
+    assert (weights(again) == weights(trained_cnn.result)).all()
+    assert (again.test_probabilities == trained_cnn.result.test_probabilities).all()
+
+
+def test_another_seed_gives_another_network(trained, tiny_dataset):
+    other = train(dataclasses.replace(SMALL, seed=6), tiny_dataset)
+    assert (weights(other) != weights(trained.result)).any()
+
+
+def test_however_often_progress_is_told_the_network_is_the_same(trained, tiny_dataset, monkeypatch):
+    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    reports = []
+    one_by_one = train(SMALL, tiny_dataset, reports.append)
+    assert [report.step for report in reports] == list(range(1, 25))
+    assert weights(one_by_one) == pytest.approx(weights(trained.result), abs=1e-6)
+
+
+# --- stopping ---
+
+
+def test_it_stops_when_told_to_and_keeps_the_network(tiny_dataset, monkeypatch):
+    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    reports = []
+    result = train(SMALL, tiny_dataset, reports.append, lambda: len(reports) >= 3)
+    assert result.stopped
+    assert [report.step for report in reports] == [1, 2, 3]
+    assert result.epochs == 0
+    assert result.history["loss"] == []
+    assert result.test_probabilities.shape == (100, 10)
+
+
+def test_stopped_in_the_second_epoch_the_first_is_kept(tiny_dataset, monkeypatch):
+    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    reports = []
+    result = train(
+        SMALL, tiny_dataset, reports.append, lambda: bool(reports) and reports[-1].step >= 12
+    )
+    assert result.stopped
+    assert result.epochs == 1
+    assert len(result.history["validation_accuracy"]) == 1
+
+
+def test_told_to_stop_before_the_first_step_nothing_is_trained(tiny_dataset):
+    reports = []
+    result = train(SMALL, tiny_dataset, reports.append, lambda: True)
+    assert result.stopped
+    assert reports == []
+    assert result.train_seconds == 0
+    first = np.concatenate([weight.ravel() for weight in build_model(SMALL).get_weights()])
+    assert (weights(result) == first).all()
+
+
+# --- honesty ---
+
+
+def test_test_images_are_looked_at_only_after_the_last_step(tiny_dataset):
+    log = []
+
+    class Watched(Dataset):
+        def __getattribute__(self, name):
+            if name in ("x_test", "y_test", "test_fingerprint"):
+                log.append(name)
+            return super().__getattribute__(name)
+
+    watched = Watched(**dataclasses.asdict(tiny_dataset))
+    log.clear()
+    result = train(SMALL, watched, lambda progress: log.append(progress.step), lambda: 24 in log)
+    assert not result.stopped  # told to only after the last step
+    assert log.index("x_test") > log.index(24)
+    assert log.index("y_test") > log.index(24)
+
+
+def test_validation_images_are_never_trained_on_and_listeners_change_nothing(trained, tiny_dataset):
+    _, validation = stratified_split(tiny_dataset.y_train, 0.1, SMALL.seed)
+    blank = tiny_dataset.x_train.copy()
+    blank[validation] = 0
+    other = dataclasses.replace(tiny_dataset, x_train=blank)
+    assert (weights(train(SMALL, other)) == weights(trained.result)).all()
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_advice(tiny_dataset, monkeypatch):
+    def build_broken_model(config):
+        model = build_model(config)
+        kernel = model.layers[-1].kernel
+        kernel.assign(np.full(kernel.shape, np.nan, np.float32))
+        return model
+
+    monkeypatch.setattr(training, "build_model", build_broken_model)
+    reports = []
+    with pytest.raises(training.Diverged) as caught:
+        train(SMALL, tiny_dataset, reports.append)
+    assert str(caught.value) == (
+        "The loss stopped being a number at step 1. Try a learning rate below 0.01."
+    )
+    assert reports == []
+
+
+@pytest.mark.parametrize(
+    ("config", "tolerance"),
+    [
+        (dataclasses.replace(SMALL, label_smoothing=0.1), 1e-5),
+        # Weights of pixels that are hardly ever inked have gradients next to nothing, and
+        # Adam makes steps as long as any other of their rounding.
+        (dataclasses.replace(SMALL, batch_normalization=True), 3e-3),
+    ],
+    ids=["smoothed labels", "normalisation"],
+)
+def test_the_compiled_steps_do_what_keras_fit_does(config, tolerance, tiny_dataset):
+    images, labels = tiny_dataset.x_train, tiny_dataset.y_train
+    order = np.random.default_rng(0).permutation(len(images))
+    steps = 13  # 12 batches of 32 and one of 16
+
+    by_keras = build_model(config)
+    by_keras.compile(
+        keras.optimizers.Adam(training.learning_rate_schedule(config.learning_rate, steps)),
+        keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
+    )
+    targets = keras.utils.to_categorical(labels[order], 10)
+    history = by_keras.fit(
+        scale(images[order]), targets, batch_size=32, epochs=1, shuffle=False, verbose=0
+    )
+
+    ours = build_model(config)
+    optimizer = keras.optimizers.Adam(training.learning_rate_schedule(config.learning_rate, steps))
+    optimizer.build(ours.trainable_variables)
+    run_steps = training.compile_steps(ours, optimizer, images, labels, config)
+    first_loss, _ = run_steps(order, 0, 5, 0)
+    second_loss, _ = run_steps(order, 5, 8, 5)
+
+    for mine, theirs in zip(ours.get_weights(), by_keras.get_weights(), strict=True):
+        assert np.allclose(mine, theirs, rtol=1e-3, atol=tolerance)
+    assert float(first_loss + second_loss) / 400 == pytest.approx(
+        history.history["loss"][0], rel=1e-4
+    )
+
+
+def test_the_schedule_warms_up_over_a_tenth_of_the_steps():
+    schedule = training.learning_rate_schedule(0.01, 200)
+    rates = [float(schedule(step)) for step in range(201)]
+    assert rates[0] == pytest.approx(0.0005)
+    assert rates[20] == pytest.approx(0.01)
+    assert rates[110] == pytest.approx(0.005, rel=1e-3)
+    assert rates[200] == pytest.approx(0, abs=1e-8)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_the_shortest_run_has_a_schedule(steps):
+    schedule = training.learning_rate_schedule(0.01, steps)
+    assert all(0 <= float(schedule(step)) <= 0.0101 for step in range(steps + 1))
+
+
+def test_cross_entropy_and_accuracy_agree_with_a_hand_worked_example():
+    probabilities = np.zeros((3, 10), np.float32)
+    probabilities[0, 2] = 1
+    probabilities[1, [3, 4]] = [0.25, 0.75]
+    probabilities[2, 5] = 1
+    labels = np.array([2, 3, 5], np.uint8)
+    assert training.cross_entropy(probabilities, labels) == pytest.approx(np.log(4) / 3)
+    assert training.accuracy(probabilities, labels) == pytest.approx(2 / 3)
+    surely_wrong = training.cross_entropy(probabilities[:1], np.array([9], np.uint8))
+    assert np.isfinite(surely_wrong)
+
+
+# --- the exported network ---
+
+
+@pytest.mark.parametrize("name", ["trained", "trained_cnn"])
+def test_the_exported_network_answers_as_keras_does_layer_by_layer(
+    name, request, tmp_path, tiny_dataset
+):
+    model = request.getfixturevalue(name).result.model
+    path = tmp_path / "model.tflite"
+    training.export_litert(model, str(path))
+    assert os.listdir(tmp_path) == ["model.tflite"]
+    classifier = Classifier(path.read_bytes())
+    images = tiny_dataset.x_test[:20]
+
+    layers = keras.Model(model.inputs, [layer.output for layer in model.layers])
+    expected = [output.numpy() for output in layers(tf.constant(scale(images)), training=False)]
+    outputs = classifier.activations(images)
+    assert len(outputs) == len(model.layers)
+    for output, layer in zip(outputs, expected, strict=True):
+        assert output.shape == layer.shape
+        assert np.allclose(output, layer, rtol=1e-4, atol=1e-4)
+    assert np.abs(classifier.predict_proba(images) - expected[-1]).max() < 1e-5

@@ -1,0 +1,435 @@
+import dataclasses
+import logging
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from mnist_core import data, training, worker
+from mnist_core.classifier import Classifier
+from mnist_core.config import TrainConfig
+from mnist_core.errors import DownloadFailed, NotAllowed, StoreUnavailable
+from mnist_core.runs import (
+    ENDED,
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    KERAS,
+    LITERT,
+    PREDICTIONS,
+    STOPPED,
+    Download,
+    RunStore,
+    owner_of,
+)
+from mnist_core.shipped import unpack_predictions
+from tests.helpers import PROJECT, add_worker, reports, running_run, wait_until, waiting_run
+
+SMALL = TrainConfig(dense=(16,), epochs=1, batch_size=64, learning_rate=0.01)
+BUSY = StoreUnavailable("The database of runs is in use by another program.")
+
+
+@pytest.fixture
+def run(store):
+    """A run that the worker called "worker" has just claimed."""
+    return running_run(store, "me", SMALL, steps=0)
+
+
+# --- a whole run ---
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory, tiny_dataset):
+    """A run executed from claim to end, the store it is in, and what its listener heard."""
+    store = RunStore(f"sqlite:///{tmp_path_factory.mktemp('executed') / 'runs.db'}")
+    run = running_run(store, "me", SMALL, steps=0)
+    heard = []
+    yield worker.execute(store, run, "worker", tiny_dataset, heard.append), store, heard
+    store.close()
+
+
+def test_a_finished_run_has_its_results(executed, tiny_dataset):
+    run, store, _ = executed
+    assert (run.state, run.message) == (FINISHED, "")
+    assert run == store.get(run.id)
+    assert (run.epochs, run.parameters) == (1, 784 * 16 + 16 + 16 * 10 + 10)
+    assert run.dataset == tiny_dataset.description
+    assert run.test_fingerprint == tiny_dataset.test_fingerprint
+    assert run.train_seconds > 0
+
+
+def test_a_finished_runs_curves_are_all_stored(executed):
+    run, store, heard = executed
+    assert store.metrics(run.id) == heard
+    assert heard[-1].epoch == 1
+    assert heard[-1].validation_accuracy is not None
+
+
+def test_a_finished_runs_network_answers_as_its_stored_predictions(executed, tiny_dataset):
+    run, store, _ = executed
+    probabilities, labels = unpack_predictions(store.artifact(run.id, PREDICTIONS))
+    classifier = Classifier(store.artifact(run.id, LITERT))
+    assert np.abs(classifier.predict_proba(tiny_dataset.x_test) - probabilities).max() < 1e-5
+    assert (labels == tiny_dataset.y_test).all()
+    assert (probabilities.argmax(axis=1) == labels).mean() == pytest.approx(run.test_accuracy)
+
+
+def test_a_finished_runs_keras_file_loads_as_the_same_network(executed, tiny_dataset, tmp_path):
+    import keras
+
+    run, store, _ = executed
+    (tmp_path / "model.keras").write_bytes(store.artifact(run.id, KERAS))
+    model = keras.models.load_model(tmp_path / "model.keras")
+    expected, _ = unpack_predictions(store.artifact(run.id, PREDICTIONS))
+    assert np.abs(training.predict(model, tiny_dataset.x_test) - expected).max() < 1e-5
+
+
+def test_a_run_told_to_stop_keeps_the_network_it_has(store, run, tiny_dataset, monkeypatch):
+    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(worker, "STORE_SECONDS", 0.0)
+    ended = worker.execute(
+        store, run, "worker", tiny_dataset, lambda _: store.request_stop(run.id, owner_of("me"))
+    )
+    assert ended.state == STOPPED
+    assert ended.epochs == 0
+    assert ended.test_accuracy is not None
+    assert 1 <= len(store.metrics(run.id)) < 6
+    assert store.artifact(run.id, LITERT)
+
+
+# --- a run that fails ---
+
+
+def train_badly(error: BaseException):
+    """Training that reports three steps and then raises."""
+
+    def train(config, dataset, on_progress, should_stop):
+        for report in reports(3):
+            on_progress(report)
+        raise error
+
+    return train
+
+
+class ResourceExhaustedError(Exception):
+    """As TensorFlow calls it when memory runs out."""
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (training.Diverged("The loss stopped being a number."), "The loss stopped being a number."),
+        (MemoryError(), "The machine ran out of memory. Try a smaller batch size"),
+        (ResourceExhaustedError("OOM"), "The machine ran out of memory. Try a smaller batch size"),
+        (RuntimeError("secret/path"), "Training failed (RuntimeError). Try other settings"),
+    ],
+)
+def test_a_failed_run_says_why_and_keeps_its_curves(
+    error, message, store, run, tiny_dataset, monkeypatch
+):
+    logging.getLogger("mnist_core.worker").setLevel(logging.CRITICAL)
+    monkeypatch.setattr(training, "train", train_badly(error))
+    failed = worker.execute(store, run, "worker", tiny_dataset)
+    logging.getLogger("mnist_core.worker").setLevel(logging.NOTSET)
+    assert failed.state == FAILED
+    assert failed.message.startswith(message)
+    assert "secret" not in failed.message
+    assert store.metrics(run.id) == reports(3)
+
+
+def test_a_run_taken_from_its_worker_is_left_as_it_is(store, run, tiny_dataset, monkeypatch):
+    monkeypatch.setattr(worker, "STORE_SECONDS", 0.0)
+
+    def lose(_):
+        store.remove_worker("worker", ENDED)
+
+    with pytest.raises(NotAllowed):
+        worker.execute(store, run, "worker", tiny_dataset, lose)
+    assert (store.get(run.id).state, store.get(run.id).message) == (INTERRUPTED, ENDED)
+
+
+# --- storing reports ---
+
+
+class Database:
+    """A store that takes reports, refuses them, or wishes the run to stop."""
+
+    def __init__(self, run) -> None:
+        self.run, self.trouble = run, None
+        self.calls: list[list] = []
+
+    def report(self, run_id, worker_id, new):
+        if self.trouble:
+            raise self.trouble
+        self.calls.append(list(new))
+        return self.run
+
+
+@pytest.fixture
+def database(run):
+    return Database(run)
+
+
+@pytest.fixture
+def recorder(database):
+    return worker.Recorder(database, "run", "worker")
+
+
+def test_reports_are_gathered_and_stored_a_few_times_a_second(recorder, database):
+    for report in reports(50):
+        recorder(report)
+        assert recorder.should_stop() is False
+    recorder.flush()
+    assert len(database.calls) < 25
+    assert [report for call in database.calls for report in call] == reports(50)
+
+
+def test_the_wish_to_stop_comes_back_with_the_next_report(recorder, database, monkeypatch):
+    monkeypatch.setattr(worker, "STORE_SECONDS", 0.0)
+    assert not recorder.should_stop()
+    database.run = dataclasses.replace(database.run, stop_requested=True)
+    assert recorder.should_stop()
+
+
+def test_a_busy_database_delays_the_curves_and_loses_none(recorder, database, monkeypatch):
+    monkeypatch.setattr(worker, "STORE_SECONDS", 0.0)
+    database.trouble = BUSY
+    for report in reports(3):
+        recorder(report)
+        assert recorder.should_stop() is False
+    database.trouble = None
+    recorder.should_stop()
+    assert database.calls == [reports(3)]
+
+
+def test_training_ends_when_the_run_is_no_longer_this_workers(recorder, database):
+    database.trouble = NotAllowed("The run was taken from this worker.")
+    with pytest.raises(NotAllowed):
+        recorder.should_stop()
+
+
+# --- patience ---
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(worker, "time", clock)
+    return clock
+
+
+def test_a_finished_run_waits_for_a_busy_database(clock):
+    answers = [BUSY, BUSY, BUSY, None]
+
+    def complete():
+        if answer := answers.pop(0):
+            raise answer
+        return "stored"
+
+    assert worker.patiently(complete) == "stored"
+    assert clock.now > 1001
+
+
+def test_patience_ends_after_two_minutes(clock):
+    def complete():
+        raise BUSY
+
+    with pytest.raises(StoreUnavailable):
+        worker.patiently(complete)
+    assert 1120 <= clock.now < 1125
+
+
+def test_what_patience_cannot_mend_is_raised_at_once(clock):
+    def complete():
+        raise NotAllowed("The run was taken from this worker.")
+
+    with pytest.raises(NotAllowed):
+        worker.patiently(complete)
+    assert clock.now == 1000
+
+
+# --- being a worker ---
+
+
+def test_a_worker_is_seen_while_it_lives_and_gone_after(store, monkeypatch):
+    monkeypatch.setattr(worker, "BEAT_SECONDS", 0.01)
+    with worker.registered(store) as (worker_id, heart):
+        (seen,) = store.workers()
+        assert (seen.id, seen.host, seen.pid) == (worker_id, socket.gethostname(), os.getpid())
+        assert not seen.ready
+        heart.ready = True
+        wait_until(lambda: store.workers()[0].ready)
+        before = store.workers()[0].beat
+        wait_until(lambda: store.workers()[0].beat > before + 3)
+        assert not heart.lost
+    assert store.workers() == []
+
+
+def test_a_worker_that_ends_in_mid_run_leaves_it_interrupted(store):
+    def begin_and_be_interrupted():
+        with worker.registered(store) as (worker_id, _):
+            run = store.begin(SMALL, owner_of("me"), worker_id)
+            store.report(run.id, worker_id, reports(3))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        begin_and_be_interrupted()
+    (run,) = store.list_runs()
+    assert (run.state, run.message) == (INTERRUPTED, ENDED)
+    assert store.metrics(run.id) == reports(3)
+
+
+def test_a_worker_notices_that_it_was_given_up_for_lost(store, monkeypatch):
+    monkeypatch.setattr(worker, "BEAT_SECONDS", 0.01)
+    with worker.registered(store) as (worker_id, heart):
+        store.remove_worker(worker_id, ENDED)
+        wait_until(lambda: heart.lost)
+
+
+# --- taking work ---
+
+
+@pytest.fixture
+def trained(monkeypatch, tiny_dataset):
+    """Runs that were trained, by a training that takes no time on tiny data."""
+    done = []
+
+    def execute(store, run, worker_id, dataset, on_progress=None):
+        done.append((run.id, dataset.source))
+        return store.complete(run.id, worker_id, FINISHED)
+
+    monkeypatch.setattr(worker, "execute", execute)
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(data, "load_dataset", lambda: tiny_dataset)
+    return done
+
+
+def test_a_worker_takes_runs_in_order_and_ends_when_idle(store, trained):
+    expected = [waiting_run(store, visitor).id for visitor in "abc"]
+    worker.work(store, idle_seconds=0.1)
+    assert [run_id for run_id, _ in trained] == expected
+    assert all(store.get(run_id).state == FINISHED for run_id in expected)
+    assert store.workers() == []
+
+
+def test_a_worker_whose_server_has_ended_ends_too(store, trained, monkeypatch):
+    waiting_run(store)
+    parents = iter([1234])
+    monkeypatch.setattr(worker.os, "getppid", lambda: next(parents, 1))
+    worker.work(store, idle_seconds=1000)
+    assert trained == []
+
+
+def test_a_worker_given_up_for_lost_takes_no_more_runs(store, trained, monkeypatch):
+    monkeypatch.setattr(worker, "BEAT_SECONDS", 0.01)
+    execute = worker.execute
+
+    def execute_and_be_lost(store, run, worker_id, dataset):
+        ended = execute(store, run, worker_id, dataset)
+        store.remove_worker(worker_id, ENDED)
+        (heart,) = [t for t in worker.threading.enumerate() if isinstance(t, worker.Heart)]
+        wait_until(lambda: heart.lost)
+        return ended
+
+    monkeypatch.setattr(worker, "execute", execute_and_be_lost)
+    first, second = waiting_run(store, "a"), waiting_run(store, "b")
+    worker.work(store, idle_seconds=1000)
+    assert [run_id for run_id, _ in trained] == [first.id]
+    assert store.get(second.id).state == "waiting"
+
+
+def test_a_run_taken_away_does_not_end_the_worker(store, trained, monkeypatch):
+    execute = worker.execute
+
+    def execute_second_only(store, run, worker_id, dataset):
+        if run.id == first.id:
+            raise NotAllowed("The run was taken from this worker.")
+        return execute(store, run, worker_id, dataset)
+
+    monkeypatch.setattr(worker, "execute", execute_second_only)
+    first, second = waiting_run(store, "a"), waiting_run(store, "b")
+    worker.work(store, idle_seconds=0.1)
+    assert [run_id for run_id, _ in trained] == [second.id]
+
+
+def test_data_is_read_once_for_many_runs_and_again_when_better_data_comes(
+    store, trained, monkeypatch, tiny_dataset
+):
+    reads = []
+    places = iter([("sample", 0), ("sample", 0), ("keras", 1)])
+
+    def load():
+        reads.append(1)
+        return tiny_dataset
+
+    monkeypatch.setattr(data, "load_dataset", load)
+    monkeypatch.setattr(data, "locate", lambda: next(places))
+    for visitor in "abc":
+        waiting_run(store, visitor)
+    worker.work(store, idle_seconds=0.1)
+    assert len(trained) == 3
+    assert len(reads) == 2
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [(None, Download("none", "")), ("No network.", Download("failed", "No network."))],
+)
+def test_a_worker_downloads_when_asked_and_says_how_it_went(
+    failure, expected, store, trained, monkeypatch
+):
+    def fetch():
+        if failure:
+            raise DownloadFailed(failure)
+
+    monkeypatch.setattr(data, "fetch", fetch)
+    store.request_download()
+    worker.work(store, idle_seconds=0.3)
+    assert store.download() == expected
+
+
+def test_runs_are_trained_while_the_download_goes_on(store, trained, monkeypatch):
+    run = waiting_run(store)
+    monkeypatch.setattr(
+        data, "fetch", lambda: wait_until(lambda: store.get(run.id).state == FINISHED)
+    )
+    store.request_download()
+    worker.work(store, idle_seconds=0.3)
+    assert trained == [(run.id, "sample")]
+    assert store.download() == Download("none", "")
+
+
+def test_a_worker_without_a_database_says_so_and_ends_with_an_error(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-m", "mnist_core.worker"],
+        cwd=PROJECT,
+        env=os.environ | {"MNIST_DATABASE_URL": f"sqlite:///{tmp_path / 'no' / 'runs.db'}"},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1
+    assert "The database of runs cannot be opened" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_nobodys_worker_is_left_in_the_database(store):
+    add_worker(store, "somebody else's")
+    with worker.registered(store):
+        pass
+    assert [other.id for other in store.workers()] == ["somebody else's"]
