@@ -7,21 +7,24 @@ import streamlit as st
 from streamlit_drawable_canvas import st_canvas
 
 from mnist_core import drawing, markup
-from mnist_core.errors import EmptyDrawing
+from mnist_core.errors import EmptyDrawing, UserError
 from mnist_core.runs import Run
 from pages import shared
 
 shared.guard("draw")
 
 CANVAS_SIDE = 320
-PEN_WIDTH = 22
+# About a fifteenth of a digit that fills the sheet, as MNIST's pens were.
+PEN_WIDTH = 18
+# What the session keeps of a drawing: its strokes, what the network sees, where it is from.
+KEPT = ("strokes", "seen", "source")
 INK, PAPER = "#101820", "#FFFFFF"
 
 
 def clear() -> None:
     """A canvas with another key is a new, empty one."""
     st.session_state["canvas"] = st.session_state.get("canvas", 0) + 1
-    for name in ("strokes", "seen", "source"):
+    for name in ("canvas_start", *KEPT):
         st.session_state.pop(name, None)
 
 
@@ -35,28 +38,22 @@ def take_test_digit() -> None:
 
 def canvas() -> None:
     """Draw, and keep strokes and picture in the session: they outlive the page."""
-    number = st.session_state.get("canvas", 0)
-    # What a canvas starts with must not change while somebody draws on it.
-    if st.session_state.get("canvas_shown") != number or "canvas_here" not in st.session_state:
-        st.session_state["canvas_start"] = st.session_state.get("strokes")
-        st.session_state["canvas_shown"] = number
-        st.session_state["canvas_here"] = True
     result: Any = st_canvas(
         stroke_width=PEN_WIDTH,
         stroke_color=INK,
         background_color=PAPER,
         height=CANVAS_SIDE,
         width=CANVAS_SIDE,
-        initial_drawing=st.session_state["canvas_start"],
+        initial_drawing=st.session_state.get("canvas_start"),
         return_image_data=True,
-        key=f"canvas-{number}",
+        key=f"canvas-{st.session_state.get('canvas', 0)}",
     )
     if result is None or result.image_data is None or not result.json_data:
         return
     strokes = result.json_data
     if not strokes.get("objects"):
         if st.session_state.get("strokes"):
-            for name in ("strokes", "seen", "source"):
+            for name in KEPT:
                 st.session_state.pop(name, None)
         return
     st.session_state["strokes"] = strokes
@@ -83,17 +80,30 @@ def draw_and_read(run: Run) -> None:
 
 
 def upload() -> None:
-    file = st.file_uploader(
+    st.file_uploader(
         "A photograph or scan of one digit; it is read and not stored",
         type=["png", "jpg", "jpeg", "webp"],
         key="upload",
+        on_change=take_picture,
     )
-    if file is not None and st.session_state.get("uploaded") != file.file_id:
-        st.session_state["uploaded"] = file.file_id
+    if problem := st.session_state.get("upload_problem"):
+        st.error(problem, icon=":material/error:")
+
+
+def take_picture() -> None:
+    """Read the file as soon as it is there; what is wrong with it is said beside it."""
+    st.session_state["upload_problem"] = ""
+    file = st.session_state["upload"]
+    if file is None:
+        return
+    try:
         picture = drawing.to_mnist(drawing.read_picture(file.getvalue()))
-        clear()
-        st.session_state["seen"] = picture
-        st.session_state["source"] = "Your picture"
+    except UserError as error:
+        st.session_state["upload_problem"] = str(error)
+        return
+    clear()
+    st.session_state["seen"] = picture
+    st.session_state["source"] = "Your picture"
 
 
 def answer(run: Run) -> None:
@@ -120,5 +130,10 @@ st.title("Draw a digit")
 run = shared.pick_run("Who reads it")
 # The canvas shows its tools above itself while the mouse is over it.
 st.space("small")
+if st.session_state.get("arrived", True):
+    # Back from another page the canvas is empty: it starts with what was drawn. Later it
+    # must not change, or it would be redrawn under somebody's pen.
+    st.session_state["canvas_start"] = st.session_state.get("strokes")
+    st.session_state["upload_problem"] = ""
 draw_and_read(run)
 shared.next_step("evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id)

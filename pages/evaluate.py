@@ -96,6 +96,10 @@ def show_cell(run: Run) -> None:
 
 st.title("Where is it wrong?")
 shared.data_notice()
+shared.check_address(
+    true=lambda text: shared.is_number(text, data.CLASSES - 1),
+    predicted=lambda text: shared.is_number(text, data.CLASSES - 1),
+)
 run = shared.pick_run()
 counts = shared.confusion(run)
 total = int(counts.sum())

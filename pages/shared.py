@@ -9,6 +9,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,9 @@ def enter(pages: Mapping[str, Any]) -> None:
     page = st.navigation(list(pages.values()), position="top")
     if (goto := st.query_params.pop("goto", "")) in pages:
         st.switch_page(pages[goto], query_params=st.query_params.to_dict())
+    # Widgets forget what they hold when their page is left; a page may want to know.
+    st.session_state["arrived"] = st.session_state.get("page") != page.url_path
+    st.session_state["page"] = page.url_path
     st.html(_STYLE)
     with told():
         page.run()
@@ -54,6 +58,32 @@ def guard(name: str) -> None:
     """
     if "shell" not in st.session_state:
         st.switch_page("dashboard.py", query_params={**st.query_params.to_dict(), "goto": name})
+
+
+def check_address(**possible: Callable[[str], bool]) -> None:
+    """Forget address parameters that cannot be, before widgets read them, and say so.
+
+    Args:
+        possible: for each parameter of the page, whether a text is a value of it.
+    """
+    impossible = [
+        name
+        for name, is_possible in possible.items()
+        if not all(is_possible(text) for text in st.query_params.get_all(name))
+    ]
+    for name in impossible:
+        del st.query_params[name]
+    if impossible:
+        st.warning(
+            f"The address asks for a {' and a '.join(impossible)} that cannot be; the usual "
+            "choice is shown instead.",
+            icon=":material/link_off:",
+        )
+
+
+def is_number(text: str, most: int) -> bool:
+    """Whether an address parameter is a whole number from 0 to ``most``."""
+    return text.isdecimal() and len(text) <= len(str(most)) and int(text) <= most
 
 
 @contextmanager
@@ -216,13 +246,14 @@ _remember = st.components.v2.component(
 def data_notice() -> None:
     """Which data the page shows, where that is not all of MNIST, and what can be done."""
     if dataset().source == "sample":
-        fragment(_sample_notice, run_every="2s")()
+        fragment(_sample_notice, run_every="2s")(data.locate())
     elif note := dataset().note:
         st.warning(note, icon=":material/warning:")
 
 
-def _sample_notice() -> None:
-    if data.locate()[1] != "sample":
+def _sample_notice(place: tuple[Path, str]) -> None:
+    if data.locate() != place:
+        # The download has ended: the whole page shows other digits now.
         st.rerun()
     text = f"This is the bundled sample of MNIST: 5,000 of its 70,000 digits. {_note()}"
     try:

@@ -25,6 +25,11 @@ DESCRIPTIONS = {
 FIELDS = ("epochs", "batch_size", "learning_rate", "seed")
 
 
+def key(field: str) -> str:
+    """The session key of a setting's widget; Explore has a seed of its own."""
+    return f"train_{field}"
+
+
 def read_address() -> None:
     """Settings a link brought, once a visit; what is out of range is said and replaced."""
     if "preset" not in st.session_state:
@@ -34,13 +39,13 @@ def read_address() -> None:
         st.session_state["preset"] = config.preset
     for field in FIELDS:
         # Widgets forget their values when another page is visited; the settings do not.
-        st.session_state.setdefault(field, getattr(st.session_state["settings"], field))
+        st.session_state.setdefault(key(field), getattr(st.session_state["settings"], field))
 
 
 def preset_chosen() -> None:
     st.session_state["preset"] = st.session_state["preset_widget"] or st.session_state["preset"]
     for field in FIELDS:
-        st.session_state[field] = getattr(PRESETS[st.session_state["preset"]], field)
+        st.session_state[key(field)] = getattr(PRESETS[st.session_state["preset"]], field)
 
 
 def with_value(options: Sequence[float], value: float) -> list[float]:
@@ -64,26 +69,26 @@ def settings() -> TrainConfig:
     )
     st.caption(DESCRIPTIONS[preset])
     low, high = (int(limit) for limit in LIMITS["epochs"])
-    st.slider("Epochs", low, high, key="epochs", help="Passes over all training images.")
+    st.slider("Epochs", low, high, key=key("epochs"), help="Passes over all training images.")
     st.select_slider(
         "Batch size",
-        with_value(BATCH_SIZES, st.session_state["batch_size"]),
-        key="batch_size",
+        with_value(BATCH_SIZES, st.session_state[key("batch_size")]),
+        key=key("batch_size"),
         help="Images looked at before each small change. Larger is faster, and needs a larger "
         "learning rate.",
     )
     st.select_slider(
         "Learning rate",
-        with_value(LEARNING_RATES, st.session_state["learning_rate"]),
-        key="learning_rate",
+        with_value(LEARNING_RATES, st.session_state[key("learning_rate")]),
+        key=key("learning_rate"),
         format_func=lambda value: f"{value:g}",
         help="How far each change goes. Try 0.1 to see a training fail.",
     )
     low, high = (int(limit) for limit in LIMITS["seed"])
     st.number_input(
-        "Seed", low, high, key="seed", help="The same seed gives the same training again."
+        "Seed", low, high, key=key("seed"), help="The same seed gives the same training again."
     )
-    values = {field: st.session_state[field] for field in FIELDS}
+    values = {field: st.session_state[key(field)] for field in FIELDS}
     config = dataclasses.replace(PRESETS[preset], **values)
     st.session_state["settings"] = config
     wanted = config.to_query()

@@ -52,6 +52,37 @@ def draw(page, points, size=0.8, left=0.1, top=0.1) -> None:
     page.mouse.up()
 
 
+def cell_place(page, true: int, predicted: int) -> tuple[float, float]:
+    """Where a cell of the heatmap is on the screen."""
+    return tuple(
+        page.evaluate(
+            """([true_, predicted]) => {
+              const plot = document.querySelector('.js-plotly-plot');
+              const { xaxis, yaxis } = plot._fullLayout;
+              const box = plot.getBoundingClientRect();
+              return [box.x + xaxis._offset + xaxis.d2p(predicted),
+                      box.y + yaxis._offset + yaxis.d2p(true_)];
+            }""",
+            [true, predicted],
+        )
+    )
+
+
+def click_cell(page, true: int, predicted: int) -> None:
+    """Click it once the page has come to rest: pictures that arrive move the chart."""
+    places = [cell_place(page, true, predicted)]
+
+    def at_rest() -> bool:
+        page.wait_for_timeout(250)
+        places.append(cell_place(page, true, predicted))
+        return places[-1] == places[-2]
+
+    wait_until(at_rest)
+    page.mouse.move(*places[-1])
+    page.wait_for_timeout(100)
+    page.mouse.click(*places[-1])
+
+
 def prediction(page) -> str:
     return page.get_by_test_id("stMetric").filter(has_text="Prediction").first.inner_text()
 
@@ -73,7 +104,7 @@ def test_a_drawn_seven_is_read_as_a_seven(server, device, corner, request):
     if corner == "whole sheet":
         draw(page, SEVEN)
     else:
-        draw(page, SEVEN, size=0.25, left=0.7, top=0.05)
+        draw(page, SEVEN, size=0.3, left=0.68, top=0.04)
     wait_until(lambda: re.search(r"^7$", prediction(page), re.M), timeout=30)
     assert_no_fault(page)
 
@@ -144,20 +175,9 @@ def test_a_training_goes_on_through_a_reload_and_only_its_owner_can_stop_it(serv
 def test_a_click_on_a_cell_names_it_and_shows_its_images(server, device, request):
     page = request.getfixturevalue(device)
     open_page(page, server, "evaluate?run=classic")
-    plot = page.locator(".js-plotly-plot")
-    plot.scroll_into_view_if_needed()
-    plot.locator(".scatterlayer .point").first.wait_for(state="attached")
-    place = page.evaluate(
-        """() => {
-          const plot = document.querySelector('.js-plotly-plot');
-          const { xaxis, yaxis } = plot._fullLayout;
-          const box = plot.getBoundingClientRect();
-          return [box.x + xaxis._offset + xaxis.d2p(3), box.y + yaxis._offset + yaxis.d2p(5)];
-        }"""
-    )
-    page.mouse.move(*place)
-    page.wait_for_timeout(100)
-    page.mouse.click(*place)
+    page.locator(".js-plotly-plot .scatterlayer .point").first.wait_for(state="attached")
+    page.locator(".js-plotly-plot").scroll_into_view_if_needed()
+    click_cell(page, true=5, predicted=3)
     page.get_by_role("heading", name=re.compile(r"^True 5, predicted 3: \d+ images?$")).wait_for()
     assert_no_fault(page)
 

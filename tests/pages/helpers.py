@@ -1,0 +1,192 @@
+"""What a person finds on a page: sentences, numbers, pictures; and a canvas to draw on."""
+
+import html
+import json
+import re
+import sqlite3
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+from streamlit.testing.v1 import AppTest
+
+from mnist_core.data import Dataset
+from mnist_core.runs import FINISHED, KERAS, LITERT, PREDICTIONS, Run, RunStore, owner_of
+from mnist_core.shipped import pack_predictions
+from tests.helpers import CLASSIC, running_run
+
+PAGES = ("overview", "explore", "train", "evaluate", "draw")
+TITLES = {
+    "overview": "Watch a network learn to read handwriting",
+    "explore": "Explore the digits",
+    "train": "Train a network",
+    "evaluate": "Where is it wrong?",
+    "draw": "Draw a digit",
+}
+GENERAL = "Something went wrong on this page."
+SEVEN = [(0.2, 0.2), (0.75, 0.2), (0.45, 0.85)]
+ONE = [(0.5, 0.1), (0.5, 0.9)]
+
+
+class Canvas:
+    """A double of ``st_canvas``: it reports what the test says was drawn on it.
+
+    A canvas with another key is another one, on which nothing was drawn.
+    """
+
+    def __init__(self) -> None:
+        self.options: dict[str, Any] = {}
+        self._drawn: dict[str, tuple[np.ndarray, dict]] = {}
+
+    def __call__(self, **options: Any) -> SimpleNamespace:
+        self.options = options
+        picture, strokes = self._drawn.get(options["key"], (None, None))
+        return SimpleNamespace(image_data=picture, json_data=strokes)
+
+    def report(self, picture: np.ndarray, objects: list) -> None:
+        """From now on the canvas that was shown last holds this."""
+        self._drawn[self.options["key"]] = (picture, {"version": "4.4.0", "objects": objects})
+
+    def draw(self, points: list[tuple[float, float]], size: float = 0.8) -> None:
+        """One stroke through these points of a square with this side."""
+        self.report(pen_stroke(points, size), [{"type": "path", "path": points}])
+
+    def close(self) -> None:
+        """Somebody left the page: the component starts anew when they come back."""
+        self._drawn.clear()
+
+
+def pen_stroke(points: list[tuple[float, float]], size: float = 0.8) -> np.ndarray:
+    """uint8 (320, 320, 4): a dark line on white."""
+    picture = Image.new("RGBA", (320, 320), "white")
+    places = [((0.1 + x * size) * 320, (0.1 + y * size) * 320) for x, y in points]
+    ImageDraw.Draw(picture).line(places, "#101820", 22, joint="curve")
+    return np.asarray(picture)
+
+
+def visit(tab: AppTest, name: str) -> AppTest:
+    """Choose another page in the menu, which leaves the old address behind."""
+    tab.query_params = {}
+    return tab.switch_page(f"pages/{name}.py").run()
+
+
+def sentences(tab: AppTest, *kinds: str) -> list[str]:
+    """The text of all boxes, or of those of these kinds."""
+    return [
+        box.value for kind in kinds or ("error", "warning", "info") for box in getattr(tab, kind)
+    ]
+
+
+def faults(tab: AppTest) -> list[str]:
+    """Stack traces, and the sentence for what nobody foresaw."""
+    traces = [trace.message for trace in tab.exception]
+    return traces + [text for text in sentences(tab, "error") if text.startswith(GENERAL)]
+
+
+def assert_shown(tab: AppTest, name: str) -> None:
+    """The page is there to its last element, and nothing unforeseen happened on it."""
+    assert faults(tab) == []
+    assert [title.value for title in tab.title] == [TITLES[name]]
+    assert tab.button(key="next_step"), "the page goes on to its end"
+
+
+def assert_one_sentence(texts: list[str], part: str) -> None:
+    """These boxes are one, and it holds a whole sentence a person can read."""
+    assert len(texts) == 1, texts
+    assert part in texts[0]
+    assert texts[0].endswith(".")
+    assert "Traceback" not in texts[0]
+    assert "sqlite3" not in texts[0]
+
+
+def metrics(tab: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in tab.metric}
+
+
+def buttons(tab: AppTest) -> list[str]:
+    return [button.label for button in tab.button]
+
+
+def button(tab: AppTest, label: str) -> Any:
+    """The one button with these words."""
+    (found,) = [button for button in tab.button if button.label == label]
+    return found
+
+
+def headings(tab: AppTest) -> list[str]:
+    return [heading.value for heading in tab.subheader]
+
+
+def alternative_texts(tab: AppTest) -> list[str]:
+    """What every picture on the page shows, for who cannot see it."""
+    found = [re.findall(r'<img [^>]*alt="([^"]*)"', part.value) for part in tab.html]
+    return [html.unescape(text) for texts in found for text in texts]
+
+
+def table_rows(tab: AppTest) -> list[list[str]]:
+    """The cells of the table on the page, its header first."""
+    (table,) = [part.value for part in tab.html if "<table" in part.value]
+    return [
+        re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>.*?</tr>", table)
+    ]
+
+
+def live_charts(tab: AppTest) -> dict[str, dict]:
+    """The figures of the live charts by what is said about them to who cannot see."""
+    charts = [
+        json.loads(part.proto.mixed.json or part.proto.json)
+        for part in tab.get("bidi_component")
+        if part.proto.component_name == "live_chart"
+    ]
+    return {chart["alt"]: json.loads(chart["figure"]) for chart in charts}
+
+
+def all_text(tab: AppTest) -> str:
+    """Everything the server sent to the browser, as one text."""
+    return repr(tab) + "".join(part.value for part in tab.html)
+
+
+def run_on(store: RunStore, dataset: Dataset, mistakes: dict, token: str = "token") -> Run:
+    """A finished run that was tested on this data, with these mistakes and no others.
+
+    Args:
+        mistakes: how many images of the first digit were read as the second, by both.
+    """
+    read = dataset.y_test.copy()
+    for (true, predicted), count in mistakes.items():
+        read[np.flatnonzero((dataset.y_test == true) & (read == true))[:count]] = predicted
+    probabilities = np.full((len(read), 10), 0.01, np.float32)
+    probabilities[np.arange(len(read)), read] = 0.91
+    run = running_run(store, token)
+    return store.complete(
+        run.id,
+        "worker",
+        FINISHED,
+        results={
+            "dataset": dataset.description,
+            "test_fingerprint": dataset.test_fingerprint,
+            "test_accuracy": float((read == dataset.y_test).mean()),
+            "train_seconds": 1.0,
+            "epochs": 8,
+            "parameters": 109386,
+        },
+        artifacts={
+            KERAS: b"",
+            LITERT: (CLASSIC / "model.tflite").read_bytes(),
+            PREDICTIONS: pack_predictions(probabilities, dataset.y_test),
+        },
+    )
+
+
+def mine(token: str) -> str:
+    """What is stored as the owner of this visitor's runs."""
+    return owner_of(token)
+
+
+def hold(path: Path) -> sqlite3.Connection:
+    """Another program has the database to itself until the connection is closed."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    return other

@@ -1,0 +1,77 @@
+import pytest
+
+from tests.helpers import finished_run, running_run
+from tests.pages.helpers import (
+    alternative_texts,
+    assert_shown,
+    headings,
+    metrics,
+    run_on,
+)
+
+
+def links(tab) -> dict[str, str]:
+    """Where the links on the page lead, by their words."""
+    return {link.label: link.proto.page + "?" + link.proto.query_string for link in tab.page_link}
+
+
+def test_it_shows_the_four_steps_and_one_of_each_digit(open_page):
+    tab = open_page("overview")
+    assert headings(tab) == ["1 · Explore", "2 · Train", "3 · Evaluate", "4 · Draw"]
+    assert alternative_texts(tab) == [f"A handwritten {digit}" for digit in range(10)]
+    assert list(links(tab)) == ["Look at some", "Train one", "See those digits", "Draw a digit"]
+
+
+def test_it_counts_the_digits_at_hand(open_page, full_data):
+    assert metrics(open_page("overview"))["Digits here"] == "500"
+
+
+def test_with_an_empty_database_a_shipped_network_is_the_best(open_page):
+    shown = metrics(open_page("overview"))
+    (best,) = [value for label, value in shown.items() if label.startswith("Best network")]
+    assert 97 < float(best.removesuffix("%")) < 100
+
+
+def test_the_best_network_trained_here_is_named_with_its_commonest_mistake(
+    open_page, store, full_data
+):
+    run_on(store, full_data, {(1, 7): 1})
+    best = run_on(store, full_data, {})
+    tab = open_page("overview")
+    assert metrics(tab)["Best network: classic"] == "100.00%"
+    assert metrics(tab)["Its commonest mistake"] == "none"
+    assert f"run={best.id}" not in links(tab)["See those digits"]
+
+
+def test_the_commonest_mistake_leads_to_its_images(open_page, store, full_data, monkeypatch):
+    monkeypatch.setattr("mnist_core.shipped.shipped_runs", dict)
+    run = run_on(store, full_data, {(4, 9): 3, (1, 7): 2})
+    tab = open_page("overview")
+    assert metrics(tab)["Its commonest mistake: 3×"] == "4 read as 9"
+    address = links(tab)["See those digits"]
+    assert f"run={run.id}" in address
+    assert "true=4" in address
+    assert "predicted=9" in address
+
+
+def test_without_any_network_it_says_so(open_page, monkeypatch):
+    monkeypatch.setattr("mnist_core.shipped.shipped_runs", dict)
+    tab = open_page("overview")
+    assert_shown(tab, "overview")
+    assert metrics(tab)["Best network"] == "none yet"
+
+
+@pytest.mark.parametrize("state", ["running", "interrupted", "failed"])
+def test_a_run_without_a_result_does_not_count(open_page, store, state):
+    before = metrics(open_page("overview"))
+    if state == "running":
+        running_run(store)
+    else:
+        run = running_run(store)
+        store.complete(run.id, "worker", state, message="It ended.")
+    assert metrics(open_page("overview")) == before
+
+
+def test_a_finished_run_counts(open_page, store):
+    finished_run(store, test_accuracy=0.9999)
+    assert metrics(open_page("overview"))["Best network: classic"] == "99.99%"

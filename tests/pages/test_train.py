@@ -1,0 +1,458 @@
+import sqlite3
+
+import pytest
+
+from mnist_core import schema
+from mnist_core.config import PRESETS, TrainConfig
+from tests.helpers import finished_run, reports, running_run, waiting_run
+from tests.pages.helpers import (
+    all_text,
+    assert_one_sentence,
+    assert_shown,
+    button,
+    buttons,
+    faults,
+    headings,
+    hold,
+    live_charts,
+    metrics,
+    mine,
+    sentences,
+    visit,
+)
+
+ME = "token-of-this-visitor-0123456789abcdef"
+SAMPLE = "This is the bundled sample"
+
+
+def settings(tab) -> dict:
+    """What the widgets stand at."""
+    return {
+        "preset": tab.segmented_control(key="preset_widget").value,
+        "epochs": tab.slider(key="train_epochs").value,
+        "batch_size": tab.select_slider(key="train_batch_size").value,
+        "learning_rate": tab.select_slider(key="train_learning_rate").value,
+        "seed": tab.number_input(key="train_seed").value,
+    }
+
+
+def settings_of(config: TrainConfig) -> dict:
+    names = ("preset", "epochs", "batch_size", "learning_rate", "seed")
+    return {name: getattr(config, name) for name in names}
+
+
+def notices(tab, *kinds: str) -> list[str]:
+    """All boxes but the one about the sample."""
+    return [text for text in sentences(tab, *kinds) if not text.startswith(SAMPLE)]
+
+
+# --- settings ---
+
+
+def test_it_begins_with_the_classic_preset_and_an_invitation(open_page):
+    tab = open_page("train", ME)
+    assert_shown(tab, "train")
+    assert settings(tab) == settings_of(PRESETS["classic"])
+    assert_one_sentence(notices(tab), "Press **Start training**")
+    assert not button(tab, "Start training").disabled
+    assert "Stop" not in buttons(tab)
+    assert live_charts(tab) == {}
+
+
+def test_choosing_a_preset_sets_its_values_and_the_address(open_page):
+    tab = open_page("train", ME, epochs="3")
+    for name in ("cnn", "classic"):
+        tab.segmented_control(key="preset_widget").set_value(name).run()
+        assert settings(tab) == settings_of(PRESETS[name])
+        assert tab.query_params == {"preset": name}
+
+
+def test_each_preset_is_described(open_page):
+    tab = open_page("train", ME)
+    assert "784 pixels" in tab.caption[0].value
+    tab.segmented_control(key="preset_widget").set_value("cnn").run()
+    assert "Convolutions" in tab.caption[0].value
+
+
+def test_a_changed_setting_is_in_the_address_and_the_presets_own_is_not(open_page):
+    tab = open_page("train", ME)
+    tab.slider(key="train_epochs").set_value(3).run()
+    tab.select_slider(key="train_learning_rate").set_value(0.1).run()
+    tab.number_input(key="train_seed").set_value(42).run()
+    assert tab.query_params == {
+        "preset": "classic",
+        "epochs": "3",
+        "learning_rate": "0.1",
+        "seed": "42",
+    }
+    tab.slider(key="train_epochs").set_value(PRESETS["classic"].epochs).run()
+    assert "epochs" not in tab.query_params
+
+
+def test_a_teachers_link_sets_everything(open_page):
+    tab = open_page(
+        "train", ME, preset="cnn", epochs="2", batch_size="100", learning_rate="0.005", seed="9"
+    )
+    assert notices(tab, "warning", "error") == []
+    assert settings(tab) == {
+        "preset": "cnn",
+        "epochs": 2,
+        "batch_size": 100,
+        "learning_rate": 0.005,
+        "seed": 9,
+    }
+
+
+def test_settings_outlive_a_visit_to_another_page(open_page):
+    tab = open_page("train", ME, preset="cnn")
+    tab.slider(key="train_epochs").set_value(3).run()
+    tab.select_slider(key="train_batch_size").set_value(512).run()
+    before = settings(tab)
+    visit(tab, "explore")
+    visit(tab, "train")
+    assert settings(tab) == before
+    assert tab.query_params == {"preset": "cnn", "epochs": "3", "batch_size": "512"}
+
+
+def test_the_seed_of_explore_is_not_the_seed_of_train(open_page):
+    tab = open_page("train", ME, seed="42")
+    visit(tab, "explore")
+    tab.number_input(key="explore_seed").set_value(5).run()
+    visit(tab, "train")
+    assert tab.number_input(key="train_seed").value == 42
+
+
+@pytest.mark.parametrize(
+    ("address", "part"),
+    [
+        ({"epochs": "9999"}, "Epochs must be a whole number from 1 to 30. Using 8."),
+        ({"epochs": "0"}, "Epochs must be a whole number from 1 to 30. Using 8."),
+        ({"epochs": "2.5"}, "Epochs must be a whole number from 1 to 30. Using 8."),
+        ({"epochs": ""}, "Epochs must be a number. Using 8."),
+        ({"learning_rate": "abc"}, "Learning rate must be a number. Using 0.004."),
+        ({"learning_rate": "nan"}, "Learning rate must be a number"),
+        ({"learning_rate": "-1"}, "Learning rate must be a number from 1e-05 to 0.1."),
+        ({"preset": "nope"}, "There is no preset of that name; using classic."),
+        ({"preset": ""}, "There is no preset of that name; using classic."),
+        ({"seed": "-5"}, "Seed must be a whole number from 0"),
+        ({"seed": "99999999999999999999"}, "Seed must be a whole number from 0"),
+        ({"batch_size": "1e400"}, "Batch size must be a number. Using 128."),
+        ({"batch_size": "<script>"}, "Batch size must be a number. Using 128."),
+    ],
+)
+def test_an_address_out_of_range_is_said_and_the_presets_value_used(open_page, address, part):
+    tab = open_page("train", ME, **address)
+    assert_shown(tab, "train")
+    assert_one_sentence(notices(tab, "warning", "error"), part)
+    assert settings(tab) == settings_of(PRESETS["classic"])
+    assert tab.query_params == {"preset": "classic"}
+    assert not button(tab, "Start training").disabled
+
+
+def test_each_wrong_part_of_an_address_has_its_sentence(open_page):
+    tab = open_page("train", ME, preset="nope", epochs="9999", learning_rate="abc", seed="3")
+    assert len(notices(tab, "warning")) == 3
+    assert settings(tab) == settings_of(PRESETS["classic"]) | {"seed": 3}
+
+
+def test_a_run_that_is_not_there_is_said_and_leaves_the_address(open_page):
+    tab = open_page("train", ME, run="nope")
+    assert_shown(tab, "train")
+    assert_one_sentence(notices(tab, "warning"), "There is no such run")
+    assert "run" not in tab.query_params
+
+
+# --- starting ---
+
+
+def test_start_stores_a_waiting_run_with_these_settings_and_its_address(open_page, store):
+    tab = open_page("train", ME, preset="cnn")
+    tab.slider(key="train_epochs").set_value(3).run()
+    tab.select_slider(key="train_batch_size").set_value(256).run()
+    tab.select_slider(key="train_learning_rate").set_value(0.01).run()
+    tab.number_input(key="train_seed").set_value(7).run()
+    button(tab, "Start training").click().run()
+    (run,) = store.list_runs()
+    assert run.state == "waiting"
+    assert run.owner == mine(ME)
+    assert settings_of(run.config) == settings(tab)
+    assert run.config.augmentation, "what the page does not offer is the preset's"
+    assert tab.query_params["run"] == run.id
+    assert headings(tab) == [f"Run {run.title}"]
+    assert faults(tab) == []
+
+
+def test_a_second_start_is_impossible_while_one_is_active(open_page, store):
+    tab = open_page("train", ME)
+    button(tab, "Start training").click().run()
+    assert button(tab, "Start training").disabled
+    assert button(open_page("train", ME), "Start training").disabled
+    assert not button(open_page("train", "somebody else"), "Start training").disabled
+
+
+def test_a_second_start_from_a_stale_tab_is_refused_with_a_sentence(open_page, store):
+    tab, stale = open_page("train", ME), open_page("train", ME)
+    button(tab, "Start training").click().run()
+    button(stale, "Start training").click().run()
+    assert len(store.list_runs()) == 1
+    assert faults(stale) == []
+    assert any("You have a run in training already" in text for text in sentences(stale, "error"))
+    assert button(stale, "Start training").disabled
+
+
+def test_start_in_a_locked_database_is_a_sentence_and_the_settings_stay(
+    open_page, store, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
+    tab = open_page("train", ME, epochs="3")
+    other = hold(tmp_path / "runs.db")
+    button(tab, "Start training").click().run()
+    other.close()
+    assert faults(tab) == []
+    assert_one_sentence(sentences(tab, "error"), "in use by another program; try again")
+    assert store.list_runs() == []
+    assert settings(tab)["epochs"] == 3
+    button(tab, "Start training").click().run()
+    assert len(store.list_runs()) == 1
+
+
+def test_start_in_a_read_only_database_is_a_sentence(open_page, store, monkeypatch, tmp_path):
+    monkeypatch.setenv(
+        "MNIST_DATABASE_URL", f"sqlite:///file:{tmp_path / 'runs.db'}?mode=ro&uri=true"
+    )
+    tab = open_page("train", ME)
+    button(tab, "Start training").click().run()
+    assert faults(tab) == []
+    assert_one_sentence(sentences(tab, "error"), "is read-only, so nothing new can be stored")
+
+
+def test_a_full_queue_is_said(open_page, store):
+    for number in range(50):
+        waiting_run(store, f"visitor {number}")
+    tab = open_page("train", ME)
+    button(tab, "Start training").click().run()
+    assert_one_sentence(sentences(tab, "error"), "The queue is full; try again")
+    assert len(store.list_runs()) == 50
+
+
+# --- a waiting run ---
+
+
+def test_a_waiting_run_says_its_place_in_the_queue(open_page, store):
+    running_run(store, "first")
+    waiting_run(store, "second")
+    run = waiting_run(store, ME)
+    tab = open_page("train", ME)
+    assert_shown(tab, "train")
+    assert tab.query_params["run"] == run.id
+    assert notices(tab) == ["Waiting: 2 runs are before this one."]
+    assert notices(open_page("train", "second")) == ["Waiting: 1 run is before this one."]
+    assert "Stop" in buttons(tab)
+    assert metrics(tab) == {}
+
+
+def test_the_first_in_the_queue_waits_for_the_training_process(open_page, store, may_train):
+    waiting_run(store, ME)
+    tab = open_page("train", ME)
+    assert notices(tab) == [
+        "The training process is starting; the first time takes about ten seconds."
+    ]
+
+
+def test_a_server_that_does_not_train_says_so_to_who_waits(open_page, store):
+    waiting_run(store, ME)
+    assert_one_sentence(
+        sentences(open_page("train", ME), "error"),
+        "This server does not train (MNIST_WORKERS is 0)",
+    )
+
+
+def test_stop_takes_a_waiting_run_out_of_the_queue(open_page, store):
+    run = waiting_run(store, ME)
+    tab = open_page("train", ME)
+    button(tab, "Stop").click().run()
+    assert store.get(run.id).state == "interrupted"
+    assert_one_sentence(sentences(tab, "error"), "Stopped before it began.")
+    assert not button(tab, "Start training").disabled
+
+
+# --- a running run ---
+
+
+def test_a_running_run_shows_its_progress_numbers_and_curves(open_page, store):
+    run = running_run(store, ME)
+    tab = open_page("train", ME)
+    assert_shown(tab, "train")
+    assert headings(tab) == [f"Run {run.title}"]
+    assert tab.progress[0].text.startswith("Epoch 2.4 of 8, about ")
+    assert tab.progress[0].value == 30
+    assert metrics(tab) == {"Validation": "50.00%", "Batch loss": "0.693", "Time": "0.1 s"}
+    charts = live_charts(tab)
+    assert [text.split(" over")[0] for text in charts] == ["Accuracy", "Loss"]
+    assert all(max(len(trace["x"]) for trace in chart["data"]) for chart in charts.values())
+
+
+def test_the_curves_grow_with_the_reports(open_page, store):
+    run = running_run(store, ME, steps=6)
+    tab = open_page("train", ME)
+    before = list(live_charts(tab))
+    store.report(run.id, "worker", reports(6, first=7))
+    tab.run()
+    assert list(live_charts(tab)) != before
+    assert tab.progress[0].text.startswith("Epoch 2.4 of 8")
+
+
+def test_a_run_that_has_just_begun_has_no_numbers_yet(open_page, store):
+    running_run(store, ME, steps=0)
+    tab = open_page("train", ME)
+    assert_shown(tab, "train")
+    assert tab.progress[0].text == "Compiling the network …"
+    assert set(metrics(tab).values()) == {"–"}
+    assert live_charts(tab) == {}
+
+
+def test_a_run_past_its_last_step_is_being_tested(open_page, store):
+    running_run(store, ME, steps=40)
+    assert open_page("train", ME).progress[0].text.startswith("Testing on the test images")
+
+
+def test_only_the_owner_sees_stop(open_page, store):
+    run = running_run(store, "somebody else")
+    tab = open_page("train", ME, run=run.id)
+    assert_shown(tab, "train")
+    assert "Stop" not in buttons(tab)
+    assert len(live_charts(tab)) == 2, "but all may watch"
+    assert not button(tab, "Start training").disabled
+    assert "Stop" in buttons(open_page("train", "somebody else", run=run.id))
+
+
+def test_nobody_learns_the_owner_of_a_run(open_page, store):
+    run = running_run(store, "somebody else")
+    text = all_text(open_page("train", ME, run=run.id))
+    assert run.owner not in text
+    assert "somebody else" not in text
+
+
+def test_a_running_run_is_found_again_without_its_address(open_page, store):
+    run = running_run(store, ME)
+    tab = open_page("train", ME)
+    assert tab.query_params["run"] == run.id
+    visit(tab, "explore")
+    visit(tab, "train")
+    assert tab.query_params["run"] == run.id
+    assert headings(tab) == [f"Run {run.title}"]
+
+
+def test_stop_asks_the_run_to_stop_and_cannot_be_pressed_twice(open_page, store):
+    run = running_run(store, ME)
+    tab = open_page("train", ME)
+    button(tab, "Stop").click().run()
+    assert store.get(run.id).stop_requested
+    assert store.get(run.id).state == "running"
+    assert button(tab, "Stop").disabled
+    assert tab.progress[0].text == "Stopping, then testing …"
+    assert faults(tab) == []
+
+
+def test_stop_in_a_locked_database_is_a_sentence(open_page, store, monkeypatch, tmp_path):
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
+    run = running_run(store, ME)
+    tab = open_page("train", ME)
+    other = hold(tmp_path / "runs.db")
+    button(tab, "Stop").click().run()
+    other.close()
+    assert faults(tab) == []
+    assert_one_sentence(sentences(tab, "error"), "in use by another program; try again")
+    assert not store.get(run.id).stop_requested
+
+
+# --- a run that has ended ---
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ("interrupted", "The training process ended before the run did. Its curves are kept."),
+        ("failed", "The loss is no longer a number; try a smaller learning rate."),
+    ],
+)
+def test_a_run_that_ended_badly_says_why_and_keeps_its_curves(open_page, store, state, message):
+    run = running_run(store, ME)
+    store.complete(run.id, "worker", state, message=message)
+    tab = open_page("train", ME, run=run.id)
+    assert_shown(tab, "train")
+    assert notices(tab) == [message]
+    assert headings(tab) == [f"Run {run.title} · {state}"]
+    assert len(live_charts(tab)) == 2
+    assert metrics(tab)["Batch loss"] == "0.693"
+    assert "Stop" not in buttons(tab)
+    assert not button(tab, "Start training").disabled
+
+
+def test_a_finished_run_shows_its_result_its_curves_and_where_to_go(open_page, store):
+    run = finished_run(store, ME)
+    tab = open_page("train", ME, run=run.id)
+    assert_shown(tab, "train")
+    assert notices(tab) == []
+    assert headings(tab) == [f"Run {run.title} · finished"]
+    assert metrics(tab)["Test accuracy"] == "97.22%"
+    assert len(live_charts(tab)) == 2
+    assert len(tab.progress) == 0
+    assert [link.label for link in tab.page_link] == ["Let it read your handwriting"]
+    tab.button(key="next_step").click().run()
+    assert_shown(tab, "evaluate")
+    assert tab.query_params["run"] == run.id
+
+
+def test_a_stopped_run_has_a_result_too(open_page, store):
+    run = finished_run(store, ME, state="stopped")
+    tab = open_page("train", ME, run=run.id)
+    assert headings(tab) == [f"Run {run.title} · stopped"]
+    assert metrics(tab)["Test accuracy"] == "97.22%"
+
+
+def test_the_page_shows_the_result_when_the_run_ends(open_page, store):
+    run = running_run(store, ME)
+    tab = open_page("train", ME)
+    assert "Stop" in buttons(tab)
+    store.complete(run.id, "worker", "failed", message="It ended.")
+    tab.run()
+    assert headings(tab) == [f"Run {run.title} · failed"]
+    assert "Stop" not in buttons(tab)
+    assert not button(tab, "Start training").disabled
+
+
+def test_a_new_run_replaces_the_finished_one_on_the_page(open_page, store):
+    old = finished_run(store, ME)
+    tab = open_page("train", ME, run=old.id)
+    button(tab, "Start training").click().run()
+    (new,) = store.list_runs(states=("waiting",))
+    assert tab.query_params["run"] == new.id
+    assert headings(tab) == [f"Run {new.title}"]
+
+
+def test_a_shipped_run_shows_its_curves(open_page):
+    tab = open_page("train", ME, run="classic")
+    assert_shown(tab, "train")
+    assert len(live_charts(tab)) == 2
+    assert metrics(tab)["Test accuracy"] == "97.22%"
+
+
+def test_a_run_that_is_deleted_while_it_is_watched_is_a_sentence(open_page, store, tmp_path):
+    run = finished_run(store, ME)
+    tab = open_page("train", ME, run=run.id)
+    with sqlite3.connect(tmp_path / "runs.db") as connection:
+        connection.execute("DELETE FROM runs")
+    connection.close()
+    tab.run()
+    assert_shown(tab, "train")
+    assert_one_sentence(notices(tab, "warning"), "There is no such run; it may have been deleted")
+
+
+def test_a_read_only_installation_still_shows_its_charts(open_page, store, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("pages.live_chart.STATIC", tmp_path / "file" / "plotly.min.js")
+    run = finished_run(store, ME)
+    tab = open_page("train", ME, run=run.id)
+    assert_shown(tab, "train")
+    assert len(tab.get("plotly_chart")) == 2

@@ -1,0 +1,36 @@
+"""The README says what is there: its map of the files, and its settings."""
+
+import re
+
+import pytest
+from tests.helpers import PROJECT
+
+README = (PROJECT / "README.md").read_text()
+MAPPED = re.findall(r"^(\S+\.py|\S+/|\.ci/run) {2,}\S", README, re.M)
+
+
+def test_the_map_names_every_module_and_nothing_else():
+    modules = [
+        path.relative_to(PROJECT).as_posix()
+        for folder in (".", "pages", "mnist_core", "benchmarks", "docs")
+        for path in (PROJECT / folder).glob("*.py")
+    ]
+    assert sorted(name for name in MAPPED if name.endswith(".py")) == sorted(modules)
+
+
+@pytest.mark.parametrize("name", MAPPED)
+def test_what_the_map_names_is_there(name):
+    assert (PROJECT / name).exists()
+
+
+def test_every_setting_the_code_reads_is_explained():
+    code = "".join(path.read_text() for path in (PROJECT / "mnist_core").glob("*.py"))
+    for setting in set(re.findall(r'"(MNIST_[A-Z_]+)"', code)):
+        assert f"| `{setting}` |" in README
+
+
+def test_the_pictures_it_shows_are_there():
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
+    assert pictures
+    for picture in pictures:
+        assert (PROJECT / picture).is_file()
