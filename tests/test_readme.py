@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from tests.helpers import PROJECT
 
 README = (PROJECT / "README.md").read_text()

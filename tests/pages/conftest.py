@@ -6,12 +6,16 @@ from types import ModuleType
 import pytest
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import data, jobs
 from pages import live_chart
 from tests.helpers import PROJECT, write_archive
 from tests.pages.helpers import Canvas
+
+# The pages as compiled once, for all tests.
+SCRIPTS = ScriptCache()
 
 
 class WarmPagesManager(PagesManager):
@@ -33,13 +37,19 @@ def warm_server(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def empty_server(monkeypatch, tmp_path):
+def empty_server(monkeypatch, tmp_path, sample):
     """A server that has cached nothing, and whose pool starts no processes."""
     st.cache_resource.clear()
     # Nothing tends the workers in the background; tests/test_jobs.py is about that.
     monkeypatch.setattr(jobs.LocalPool, "start", lambda pool: pool)
     monkeypatch.setattr(live_chart, "STATIC", tmp_path / "static" / "plotly.min.js")
-    # Looking through all installed packages for components takes AppTest half a second.
+    # To read the sample, compile the pages and look for components again in each test would
+    # be half of the time that all of them take.
+    arrays, read = (sample.x_train, sample.y_train, sample.x_test, sample.y_test), data.read
+    monkeypatch.setattr(
+        data, "read", lambda path: arrays if path == data.SAMPLE_PATH else read(path)
+    )
+    monkeypatch.setattr("streamlit.testing.v1.local_script_runner.ScriptCache", lambda: SCRIPTS)
     monkeypatch.setattr(
         "streamlit.components.v2.manifest_scanner.scan_component_manifests", lambda: []
     )

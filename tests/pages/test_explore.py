@@ -11,6 +11,11 @@ from tests.pages.helpers import (
 )
 
 
+def seed(tab):
+    (box,) = [box for box in tab.number_input if box.label == "Seed"]
+    return box
+
+
 def digits_shown(tab) -> list[int]:
     """The digit in every picture, from the words for who cannot see it."""
     return [
@@ -40,24 +45,28 @@ def test_a_new_sample_is_another_seed_in_the_address_and_other_digits(open_page,
     tab = open_page("explore")
     before = alternative_texts(tab)
     button(tab, "New sample").click().run()
-    assert tab.number_input(key="explore_seed").value == 1234
+    assert seed(tab).value == 1234
     assert tab.query_params["seed"] == "1234"
     assert alternative_texts(tab) != before
     assert alternative_texts(tab) == alternative_texts(open_page("explore", seed="1234"))
 
 
-def test_every_choice_is_bound_to_the_address(open_page):
+def test_a_seed_that_is_typed_is_in_the_address(open_page):
+    tab = open_page("explore", seed="7")
+    assert seed(tab).value == 7
+    seed(tab).set_value(8).run()
+    assert tab.query_params["seed"] == "8"
+
+
+def test_the_other_choices_are_bound_to_the_address(open_page):
     tab = open_page("explore")
-    bound = [
-        tab.segmented_control(key="split"),
-        tab.selectbox(key="count"),
-        tab.pills(key="digits"),
-    ]
-    assert [widget.proto.query_param_key for widget in bound] == [
-        "split",
-        "count",
-        "digits",
-    ]
+    # The browser writes them to the address under these names.
+    names = {
+        "split": tab.segmented_control(key="split"),
+        "count": tab.selectbox(key="count"),
+        "digits": tab.pills(key="digits"),
+    }
+    assert [widget.proto.query_param_key for widget in names.values()] == list(names)
 
 
 def test_chosen_digits_are_the_only_ones_shown(open_page):

@@ -51,11 +51,10 @@ def test_a_page_is_whole_with_runs_of_every_state(open_page, store, name):
     assert_shown(open_page(name), name)
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_the_menu_leads_from_every_page_to_every_other(open_page, name):
-    tab = open_page(name)
-    for other in PAGES:
-        assert_shown(visit(tab, other), other)
+def test_the_menu_leads_from_page_to_page_and_back(open_page):
+    tab = open_page("overview")
+    for name in (*PAGES[1:], *reversed(PAGES[:-1])):
+        assert_shown(visit(tab, name), name)
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -23,22 +23,33 @@ from tests.pages.helpers import (
 
 ME = "token-of-this-visitor-0123456789abcdef"
 SAMPLE = "This is the bundled sample"
+# What each setting is called on the page.
+LABELS = {
+    "preset": "Network",
+    "epochs": "Epochs",
+    "batch_size": "Batch size",
+    "learning_rate": "Learning rate",
+    "seed": "Seed",
+}
+
+
+def setting(tab, label: str):
+    """The widget with this label."""
+    (found,) = [
+        widget
+        for widget in (*tab.segmented_control, *tab.slider, *tab.select_slider, *tab.number_input)
+        if widget.label == label
+    ]
+    return found
 
 
 def settings(tab) -> dict:
     """What the widgets stand at."""
-    return {
-        "preset": tab.segmented_control(key="preset_widget").value,
-        "epochs": tab.slider(key="train_epochs").value,
-        "batch_size": tab.select_slider(key="train_batch_size").value,
-        "learning_rate": tab.select_slider(key="train_learning_rate").value,
-        "seed": tab.number_input(key="train_seed").value,
-    }
+    return {name: setting(tab, label).value for name, label in LABELS.items()}
 
 
 def settings_of(config: TrainConfig) -> dict:
-    names = ("preset", "epochs", "batch_size", "learning_rate", "seed")
-    return {name: getattr(config, name) for name in names}
+    return {name: getattr(config, name) for name in LABELS}
 
 
 def notices(tab, *kinds: str) -> list[str]:
@@ -62,7 +73,7 @@ def test_it_begins_with_the_classic_preset_and_an_invitation(open_page):
 def test_choosing_a_preset_sets_its_values_and_the_address(open_page):
     tab = open_page("train", ME, epochs="3")
     for name in ("cnn", "classic"):
-        tab.segmented_control(key="preset_widget").set_value(name).run()
+        setting(tab, "Network").set_value(name).run()
         assert settings(tab) == settings_of(PRESETS[name])
         assert tab.query_params == {"preset": name}
 
@@ -70,22 +81,22 @@ def test_choosing_a_preset_sets_its_values_and_the_address(open_page):
 def test_each_preset_is_described(open_page):
     tab = open_page("train", ME)
     assert "784 pixels" in tab.caption[0].value
-    tab.segmented_control(key="preset_widget").set_value("cnn").run()
+    setting(tab, "Network").set_value("cnn").run()
     assert "Convolutions" in tab.caption[0].value
 
 
 def test_a_changed_setting_is_in_the_address_and_the_presets_own_is_not(open_page):
     tab = open_page("train", ME)
-    tab.slider(key="train_epochs").set_value(3).run()
-    tab.select_slider(key="train_learning_rate").set_value(0.1).run()
-    tab.number_input(key="train_seed").set_value(42).run()
+    setting(tab, "Epochs").set_value(3).run()
+    setting(tab, "Learning rate").set_value(0.1).run()
+    setting(tab, "Seed").set_value(42).run()
     assert tab.query_params == {
         "preset": "classic",
         "epochs": "3",
         "learning_rate": "0.1",
         "seed": "42",
     }
-    tab.slider(key="train_epochs").set_value(PRESETS["classic"].epochs).run()
+    setting(tab, "Epochs").set_value(PRESETS["classic"].epochs).run()
     assert "epochs" not in tab.query_params
 
 
@@ -105,8 +116,8 @@ def test_a_teachers_link_sets_everything(open_page):
 
 def test_settings_outlive_a_visit_to_another_page(open_page):
     tab = open_page("train", ME, preset="cnn")
-    tab.slider(key="train_epochs").set_value(3).run()
-    tab.select_slider(key="train_batch_size").set_value(512).run()
+    setting(tab, "Epochs").set_value(3).run()
+    setting(tab, "Batch size").set_value(512).run()
     before = settings(tab)
     visit(tab, "explore")
     visit(tab, "train")
@@ -117,9 +128,9 @@ def test_settings_outlive_a_visit_to_another_page(open_page):
 def test_the_seed_of_explore_is_not_the_seed_of_train(open_page):
     tab = open_page("train", ME, seed="42")
     visit(tab, "explore")
-    tab.number_input(key="explore_seed").set_value(5).run()
+    setting(tab, "Seed").set_value(5).run()
     visit(tab, "train")
-    assert tab.number_input(key="train_seed").value == 42
+    assert setting(tab, "Seed").value == 42
 
 
 @pytest.mark.parametrize(
@@ -167,10 +178,10 @@ def test_a_run_that_is_not_there_is_said_and_leaves_the_address(open_page):
 
 def test_start_stores_a_waiting_run_with_these_settings_and_its_address(open_page, store):
     tab = open_page("train", ME, preset="cnn")
-    tab.slider(key="train_epochs").set_value(3).run()
-    tab.select_slider(key="train_batch_size").set_value(256).run()
-    tab.select_slider(key="train_learning_rate").set_value(0.01).run()
-    tab.number_input(key="train_seed").set_value(7).run()
+    setting(tab, "Epochs").set_value(3).run()
+    setting(tab, "Batch size").set_value(256).run()
+    setting(tab, "Learning rate").set_value(0.01).run()
+    setting(tab, "Seed").set_value(7).run()
     button(tab, "Start training").click().run()
     (run,) = store.list_runs()
     assert run.state == "waiting"
