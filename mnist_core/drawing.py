@@ -24,6 +24,9 @@ NOISE_FLOOR = 0.15
 LEAST_INK = 0.02
 MOST_BYTES = 10 * 1024 * 1024
 MOST_PIXELS = 40_000_000
+# Larger pictures are shrunk to this many pixels a side before anything is computed: a digit
+# needs no more, and thirty visitors share the memory.
+MOST_SIDE = 1200
 
 
 def to_mnist(picture: np.ndarray) -> np.ndarray:
@@ -145,7 +148,8 @@ def read_picture(content: bytes) -> np.ndarray:
     """Decode a picture file, turned the way its camera was held.
 
     Returns:
-        uint8 (h, w) or (h, w, 3) or (h, w, 4).
+        uint8 grey (h, w), or RGBA (h, w, 4) if parts of it are transparent; at most 1,200
+        pixels a side.
 
     Raises:
         UnreadablePicture: too large, broken, or of a kind that is not read here.
@@ -158,9 +162,10 @@ def read_picture(content: bytes) -> np.ndarray:
                 raise UnreadablePicture("The picture has more than 40 megapixels; shrink it.")
             upright = ImageOps.exif_transpose(picture)
             if upright.mode.startswith("I"):  # 16 bits a pixel
-                return (np.asarray(upright) >> 8).astype(np.uint8)
-            mode = "RGBA" if upright.has_transparency_data else "L"
-            return np.asarray(upright.convert(mode))
+                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+            decoded = upright.convert("RGBA" if upright.has_transparency_data else "L")
+            decoded.thumbnail((MOST_SIDE, MOST_SIDE))
+            return np.asarray(decoded)
     except (
         UnidentifiedImageError,
         OSError,

@@ -20,6 +20,7 @@ import tensorflow as tf
 from mnist_core.augmentation import augment
 from mnist_core.config import TrainConfig
 from mnist_core.data import CLASSES, Dataset, scale, stratified_split
+from mnist_core.habits import add_habits
 from mnist_core.models import build_model
 from mnist_core.progress import Progress
 
@@ -95,9 +96,10 @@ def train(
     schedule = learning_rate_schedule(config.learning_rate, steps)
     optimizer = keras.optimizers.Adam(schedule)
     optimizer.build(model.trainable_variables)
-    run_steps = compile_steps(
-        model, optimizer, dataset.x_train[fit_indices], dataset.y_train[fit_indices], config
-    )
+    x_fit, y_fit = dataset.x_train[fit_indices], dataset.y_train[fit_indices]
+    if config.augmentation:
+        x_fit = add_habits(x_fit, y_fit, config.seed)
+    run_steps = compile_steps(model, optimizer, x_fit, y_fit, config)
 
     history: dict[str, list[float]] = {
         name: [] for name in ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")

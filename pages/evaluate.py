@@ -101,6 +101,7 @@ shared.check_address(
     predicted=lambda text: shared.is_number(text, data.CLASSES - 1),
 )
 run = shared.pick_run()
+st.caption(f"Trained on, and tested once with, {run.dataset}.")
 counts = shared.confusion(run)
 total = int(counts.sum())
 right = int(counts.trace())

@@ -24,7 +24,10 @@ st.html(
         [f"A handwritten {digit}" for digit in range(data.CLASSES)],
     )
 )
-best = max(shared.trained_runs(), key=lambda run: run.test_accuracy or 0, default=None)
+runs = shared.trained_runs()
+# A run that was tested on the easier or smaller test images of the sample is no rival.
+official = [run for run in runs if run.test_fingerprint == runs[0].test_fingerprint]
+best = max(official, key=lambda run: run.test_accuracy or 0, default=None)
 worst = evaluation.worst_confusion(shared.confusion(best)) if best else None
 
 explore, train, evaluate, draw = st.columns(4)

@@ -176,6 +176,11 @@ def find_run(run_id: str) -> Run:
     return shipped.shipped_runs().get(run_id) or store().get(run_id)
 
 
+def shipped_run(name: str) -> Run | None:
+    """The run of that name that came with the app, if there is one."""
+    return shipped.shipped_runs().get(name)
+
+
 def curves(run: Run) -> list[Progress]:
     """A run's reports so far."""
     return shipped.shipped_metrics(run.id) if run.shipped else store().metrics(run.id)
@@ -245,30 +250,31 @@ _remember = st.components.v2.component(
 
 def data_notice() -> None:
     """Which data the page shows, where that is not all of MNIST, and what can be done."""
+    # The place first: a download that ends in between is then seen at the next look.
+    place = data.locate()
     if dataset().source == "sample":
-        fragment(_sample_notice, run_every="2s")(data.locate())
+        fragment(_sample_notice, run_every="2s")(place)
     elif note := dataset().note:
         st.warning(note, icon=":material/warning:")
 
 
 def _sample_notice(place: tuple[Path, str]) -> None:
-    if data.locate() != place:
+    if data.locate() != place and dataset().source != "sample":
         # The download has ended: the whole page shows other digits now.
         st.rerun()
     text = f"This is the bundled sample of MNIST: 5,000 of its 70,000 digits. {_note()}"
     try:
         download = store().download()
+        if download.state == "none" and worker_limit():
+            request_download()
     except StoreUnavailable as error:
         st.info(f"{text} {error}", icon=":material/inventory_2:")
         return
-    if download.state == "none" and worker_limit():
-        store().request_download()
-        pool().wake()
     if download.state == "failed":
         st.warning(f"{text} {download.message}", icon=":material/cloud_off:")
-        if st.button("Try the download again", icon=":material/refresh:"):
-            store().request_download()
-            pool().wake()
+        st.button(
+            "Try the download again", icon=":material/refresh:", on_click=guarded(request_download)
+        )
     elif worker_limit():
         st.info(
             f"{text} The whole of it (11 MB) is being downloaded; the page changes over by itself.",
@@ -276,6 +282,12 @@ def _sample_notice(place: tuple[Path, str]) -> None:
         )
     else:
         st.info(text, icon=":material/inventory_2:")
+
+
+def request_download() -> None:
+    """Ask for MNIST, and for a worker to fetch it."""
+    store().request_download()
+    pool().wake()
 
 
 def _note() -> str:
@@ -295,15 +307,20 @@ def next_step(page: str, text: str, icon: str, *, primary: bool = True, **query:
         st.switch_page(f"pages/{page}.py", query_params=query or None)
 
 
-def fragment(function: Callable[..., None], run_every: str | None = None) -> Callable[..., None]:
-    """A part of a page that reruns alone, and shows a sentence where it fails."""
+def guarded(function: Callable[..., None]) -> Callable[..., None]:
+    """The function, showing a sentence on the page where it fails."""
 
     @functools.wraps(function)
-    def guarded(*arguments: Any) -> None:
+    def wrapped(*arguments: Any) -> None:
         with told():
             function(*arguments)
 
-    return st.fragment(guarded, run_every=run_every)
+    return wrapped
+
+
+def fragment(function: Callable[..., None], run_every: str | None = None) -> Callable[..., None]:
+    """A part of a page that reruns alone, and shows a sentence where it fails."""
+    return st.fragment(guarded(function), run_every=run_every)
 
 
 if __name__ == "__main__":

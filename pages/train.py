@@ -8,7 +8,7 @@ import streamlit as st
 from mnist_core import charts
 from mnist_core.config import LIMITS, PRESETS, TrainConfig
 from mnist_core.errors import InvalidConfig, RunNotFound
-from mnist_core.progress import thin
+from mnist_core.progress import Progress, thin
 from mnist_core.runs import FAILED, INTERRUPTED, RUNNING, WAITING, Run
 from pages import shared
 from pages.live_chart import live_chart
@@ -90,6 +90,9 @@ def settings() -> TrainConfig:
     )
     values = {field: st.session_state[key(field)] for field in FIELDS}
     config = dataclasses.replace(PRESETS[preset], **values)
+    if config != st.session_state["settings"]:
+        # The person has taken over: what was wrong with the link no longer matters.
+        st.session_state["address_problems"] = []
     st.session_state["settings"] = config
     wanted = config.to_query()
     for field in ("preset", *FIELDS):
@@ -106,16 +109,16 @@ def my_active_run(visitor: str) -> Run | None:
     return runs[0] if runs else None
 
 
+@shared.guarded
 def start(config: TrainConfig, visitor: str) -> None:
-    with shared.told():
-        run = shared.store().submit(config, visitor)
-        shared.pool().wake()
-        st.query_params["run"] = run.id
+    run = shared.store().submit(config, visitor)
+    shared.pool().wake()
+    st.query_params["run"] = run.id
 
 
+@shared.guarded
 def stop(run_id: str, visitor: str) -> None:
-    with shared.told():
-        shared.store().request_stop(run_id, visitor)
+    shared.store().request_stop(run_id, visitor)
 
 
 def shown_run(visitor: str) -> Run | None:
@@ -141,8 +144,11 @@ def live(run_id: str, visitor: str, was_active: bool) -> None:
     reports = shared.curves(run)
     show_state(run, visitor)
     show_numbers(run, reports)
-    if not reports:
-        return
+    if reports:
+        show_curves(run, reports)
+
+
+def show_curves(run: Run, reports: list[Progress]) -> None:
     shown = thin(reports, MOST_POINTS)
     left, right = st.columns(2)
     with left:
@@ -188,7 +194,7 @@ def show_state(run: Run, visitor: str) -> None:
         )
 
 
-def show_numbers(run: Run, reports: list) -> None:  # type: ignore[type-arg]
+def show_numbers(run: Run, reports: list[Progress]) -> None:
     if run.state == WAITING:
         return
     last = reports[-1] if reports else None
@@ -250,6 +256,13 @@ with right:
             "You may leave the page meanwhile; it goes on.",
             icon=":material/show_chart:",
         )
+        if example := shared.shipped_run(config.preset):
+            st.caption(
+                f"What to expect: the {example.config.preset} network that came with the app "
+                f"reached {example.test_accuracy:.2%} on the test images after "
+                f"{example.train_seconds:.0f} s of training."
+            )
+            show_curves(example, shared.curves(example))
     else:
         st.subheader(f"Run {run.title}" + ("" if run.active else f" · {run.state}"), anchor=False)
         # Keyed on being active, so that the poll ends with the run.

@@ -43,14 +43,15 @@ def test_the_same_seed_gives_the_same_pictures_and_another_does_not(digits, augm
     assert (augment(tf.constant(digits), tf.constant([1, 3])).numpy() != augmented).any()
 
 
-def test_digits_stay_in_the_middle_and_keep_their_ink(digits, augmented):
+def test_digits_stay_in_the_middle_and_keep_most_of_their_ink(digits, augmented):
     moved = np.abs(centres(augmented) - centres(digits))
     assert moved.max() < 4
     assert moved.mean() < 2
     ink = augmented.sum(axis=(1, 2)) / digits.sum(axis=(1, 2))
-    assert ink.min() > 0.6
-    assert ink.max() < 1.6
-    assert ink.mean() == pytest.approx(1, abs=0.1)
+    # Pens from half to about twice the width, a little wider than MNIST's on the whole.
+    assert ink.min() > 0.3
+    assert ink.max() < 3
+    assert 0.9 < ink.mean() < 1.4
 
 
 def test_digits_are_on_average_neither_moved_nor_turned(digits, augmented):

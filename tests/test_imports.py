@@ -13,7 +13,7 @@ from tests.helpers import CORE, PROJECT
 # Modules may import those of lower rooms only.
 ROOMS = [
     {"config", "errors", "progress"},
-    {"data", "drawing", "models", "augmentation"},
+    {"data", "drawing", "models", "augmentation", "habits"},
     {"training", "classifier", "evaluation"},
     {"schema", "runs", "shipped"},
     {"worker", "jobs"},
@@ -26,6 +26,7 @@ WITHIN = {
     ("drawing", "data"),
     ("models", "data"),
     ("augmentation", "data"),
+    ("habits", "data"),
     ("runs", "schema"),
     ("shipped", "runs"),
 }

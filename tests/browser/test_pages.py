@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.helpers import wait_until
+from tests.helpers import cut, wait_until, write_archive
 
 pytestmark = pytest.mark.browser
 
@@ -143,10 +143,16 @@ def test_a_training_moves_its_curves_and_ends_with_a_result(server, device, requ
         )
         if length:
             lengths.add(length)
+            # A chart that is built anew, and so blinks, would lose the mark.
+            page.evaluate(
+                "document.querySelectorAll('.js-plotly-plot').forEach(plot => {"
+                " window.charts ??= new Set(); window.charts.add(plot); })"
+            )
         return page.get_by_test_id("stMetric").filter(has_text="Test accuracy").count() > 0
 
     wait_until(points_of_batches)
     assert len(lengths) >= 2, "the curves moved"
+    assert page.evaluate("window.charts.size") == 2, "each chart was built once"
     result = page.get_by_test_id("stMetric").filter(has_text="Test accuracy").inner_text()
     assert float(re.search(r"([\d.]+)%", result)[1]) > 80
     assert_no_fault(page)
@@ -180,6 +186,22 @@ def test_a_click_on_a_cell_names_it_and_shows_its_images(server, device, request
     click_cell(page, true=5, predicted=3)
     page.get_by_role("heading", name=re.compile(r"^True 5, predicted 3: \d+ images?$")).wait_for()
     assert_no_fault(page)
+
+
+def test_the_page_changes_over_by_itself_when_mnist_arrives(new_server, wide, tmp_path, sample):
+    server = new_server(MNIST_WORKERS="0", KERAS_HOME=str(tmp_path / "keras"))
+    open_page(wide, server, "explore")
+    notice = wide.get_by_text("This is the bundled sample of MNIST")
+    notice.wait_for()
+    # As the worker does at the end of a download: under another name first, then renamed.
+    cache = tmp_path / "keras" / "datasets"
+    cache.mkdir(parents=True)
+    partial = cache / "partial.npz"
+    write_archive(partial, cut(sample, train=200, test=50))
+    partial.replace(cache / "mnist.npz")
+    notice.wait_for(state="hidden")
+    wide.get_by_text("of 2,000 training images").wait_for()
+    assert_no_fault(wide)
 
 
 def test_the_server_never_maps_tensorflow_however_much_is_visited(server, wide):

@@ -4,6 +4,7 @@ import pytest
 
 from mnist_core import schema
 from mnist_core.config import PRESETS, TrainConfig
+from mnist_core.shipped import shipped_runs
 from tests.helpers import finished_run, reports, running_run, waiting_run
 from tests.pages.helpers import (
     all_text,
@@ -20,6 +21,8 @@ from tests.pages.helpers import (
     sentences,
     visit,
 )
+
+CLASSIC = shipped_runs()["classic"]
 
 ME = "token-of-this-visitor-0123456789abcdef"
 SAMPLE = "This is the bundled sample"
@@ -406,7 +409,7 @@ def test_a_finished_run_shows_its_result_its_curves_and_where_to_go(open_page, s
     assert_shown(tab, "train")
     assert notices(tab) == []
     assert headings(tab) == [f"Run {run.title} · finished"]
-    assert metrics(tab)["Test accuracy"] == "97.22%"
+    assert metrics(tab)["Test accuracy"] == f"{CLASSIC.test_accuracy:.2%}"
     assert len(live_charts(tab)) == 2
     assert len(tab.progress) == 0
     assert [link.label for link in tab.page_link] == ["Let it read your handwriting"]
@@ -419,7 +422,7 @@ def test_a_stopped_run_has_a_result_too(open_page, store):
     run = finished_run(store, ME, state="stopped")
     tab = open_page("train", ME, run=run.id)
     assert headings(tab) == [f"Run {run.title} · stopped"]
-    assert metrics(tab)["Test accuracy"] == "97.22%"
+    assert metrics(tab)["Test accuracy"] == f"{CLASSIC.test_accuracy:.2%}"
 
 
 def test_the_page_shows_the_result_when_the_run_ends(open_page, store):
@@ -446,7 +449,7 @@ def test_a_shipped_run_shows_its_curves(open_page):
     tab = open_page("train", ME, run="classic")
     assert_shown(tab, "train")
     assert len(live_charts(tab)) == 2
-    assert metrics(tab)["Test accuracy"] == "97.22%"
+    assert metrics(tab)["Test accuracy"] == f"{CLASSIC.test_accuracy:.2%}"
 
 
 def test_a_run_that_is_deleted_while_it_is_watched_is_a_sentence(open_page, store, tmp_path):
