@@ -1,5 +1,6 @@
 """Fixtures for all tests: nothing a test does reaches a person's files or the internet."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,13 @@ import pytest
 from mnist_core import data
 from mnist_core.runs import RunStore
 from tests.helpers import cut
+
+
+@pytest.fixture(scope="module", autouse=True)
+def little_garbage() -> None:
+    """What a file leaves behind is looked at no more. With TensorFlow loaded each search
+    for garbage takes a fifth of a second, and AppTest makes one after every run."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -50,7 +50,8 @@ def test_digits_stay_in_the_middle_and_keep_most_of_their_ink(digits, augmented)
     ink = augmented.sum(axis=(1, 2)) / digits.sum(axis=(1, 2))
     # Pens from half to about twice the width, a little wider than MNIST's on the whole.
     assert ink.min() > 0.3
-    assert ink.max() < 3
+    # A thin 1 can come out with four times its ink, other digits with twice.
+    assert ink.max() < 5
     assert 0.9 < ink.mean() < 1.4
 
 

@@ -1,6 +1,5 @@
 """The pages without a browser: Streamlit's own AppTest, from the entrance on."""
 
-import gc
 import sys
 from types import ModuleType
 
@@ -29,14 +28,6 @@ class WarmPagesManager(PagesManager):
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
         PagesManager.uses_pages_directory = False
-
-
-@pytest.fixture(scope="session", autouse=True)
-def little_garbage():
-    """AppTest collects all garbage after every run, which takes a fifth of a second once
-    other tests have loaded TensorFlow; what is there by now is looked at no more."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.fixture

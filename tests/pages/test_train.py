@@ -70,7 +70,9 @@ def test_it_begins_with_the_classic_preset_and_an_invitation(open_page):
     assert_one_sentence(notices(tab), "Press **Start training**")
     assert not button(tab, "Start training").disabled
     assert "Stop" not in buttons(tab)
-    assert live_charts(tab) == {}
+    # What to expect: the curves of the network that came with the app.
+    assert any("What to expect" in caption.value for caption in tab.caption)
+    assert len(live_charts(tab)) == 2
 
 
 def test_choosing_a_preset_sets_its_values_and_the_address(open_page):
