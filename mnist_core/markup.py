@@ -15,8 +15,8 @@ from PIL import Image
 # Colours follow the page's own text colour, so that light and dark both work.
 _STYLE = """<style>
 .digits { display: grid; gap: .6rem;
-  grid-template-columns: repeat(auto-fill, minmax(4.2rem, 1fr)); }
-.digits figure, .seen { margin: 0; text-align: center; }
+  grid-template-columns: repeat(auto-fit, minmax(4.2rem, 1fr)); }
+.digits figure, .seen { margin: 0; text-align: center; max-width: 8rem; }
 .digits img, .seen img { width: 100%; image-rendering: pixelated; border-radius: .35rem;
   display: block; background: #000; }
 .digits figcaption { font-size: 1rem; line-height: 1.4; padding-top: .15rem; }

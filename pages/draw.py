@@ -21,6 +21,36 @@ KEPT = ("strokes", "seen", "source")
 INK, PAPER = "#101820", "#FFFFFF"
 
 
+# The canvas hides its tools, unseen but in the way, over its own upper right corner: a
+# digit begun there pressed them instead. They belong above the sheet; and where there is
+# no mouse that could call them up, they are always shown.
+_lift_tools = st.components.v2.component(
+    "lift_tools",
+    js="""export default function() {
+  const style = `.dc-toolbar { top: -2.65rem !important; }
+    @media (hover: none) { .dc-toolbar { opacity: 1 !important; } }`;
+  function lift() {
+    let found = false;
+    const isolated = '[data-testid="stBidiComponentIsolated"]';
+    for (const { shadowRoot } of document.querySelectorAll(isolated)) {
+      if (!shadowRoot?.querySelector('.dc-toolbar')) continue;
+      found = true;
+      if (shadowRoot.querySelector('.lifted')) continue;
+      const sheet = document.createElement('style');
+      sheet.className = 'lifted';
+      sheet.textContent = style;
+      shadowRoot.append(sheet);
+    }
+    return found;
+  }
+  // The canvas may be there a moment later than this.
+  let tries = 100;
+  const timer = setInterval(() => { if (lift() || --tries === 0) clearInterval(timer); }, 50);
+  return () => clearInterval(timer);
+}""",
+)
+
+
 def clear() -> None:
     """A canvas with another key is a new, empty one."""
     st.session_state["canvas"] = st.session_state.get("canvas", 0) + 1
@@ -66,17 +96,15 @@ def canvas() -> None:
 
 @shared.fragment
 def draw_and_read(run: Run) -> None:
-    left, right = st.columns([1, 1], gap="large")
+    left, right = st.columns([2, 3], gap="large")
     with left:
         canvas()
         with st.container(horizontal=True):
             st.button("Clear", icon=":material/delete:", on_click=clear)
             st.button("Use a test digit", icon=":material/casino:", on_click=take_test_digit)
+        _lift_tools(key=f"lift-{st.session_state.get('canvas', 0)}")
     with right:
         answer(run)
-    # Last, so that on a phone the answer stands right below the drawing.
-    with st.expander("Read a picture file instead"):
-        upload()
 
 
 def upload() -> None:
@@ -116,7 +144,7 @@ def answer(run: Run) -> None:
     probabilities = shared.classifier(run).predict_proba(seen[None])[0]
     digit = int(probabilities.argmax())
     with st.container(horizontal=True, gap="large"):
-        with st.container(width=170):
+        with st.container(width=170, key="answer"):
             st.metric(
                 "Prediction", str(digit), f"{probabilities[digit]:.0%} sure", delta_arrow="off"
             )
@@ -127,13 +155,18 @@ def answer(run: Run) -> None:
 
 
 st.title("Draw a digit")
+# The sheet first: on a phone, canvas and answer then fit the screen together.
+sheet = st.container()
 run = shared.pick_run("Who reads it")
-# The canvas shows its tools above itself while the mouse is over it.
-st.space("small")
 if st.session_state.get("arrived", True):
     # Back from another page the canvas is empty: it starts with what was drawn. Later it
     # must not change, or it would be redrawn under somebody's pen.
     st.session_state["canvas_start"] = st.session_state.get("strokes")
     st.session_state["upload_problem"] = ""
-draw_and_read(run)
+with sheet:
+    # Room for the canvas's tools.
+    st.space("xsmall")
+    draw_and_read(run)
+with st.expander("Read a picture file instead"):
+    upload()
 shared.next_step("evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id)

@@ -47,6 +47,13 @@ def enter(pages: Mapping[str, Any]) -> None:
 # Streamlit leaves a hand's breadth free above each page; a projector has none to spare.
 _STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding-top: 4.5rem; padding-bottom: 3rem; }
+@media (max-width: 640px) {
+  [data-testid="stMainBlockContainer"] { padding-top: 3.5rem; }
+  [data-testid="stMainBlockContainer"] h1 { font-size: 1.7rem !important; padding: .3rem 0; }
+  [data-testid="stMetricValue"] { font-size: 1.5rem; }
+}
+/* The answer is what the back row wants to see. */
+.st-key-answer [data-testid="stMetricValue"] { font-size: 4rem !important; line-height: 1.1; }
 </style>"""
 
 
