@@ -142,8 +142,12 @@ def live(run_id: str, visitor: str, was_active: bool) -> None:
         # The page as a whole changes: no more polling, new links, a free button.
         st.rerun()
     reports = shared.curves(run)
-    show_state(run, visitor)
-    show_numbers(run, reports)
+    # Each in a box of its own, so that what comes and goes in them does not move the charts
+    # to another place on the page: they would be built anew, and blink.
+    with st.container():
+        show_state(run, visitor)
+    with st.container():
+        show_numbers(run, reports)
     if reports:
         show_curves(run, reports)
 
@@ -206,8 +210,10 @@ def show_numbers(run: Run, reports: list[Progress]) -> None:
         elif done >= 1:
             text = "Testing on the test images, once, and storing the network …"
         elif last:
-            left = last.seconds / done * (1 - done)
-            text = f"Epoch {last.epoch:.1f} of {run.config.epochs}, about {left:.0f} s left"
+            text = f"Epoch {last.epoch:.1f} of {run.config.epochs}"
+            # The first steps compile the network, and foretell nothing.
+            if done > 0.03:
+                text += f", about {last.seconds / done * (1 - done):.0f} s left"
         else:
             text = "Compiling the network …"
         st.progress(min(done, 1.0), text=text)
