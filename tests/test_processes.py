@@ -25,6 +25,8 @@ from mnist_core.runs import (
 )
 from tests.helpers import wait_until
 
+pytestmark = pytest.mark.processes
+
 SHORT = dataclasses.replace(PRESETS["classic"], epochs=1)
 LONG = dataclasses.replace(PRESETS["classic"], dense=(512, 512), epochs=30, batch_size=16)
 
