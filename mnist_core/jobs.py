@@ -76,10 +76,12 @@ class LocalPool:
     def tend(self) -> None:
         """One look at everything: bury the lost, start the missing."""
         self._reap()
+        # The runs first: whoever trains one of these was registered before it was begun,
+        # and so is among the workers read next, unless it is gone.
+        busy = {run.worker for run in self._store.list_runs(states=(RUNNING,))}
         alive = [worker for worker in self._store.workers() if not self._lost(worker)]
         if self._limit and any(worker.ready for worker in alive):
             self._failures, self.problem = 0, ""
-        busy = {run.worker for run in self._store.list_runs(states=(RUNNING,))}
         for worker_id in busy - {worker.id for worker in alive} - {None}:
             # It died between being given a run and anybody hearing of it.
             self._store.remove_worker(str(worker_id), ENDED)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from mnist_core import charts
-from mnist_core.config import LIMITS, PRESETS, TrainConfig
+from mnist_core.config import ADDRESS_FIELDS, LIMITS, PRESETS, TrainConfig
 from mnist_core.errors import InvalidConfig, RunNotFound
 from mnist_core.progress import Progress, thin
 from mnist_core.runs import FAILED, INTERRUPTED, RUNNING, WAITING, Run
@@ -22,7 +22,6 @@ DESCRIPTIONS = {
     "classic": "784 pixels → 128 → 64 → 10. Seconds to train.",
     "cnn": "Convolutions that see strokes. Minutes to train; reads drawings best.",
 }
-FIELDS = ("epochs", "batch_size", "learning_rate", "seed")
 
 
 def key(field: str) -> str:
@@ -37,14 +36,14 @@ def read_address() -> None:
         st.session_state["address_problems"] = problems
         st.session_state["settings"] = config
         st.session_state["preset"] = config.preset
-    for field in FIELDS:
+    for field in ADDRESS_FIELDS:
         # Widgets forget their values when another page is visited; the settings do not.
         st.session_state.setdefault(key(field), getattr(st.session_state["settings"], field))
 
 
 def preset_chosen() -> None:
     st.session_state["preset"] = st.session_state["preset_widget"] or st.session_state["preset"]
-    for field in FIELDS:
+    for field in ADDRESS_FIELDS:
         st.session_state[key(field)] = getattr(PRESETS[st.session_state["preset"]], field)
 
 
@@ -88,14 +87,14 @@ def settings() -> TrainConfig:
     st.number_input(
         "Seed", low, high, key=key("seed"), help="The same seed gives the same training again."
     )
-    values = {field: st.session_state[key(field)] for field in FIELDS}
+    values = {field: st.session_state[key(field)] for field in ADDRESS_FIELDS}
     config = dataclasses.replace(PRESETS[preset], **values)
     if config != st.session_state["settings"]:
         # The person has taken over: what was wrong with the link no longer matters.
         st.session_state["address_problems"] = []
     st.session_state["settings"] = config
     wanted = config.to_query()
-    for field in ("preset", *FIELDS):
+    for field in ("preset", *ADDRESS_FIELDS):
         if field in wanted:
             if st.query_params.get(field) != wanted[field]:
                 st.query_params[field] = wanted[field]
@@ -121,18 +120,17 @@ def stop(run_id: str, visitor: str) -> None:
     shared.store().request_stop(run_id, visitor)
 
 
-def shown_run(visitor: str) -> Run | None:
-    """The run to show: the one in the address, or else the visitor's own."""
+def shown_run(mine: Run | None) -> Run | None:
+    """The run to show: the one in the address, or else the visitor's own active one."""
     if wanted := st.query_params.get("run"):
         try:
             return shared.find_run(wanted)
         except RunNotFound as error:
             st.warning(str(error), icon=":material/link_off:")
             del st.query_params["run"]
-    run = my_active_run(visitor)
-    if run:
-        st.query_params["run"] = run.id
-    return run
+    if mine:
+        st.query_params["run"] = mine.id
+    return mine
 
 
 def live(run_id: str, visitor: str, was_active: bool) -> None:
@@ -255,7 +253,7 @@ with left:
         help="One at a time for each visitor." if mine else None,
     )
 with right:
-    run = shown_run(visitor)
+    run = shown_run(mine)
     if run is None:
         st.info(
             "Press **Start training**: the curves appear here and move while the network learns. "
