@@ -1,4 +1,6 @@
 import io
+import itertools
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -188,8 +190,9 @@ def test_ink_far_out_is_moved_back_inside():
 def test_a_digit_of_mnist_stays_nearly_itself(sample):
     changes = [difference(to_mnist(image), image) for image in sample.x_test]
     assert np.mean(changes) < 2
-    # The others lie on the edge between two pixels and are moved by one.
-    assert np.mean(np.array(changes) < 2) > 0.95
+    # Of the others, one in ten has a pen that is brought to what nine in ten have; the rest
+    # lie on the edge between two pixels and are moved by one.
+    assert np.mean(np.array(changes) < 2) > 0.88
 
 
 def test_digits_of_mnist_are_read_as_well_after_being_prepared_again(sample):
@@ -233,6 +236,92 @@ def test_noise_in_the_paper_leaves_the_drawing_as_it_is():
 def test_an_array_that_is_no_picture_is_refused(shape):
     with pytest.raises(ValueError, match="Expected a grey, RGB or RGBA picture"):
         to_mnist(np.zeros(shape, np.uint8))
+
+
+# --- the pen ---
+
+
+def pen_share(digit: np.ndarray) -> float:
+    """How wide the upright stroke of a 28x28 seven is, beside its height of 20."""
+    row = digit[np.flatnonzero(digit.any(axis=1))[10]]
+    return float(row.sum() / 255 / 20)
+
+
+@pytest.mark.parametrize("pen", [2, 4, 8, 16, 30, 45])
+def test_whatever_the_pen_strokes_come_out_as_wide_as_mnists(pen):
+    share = pen_share(to_mnist(draw_seven(pen=pen)))
+    # Measured along a row, a slanted stroke is a little wider than its pen.
+    assert drawing.THINNEST_PEN * 0.9 < share < drawing.THICKEST_PEN * 1.3
+
+
+def test_without_the_step_a_fine_liner_and_a_marker_stay_what_they_are():
+    fine, broad = (
+        pen_share(drawing.prepare(draw_seven(pen=pen), [drawing.PEN])[-1].picture)
+        for pen in (4, 45)
+    )
+    assert fine < drawing.THINNEST_PEN * 0.8
+    assert broad > drawing.THICKEST_PEN * 1.1
+
+
+def test_a_pen_within_bounds_is_not_touched():
+    ink = drawing.crop(drawing.find_ink(drawing.to_grey(draw_seven(pen=20))))
+    assert drawing.even_pen(ink) is ink
+
+
+def test_a_dot_has_no_path_to_keep():
+    dot = np.full((280, 280), 255, np.uint8)
+    dot[100:120, 100:120] = 0
+    assert max(sides(to_mnist(dot))) == 20
+
+
+# --- step by step ---
+
+
+def test_the_last_of_the_stages_is_what_the_network_is_given():
+    stages = drawing.prepare(draw_seven())
+    assert [stage.step for stage in stages] == list(drawing.STEPS)
+    assert not any(stage.skipped for stage in stages)
+    assert (stages[-1].picture == SEVEN).all()
+    assert all(stage.picture.dtype == np.uint8 for stage in stages)
+
+
+@pytest.mark.parametrize("count", range(len(drawing.STEPS) + 1))
+def test_any_steps_can_be_left_out(count):
+    for skip in itertools.combinations(drawing.STEPS, count):
+        stages = drawing.prepare(draw_seven(), skip)
+        assert stages[-1].picture.shape == (28, 28)
+        assert {stage.step for stage in stages if stage.skipped} == set(skip)
+
+
+@pytest.mark.parametrize("count", range(len(drawing.STEPS) + 1))
+def test_whatever_is_left_out_a_dark_sheet_is_read_or_called_empty(count):
+    # White ink barely lighter than black paper: without the first step all is noise.
+    dark = draw_seven(paper=0, ink=35)
+    for skip in itertools.combinations(drawing.STEPS, count):
+        try:
+            picture = drawing.prepare(dark, skip)[-1].picture
+        except EmptyDrawing:
+            assert drawing.INK in skip, "only then is it too dark to see"
+        else:
+            assert picture.shape == (28, 28)
+
+
+def test_each_step_left_out_changes_what_it_is_about():
+    def without(step, **options):
+        return drawing.prepare(draw_seven(**options), [step])[-1].picture
+
+    assert without(drawing.INK).mean() > 1.5 * SEVEN.mean(), "the paper is taken for ink"
+    assert max(sides(without(drawing.CROP, size=60, pen=8))) < 12, "small stays small"
+    assert sides(without(drawing.FIT)) == (28, 28), "stretched over all"
+    small = without(drawing.CENTRE)
+    rows = np.flatnonzero(small.any(axis=1))
+    assert abs(rows[0] - (27 - rows[-1])) <= 1, "the box is in the middle"
+
+
+def test_a_picture_to_look_at_is_small_and_keeps_its_shape():
+    shown = drawing.shrink(np.zeros((1200, 600, 3), np.uint8), 112)
+    assert (shown.shape, shown.dtype) == ((112, 56), np.uint8)
+    assert drawing.shrink(SEVEN, 112).shape == (28, 28)
 
 
 # --- files ---
@@ -333,7 +422,17 @@ def test_a_small_file_of_too_many_pixels_is_refused_undecoded():
     # Some 5 kB that would take 64 MB once decoded.
     content = encode(np.zeros((8000, 8000), np.uint8), "PNG", compress_level=9)
     assert len(content) < 200_000
-    assert "more than 40 megapixels" in refused(content)
+    assert "more than 20 megapixels" in refused(content)
+
+
+def test_a_large_jpeg_is_shrunk_while_it_is_decoded():
+    content = encode(np.full((6000, 8000), 255, np.uint8), "JPEG")
+    tracemalloc.start()
+    decoded = read_picture(content)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert max(decoded.shape) == drawing.MOST_SIDE
+    assert most < 20_000_000
 
 
 def test_a_picture_that_claims_absurdly_many_pixels_is_refused():
