@@ -1,0 +1,282 @@
+"""find_figures: a photograph or scan of digits on paper -> each digit by itself.
+
+A drawing has one digit, one paper and one ink. A photograph has light that falls from one
+side, paper with rules on it, a table around it, dust, and often more than one digit. All of
+that is taken away here, step by step, and what is left of each figure is ink on clean paper:
+a picture like a drawing, for drawing.to_mnist to prepare as any other.
+
+Shares "of the picture" are of its longer side. The numbers were chosen on some 4,000 made-up
+photographs: pen strokes and MNIST's digits, with shadows, rules, noise and JPEG compression.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from mnist_core.drawing import LEAST_CONTRAST
+from mnist_core.errors import EmptyDrawing
+from mnist_core.paper import LONGEST_SIDE, flatten_light, grain, remove_rules, shrink
+
+MOST_FIGURES = 20
+# Paper is grainy by this many standard deviations at most; ink differs from it by more.
+NOISE_DEVIATIONS = 5.0
+# Paler than this share of a stroke's darkest ink is its blurred edge or the halo of JPEG.
+EDGE = 0.4
+# Paler than this share of the darkest ink on the sheet is what shows through from its back, or
+# a dent in the light. A pencil beside a felt pen has a third.
+PALEST = 0.2
+# A digit has at least this share of the picture and of the largest digit beside it.
+LEAST_HEIGHT, LEAST_SHARE = 0.015, 0.3
+# A figure that fills more of its box is a blot. An ellipse has 0.79; of MNIST's digits one
+# in a thousand has more than 0.68, none more than 0.71.
+FULLEST = 0.72
+# A bit of a digit, where the pen skipped, has at least this share of the picture.
+LEAST_PIECE = 0.006
+# A page of print has thousands of pieces, and each is compared with each.
+MOST_PIECES = 300
+# What touches the picture's edge and is this slender is a table's edge or a rule's end.
+EDGE_SLENDERNESS = 15
+# The three pixels around a figure have at most this share of its ink: pencil, blurred and
+# noisy, has 0.28 and less, a shadow 0.41 and more.
+SOFTEST = 0.35
+# A digit is at most this many times as wide as it is high; what is wider is a dash.
+WIDEST_DIGIT = 2.5
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure found on a sheet.
+
+    Attributes:
+        ink: float32 (h, w), 0 paper to 1 ink, of this figure alone, with a margin of paper
+            on all sides. At most 1,000 pixels a side, whatever the size of the picture.
+        box: top, left, bottom, right of the ink in the picture's pixels; bottom and right
+            are the first without ink.
+    """
+
+    ink: np.ndarray
+    box: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Ink that hangs together: where it is, and which of the labels are its own."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+    labels: tuple[int, ...]
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def length(self) -> int:
+        return max(self.height, self.width)
+
+
+def find_figures(picture: np.ndarray) -> list[Figure]:
+    """The digits on a sheet, each by itself.
+
+    Args:
+        picture: grey (h, w), RGB (h, w, 3) or RGBA (h, w, 4); uint8 0 to 255, or float
+            0 to 1. Dark ink on light paper or light on dark.
+
+    Returns:
+        In reading order: lines from top to bottom, within a line from left to right. At
+        most 20, the largest.
+
+    Raises:
+        EmptyDrawing: there is nothing that could be a digit.
+        ValueError: the array has another shape.
+    """
+    grey = shrink(picture)
+    ink, light = flatten_light(grey)
+    ink = remove_rules(ink)
+    labels, pieces = find_pieces(ink, light)
+    figures = group(pieces, max(grey.shape))
+    if not figures:
+        raise EmptyDrawing("There is no digit here: write one larger, or with a darker pen.")
+    figures = sorted(figures, key=lambda figure: -figure.height * figure.width)[:MOST_FIGURES]
+    down, across = (np.shape(picture)[axis] / grey.shape[axis] for axis in (0, 1))
+    return [
+        Figure(
+            cut_out(ink, labels, figure),
+            (
+                round(figure.top * down),
+                round(figure.left * across),
+                round(figure.bottom * down),
+                round(figure.right * across),
+            ),
+        )
+        for figure in in_reading_order(figures)
+    ]
+
+
+def find_pieces(ink: np.ndarray, light: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
+    """What hangs together.
+
+    Args:
+        ink, light: float32 (h, w), as flatten_light gives them.
+
+    Returns:
+        labels: int32 (h, w), 0 paper, else the number of a piece.
+        pieces: those of them that may be a digit or a part of one.
+    """
+    longest = max(ink.shape)
+    smooth = ndimage.gaussian_filter(ink, longest / 1000)
+    # A camera's noise is the same in the shadow, where all else is less.
+    missing = smooth * light
+    dark = (smooth > LEAST_CONTRAST) & (missing > NOISE_DEVIATIONS * grain(missing))
+    labels, count = ndimage.label(dark, np.ones((3, 3)))
+    # Each blot is measured by its own ink, or pencil beside a felt pen would be its shadow.
+    darkest = np.zeros(count + 1, np.float32)
+    np.maximum.at(darkest, labels[dark], smooth[dark])
+    pale = darkest < PALEST * darkest.max()
+    dark &= ~pale[labels] & (smooth > EDGE * darkest[labels])
+    # A pencil skips over the grain of the paper: gaps of two pixels are none.
+    bridge = 3 if longest >= LONGEST_SIDE // 2 else 1
+    bridged = ndimage.maximum_filter(dark.view(np.uint8), bridge)
+    labels, count = ndimage.label(bridged, np.ones((3, 3)))
+    labels *= dark
+    pieces = [
+        Piece(rows.start, columns.start, rows.stop, columns.stop, (label,))
+        for label, (rows, columns) in enumerate(ndimage.find_objects(labels), 1)
+    ]
+    pieces = [piece for piece in pieces if piece.length >= LEAST_PIECE * longest]
+    largest = sorted(pieces, key=lambda piece: -piece.length)[:MOST_PIECES]
+    area, softness = np.bincount(labels.ravel()), soft_edges(ink, labels)
+    return labels, [
+        piece
+        for piece in largest
+        if is_drawn(piece, int(area[piece.labels[0]]), ink.shape)
+        and softness[piece.labels[0]] < SOFTEST
+    ]
+
+
+def soft_edges(ink: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Of each label, how much ink the three pixels around it have beside its own, float (n,).
+
+    Ink ends at once, a shadow little by little.
+    """
+    around = np.where(labels == 0, ndimage.maximum_filter(labels, 7), 0)
+    count = int(labels.max()) + 1
+    mean = [
+        np.bincount(places.ravel(), weights=ink.ravel(), minlength=count)
+        / np.maximum(np.bincount(places.ravel(), minlength=count), 1)
+        for places in (around, labels)
+    ]
+    return np.asarray(mean[0] / np.maximum(mean[1], 1e-6))
+
+
+def is_drawn(piece: Piece, area: int, sheet: tuple[int, ...]) -> bool:
+    """Whether a pen may have left this, by its shape: no table, no blot.
+
+    Args:
+        area: its pixels.
+        sheet: height and width of the picture.
+    """
+    # The edge of a table and the end of a rule run thinly into the picture's own edge.
+    height, width = sheet
+    at_edge = piece.top == 0 or piece.left == 0 or piece.bottom == height or piece.right == width
+    if at_edge and area * EDGE_SLENDERNESS < piece.length**2:
+        return False
+    stroke = piece.length > 2 * min(piece.height, piece.width)
+    return stroke or area <= FULLEST * piece.height * piece.width
+
+
+def group(pieces: list[Piece], longest: int) -> list[Piece]:
+    """Pieces of one digit put together; what is no digit left out.
+
+    Args:
+        longest: the longer side of the picture.
+    """
+    figures: list[Piece] = []
+    for piece in sorted(pieces, key=lambda piece: -piece.length):
+        owners = [figure for figure in figures if belong_together(figure, piece)]
+        if owners:
+            owner = max(owners, key=lambda figure: overlap(figure, piece)[0])
+            figures.remove(owner)
+            piece = join(owner, piece)
+        figures.append(piece)
+    tallest = max((figure.height for figure in figures), default=0)
+    least = max(LEAST_HEIGHT * longest, LEAST_SHARE * tallest)
+    return [
+        figure
+        for figure in figures
+        if figure.height >= least and figure.width <= WIDEST_DIGIT * figure.height
+    ]
+
+
+def belong_together(large: Piece, small: Piece) -> bool:
+    """Whether the smaller piece is another stroke of the digit that the larger one is of."""
+    across, down = overlap(large, small)
+    # The stem of a 4 stands in its open top; the pen lifts off in the bend of a 5.
+    if down > 0.2 * small.height and across > 0.5 * small.width:
+        return True
+    # The bar of a 5 lies above it, and is flat. A digit in the next line is as tall as this.
+    flat = small.height < 0.4 * large.height
+    if flat and across > 0.2 * small.width and -down < 0.25 * large.height:
+        return True
+    # Where the pen skipped, a bit lies close by; and the open top of a 4 ends high above the
+    # foot of its stem. Digits of a row are further apart, or as large and on the same line.
+    near = min(across, down) > -0.05 * large.height
+    bit = small.length < 0.5 * large.height
+    return near and (bit or abs(large.bottom - small.bottom) > 0.25 * large.height)
+
+
+def overlap(one: Piece, other: Piece) -> tuple[int, int]:
+    """How many columns and rows two pieces have in common; below 0, how far they are apart."""
+    return (
+        min(one.right, other.right) - max(one.left, other.left),
+        min(one.bottom, other.bottom) - max(one.top, other.top),
+    )
+
+
+def join(one: Piece, other: Piece) -> Piece:
+    return Piece(
+        min(one.top, other.top),
+        min(one.left, other.left),
+        max(one.bottom, other.bottom),
+        max(one.right, other.right),
+        one.labels + other.labels,
+    )
+
+
+def in_reading_order(figures: list[Piece]) -> list[Piece]:
+    """Line by line from the top, each from left to right."""
+    lines: list[list[Piece]] = []
+    for figure in sorted(figures, key=lambda figure: figure.top + figure.bottom):
+        middle = (figure.top + figure.bottom) / 2
+        # Those of one line reach over each other's middle, even where the line climbs.
+        line = next((line for line in lines if any(f.top < middle < f.bottom for f in line)), None)
+        if line is None:
+            lines.append([figure])
+        else:
+            line.append(figure)
+    return [figure for line in lines for figure in sorted(line, key=lambda figure: figure.left)]
+
+
+def cut_out(ink: np.ndarray, labels: np.ndarray, figure: Piece) -> np.ndarray:
+    """float32 (h, w): this figure's ink alone, with a margin of paper.
+
+    Its edges stay as soft as they were: they are what is left of its shape in 20 pixels.
+    """
+    # A pixel more on all sides: the palest of its edge lies outside its box.
+    place = (
+        slice(max(0, figure.top - 1), figure.bottom + 1),
+        slice(max(0, figure.left - 1), figure.right + 1),
+    )
+    own = np.isin(labels[place], figure.labels)
+    full = float(np.percentile(ink[place][own], 75))
+    near = ndimage.maximum_filter(own.view(np.uint8), 3).view(bool)
+    near &= own | (labels[place] == 0)
+    alone = np.where(near, np.clip(ink[place] / full, 0, 1), np.float32(0))
+    return np.pad(alone, 2 + figure.length // 20)
