@@ -5,6 +5,7 @@ takes for one picture, and needs a twentieth of TensorFlow's memory, so the serv
 afford it. It knows nothing of runs or pages: it is given the bytes of a model.
 """
 
+import json
 import threading
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from ai_edge_litert.interpreter import Interpreter
 
 from mnist_core.data import CLASSES, SIDE, scale
 from mnist_core.errors import RunNotFound
+from mnist_core.looks import predict_in_looks
 
 PRETRAINED = Path(__file__).parent / "pretrained"
-MODEL_FILE = "model.tflite"
-# Memory grows with the pictures handed over at once: 10,000 took more than a gigabyte.
-CHUNK = 250
+MODEL_FILE, RUN_FILE = "model.tflite", "run.json"
+# Memory grows with the pictures handed over at once: 10,000 took more than a gigabyte. And
+# 250 take twice as long a picture as 50.
+CHUNK = 50
 
 
 class Classifier:
@@ -26,8 +29,14 @@ class Classifier:
     One may be shared by many threads: LiteRT's interpreter may not, so calls take turns.
     """
 
-    def __init__(self, model: bytes) -> None:
-        """Args: model: a LiteRT file as ``training.export_litert`` writes it."""
+    def __init__(self, model: bytes, looks: int = 1) -> None:
+        """Read the model.
+
+        Args:
+            model: a LiteRT file as ``training.export_litert`` writes it.
+            looks: ``TrainConfig.looks`` of the run it is of.
+        """
+        self._looks = looks
         self._interpreter = Interpreter(model_content=model, num_threads=1)
         self._run = self._interpreter.get_signature_runner()
         self._input = next(iter(self._run.get_input_details()))
@@ -46,10 +55,11 @@ class Classifier:
         path = PRETRAINED / name / MODEL_FILE
         if path.parent.parent != PRETRAINED or not path.is_file():
             raise RunNotFound(f"No network called {name} ships with this project.")
-        return cls(path.read_bytes())
+        settings = json.loads((path.parent / RUN_FILE).read_text())["config"]
+        return cls(path.read_bytes(), settings.get("looks", 1))
 
     def activations(self, images: np.ndarray) -> list[np.ndarray]:
-        """What every layer gives for these pictures.
+        """What every layer gives for these pictures, in a single look.
 
         Args:
             images: uint8 (n, 28, 28), n of a few hundred at most.
@@ -65,6 +75,9 @@ class Classifier:
 
     def predict_proba(self, images: np.ndarray) -> np.ndarray:
         """The probability of each digit: float32 (n, 10) for uint8 (n, 28, 28)."""
+        return predict_in_looks(self._predict_at_once, images, self._looks)
+
+    def _predict_at_once(self, images: np.ndarray) -> np.ndarray:
         chunks = [
             self.activations(images[start : start + CHUNK])[-1]
             for start in range(0, len(images), CHUNK)

@@ -26,6 +26,7 @@ TRAINED = (FINISHED, STOPPED)
 
 # Kinds of artifact.
 KERAS, LITERT, PREDICTIONS = "keras", "litert", "predictions"
+CALIBRATION = "calibration"
 
 ENDED = "The training process ended before the run did. Its curves are kept; start it again."
 
@@ -198,7 +199,7 @@ class RunStore:
             return [Progress(**row) for row in connection.execute(query).mappings()]
 
     def artifact(self, run_id: str, kind: str) -> bytes:
-        """A run's Keras model, LiteRT model or test predictions, as stored.
+        """A run's Keras model, LiteRT model, test predictions or calibration, as stored.
 
         Raises:
             RunNotFound: the run has none of that kind.

@@ -1,26 +1,35 @@
 """Shipped runs: finished runs as folders of files, which come with the project.
 
-A folder holds ``run.json`` (settings, results, curves), ``model.keras``, ``model.tflite``
-and ``predictions.npz``. They work where there is no database and no network. Made by
-``python -m mnist_core train --preset NAME --export FOLDER``.
+A folder holds ``run.json`` (settings, results, curves), ``model.keras``, ``model.tflite``,
+``predictions.npz`` and ``calibration.json``. They work where there is no database and no
+network. Made by ``python -m mnist_core train --preset NAME --export FOLDER``.
 """
 
 import dataclasses
 import functools
 import io
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from mnist_core.classifier import MODEL_FILE, PRETRAINED
+from mnist_core.classifier import MODEL_FILE, PRETRAINED, RUN_FILE
 from mnist_core.config import TrainConfig
+from mnist_core.drawing import STEPS
 from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, thin
-from mnist_core.runs import FINISHED, KERAS, LITERT, PREDICTIONS, Run
+from mnist_core.runs import CALIBRATION, FINISHED, KERAS, LITERT, PREDICTIONS, Run
 
-FILES = {KERAS: "model.keras", LITERT: MODEL_FILE, PREDICTIONS: "predictions.npz"}
-RUN_FILE = "run.json"
+FILES = {
+    KERAS: "model.keras",
+    LITERT: MODEL_FILE,
+    PREDICTIONS: "predictions.npz",
+    CALIBRATION: "calibration.json",
+}
+# What benchmarks/drawing.py found; the Draw page tells of it.
+DRAWING_BENCHMARK = PRETRAINED / "drawing_benchmark.json"
 # Enough for a smooth curve; more would only make the repository heavier.
 MOST_REPORTS = 300
 
@@ -44,7 +53,7 @@ def shipped_metrics(run_id: str) -> list[Progress]:
 
 
 def shipped_artifact(run_id: str, kind: str) -> bytes:
-    """A shipped run's Keras model, LiteRT model or test predictions."""
+    """A shipped run's Keras model, LiteRT model, test predictions or calibration."""
     return (_folder(run_id) / FILES[kind]).read_bytes()
 
 
@@ -80,6 +89,33 @@ def unpack_predictions(data: bytes) -> tuple[np.ndarray, np.ndarray]:
     """What ``pack_predictions`` was given: float32 (n, 10) and uint8 (n,)."""
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         return archive["probabilities"], archive["labels"]
+
+
+def skip_key(skip: Iterable[str]) -> str:
+    """One name for a choice of the recipe's steps to leave out, in whatever order."""
+    return "+".join(step for step in STEPS if step in set(skip))
+
+
+def write_drawing_benchmark(drawings: int, right: dict[str, dict[str, int]]) -> None:
+    """Store how many drawings each shipped network read rightly without which steps."""
+    text = json.dumps({"drawings": drawings, "right": right}, indent=1)
+    DRAWING_BENCHMARK.write_text(text + "\n")
+
+
+@functools.cache
+def drawing_benchmark() -> dict[str, Any]:
+    """``drawings``: how many there were; ``right``: by network and ``skip_key``, how many
+    of them were read rightly."""
+    benchmark: dict[str, Any] = json.loads(DRAWING_BENCHMARK.read_text())
+    return benchmark
+
+
+def drawings_read(name: str, skip: Iterable[str] = ()) -> float | None:
+    """The share, 0 to 1, of the benchmark's drawings that a shipped network reads rightly
+    when these steps are left out; None if it was not measured."""
+    benchmark = drawing_benchmark()
+    right = benchmark["right"].get(name)
+    return None if right is None else float(right[skip_key(skip)] / benchmark["drawings"])
 
 
 def _folder(run_id: str) -> Path:

@@ -17,12 +17,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mnist_core.augmentation import augment
+from mnist_core.augmentation import augment, strength_in
+from mnist_core.calibration import Calibration, calibrate
 from mnist_core.config import TrainConfig
 from mnist_core.data import CLASSES, Dataset, scale, stratified_split
-from mnist_core.habits import add_habits
+from mnist_core.looks import predict_in_looks
 from mnist_core.models import build_model
 from mnist_core.progress import Progress
+from mnist_core.strokes import NO_DIGIT, load_drawn
 
 VALIDATION_SHARE = 0.1
 # A call of the compiled function should take about this long: the callback is then told
@@ -36,9 +38,11 @@ class TrainResult:
     """A finished, or stopped, training.
 
     Attributes:
-        model: the trained network.
+        model: the trained network, calibrated.
+        calibration: how it was, and from where on its answers are to be believed.
         test_accuracy: share of the test images read rightly, 0 to 1.
-        test_probabilities: float32 (n, 10), for every test image in order.
+        test_probabilities: float32 (n, 10), for every test image in order, from as many
+            looks as the settings ask for. The curves' validation points are of one look.
         train_seconds: the steps alone: no import, no evaluation, no export.
         history: for each finished epoch "epoch", "loss", "accuracy",
             "validation_loss" and "validation_accuracy", as lists of equal length.
@@ -48,6 +52,7 @@ class TrainResult:
     """
 
     model: keras.Model
+    calibration: Calibration
     test_accuracy: float
     test_probabilities: np.ndarray
     train_seconds: float
@@ -70,8 +75,8 @@ def train(
     """Train a network, and test it once at the end.
 
     A tenth of the training images, stratified, is set aside for validation and never
-    trained on. Same settings, data and machine give the same network, however often
-    progress is reported.
+    trained on; its probabilities are calibrated with them at the end. Same settings, data
+    and machine give the same network, however often progress is reported.
 
     Args:
         config: the settings.
@@ -90,15 +95,17 @@ def train(
     x_validation = dataset.x_train[validation_indices]
     y_validation = dataset.y_train[validation_indices]
 
+    x_fit, y_fit = dataset.x_train[fit_indices], dataset.y_train[fit_indices]
+    if config.drawn_digits:
+        x_drawn, y_drawn = load_drawn(config.drawn_digits)
+        x_fit, y_fit = np.concatenate([x_fit, x_drawn]), np.concatenate([y_fit, y_drawn])
+
     model = build_model(config)
-    steps_per_epoch = math.ceil(len(fit_indices) / config.batch_size)
+    steps_per_epoch = math.ceil(len(y_fit) / config.batch_size)
     steps = steps_per_epoch * config.epochs
     schedule = learning_rate_schedule(config.learning_rate, steps)
-    optimizer = keras.optimizers.Adam(schedule)
+    optimizer = keras.optimizers.Adam(schedule, weight_decay=config.weight_decay or None)
     optimizer.build(model.trainable_variables)
-    x_fit, y_fit = dataset.x_train[fit_indices], dataset.y_train[fit_indices]
-    if config.augmentation:
-        x_fit = add_habits(x_fit, y_fit, config.seed)
     run_steps = compile_steps(model, optimizer, x_fit, y_fit, config)
 
     history: dict[str, list[float]] = {
@@ -108,7 +115,9 @@ def train(
     for epoch in range(config.epochs):
         if stopped:
             break
-        order = np.random.default_rng((config.seed, epoch)).permutation(len(fit_indices))
+        order = np.random.default_rng((config.seed, epoch)).permutation(len(y_fit))
+        is_digit = y_fit[order] != NO_DIGIT
+        strength = strength_in(epoch, config.epochs)
         epoch_loss = epoch_correct = 0.0
         done = 0
         while done < steps_per_epoch and not stopped:
@@ -118,7 +127,7 @@ def train(
             if count > 1.5 * steps_per_call:
                 count = steps_per_call
             started = time.perf_counter()
-            loss_sum, correct = (float(x) for x in run_steps(order, done, count, step))
+            loss_sum, correct = (float(x) for x in run_steps(order, done, count, step, strength))
             elapsed = time.perf_counter() - started
             seconds += elapsed
             # The first call also compiles, so its time says nothing about the next.
@@ -130,8 +139,8 @@ def train(
                     f"The loss stopped being a number at step {step + count}. "
                     f"Try a learning rate below {config.learning_rate:g}."
                 )
-            images = min((done + count) * config.batch_size, len(order))
-            images -= done * config.batch_size
+            batches = slice(done * config.batch_size, (done + count) * config.batch_size)
+            digits = max(int(is_digit[batches].sum()), 1)
             done += count
             step += count
             epoch_loss += loss_sum
@@ -139,8 +148,8 @@ def train(
             progress = Progress(
                 step=step,
                 epoch=epoch + done / steps_per_epoch,
-                loss=loss_sum / images,
-                accuracy=correct / images,
+                loss=loss_sum / digits,
+                accuracy=correct / digits,
                 learning_rate=float(schedule(step)),
                 seconds=seconds,
             )
@@ -158,16 +167,22 @@ def train(
         report(progress)
         for name, value in (
             ("epoch", epoch + 1),
-            ("loss", epoch_loss / len(order)),
-            ("accuracy", epoch_correct / len(order)),
+            ("loss", epoch_loss / is_digit.sum()),
+            ("accuracy", epoch_correct / is_digit.sum()),
             ("validation_loss", progress.validation_loss),
             ("validation_accuracy", progress.validation_accuracy),
         ):
             history[name].append(float(value or 0.0))
 
-    test_probabilities = predict(model, dataset.x_test)
+    def answers(images: np.ndarray) -> np.ndarray:
+        return predict_in_looks(lambda part: predict(model, part), images, config.looks)
+
+    calibration = calibrate(answers(x_validation), y_validation)
+    divide_logits(model, calibration.temperature)
+    test_probabilities = answers(dataset.x_test)
     return TrainResult(
         model=model,
+        calibration=calibration,
         test_accuracy=accuracy(test_probabilities, dataset.y_test),
         test_probabilities=test_probabilities,
         train_seconds=seconds,
@@ -199,21 +214,24 @@ def compile_steps(
     images: np.ndarray,
     labels: np.ndarray,
     config: TrainConfig,
-) -> Callable[[np.ndarray, int, int, int], tuple[tf.Tensor, tf.Tensor]]:
+) -> Callable[[np.ndarray, int, int, int, float], tuple[tf.Tensor, tf.Tensor]]:
     """One function that runs many training steps a call.
 
     Args:
-        images, labels: uint8 (n, 28, 28) and uint8 (n,), held in memory as they are.
+        images, labels: uint8 (n, 28, 28) and uint8 (n,), held in memory as they are. Of
+            a picture labelled ``NO_DIGIT`` every digit is to be equally likely, so that
+            the network learns to doubt (Hendrycks et al. 2019, arXiv:1812.04606).
 
     Returns:
-        ``run_steps(order, first, count, step)``: trains on batches ``first`` to
+        ``run_steps(order, first, count, step, strength)``: trains on batches ``first`` to
         ``first + count - 1`` of the epoch whose images are ``images[order]``; ``step``
-        counts from the start of the run and seeds the augmentation. It returns the sum
-        of the losses and the number of right answers over those batches' images.
+        counts from the start of the run and seeds the augmentation, which is as strong as
+        ``strength`` says, 0 to 1. It returns the sum of the losses over those batches'
+        digits, scribbles not counted, and the number of right answers.
     """
     images, labels = tf.constant(images), tf.constant(labels)
     loss_function = keras.losses.CategoricalCrossentropy(
-        label_smoothing=config.label_smoothing, reduction="sum"
+        label_smoothing=config.label_smoothing, reduction="none"
     )
 
     @tf.function(  # type: ignore[untyped-decorator]
@@ -222,10 +240,15 @@ def compile_steps(
             tf.TensorSpec([], tf.int32),
             tf.TensorSpec([], tf.int32),
             tf.TensorSpec([], tf.int32),
+            tf.TensorSpec([], tf.float32),
         ]
     )
     def run_steps(
-        order: tf.Tensor, first: tf.Tensor, count: tf.Tensor, step: tf.Tensor
+        order: tf.Tensor,
+        first: tf.Tensor,
+        count: tf.Tensor,
+        step: tf.Tensor,
+        strength: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         loss_sum = tf.constant(0.0)
         correct = tf.constant(0.0)
@@ -234,18 +257,20 @@ def compile_steps(
             batch = order[start : start + config.batch_size]
             x = tf.cast(tf.gather(images, batch), tf.float32) / 255.0
             if config.augmentation:
-                x = augment(x, seed=tf.stack([config.seed, step + offset]))
-            y = tf.one_hot(tf.cast(tf.gather(labels, batch), tf.int32), CLASSES)
+                x = augment(x, tf.stack([config.seed, step + offset]), strength)
+            label = tf.cast(tf.gather(labels, batch), tf.int32)
+            # Beyond the last digit one_hot gives zeros.
+            is_digit = tf.cast(label != NO_DIGIT, tf.float32)
+            y = tf.one_hot(label, CLASSES) + (1.0 - is_digit)[:, tf.newaxis] / CLASSES
             with tf.GradientTape() as tape:
                 probabilities = model(x, training=True)
-                loss = loss_function(y, probabilities)
-                mean_loss = loss / tf.cast(tf.shape(batch)[0], tf.float32)
+                losses = loss_function(y, probabilities)
+                mean_loss = tf.reduce_mean(losses)
             gradients = tape.gradient(mean_loss, model.trainable_variables)
             optimizer.apply(gradients, model.trainable_variables)
-            loss_sum += loss
-            correct += tf.reduce_sum(
-                tf.cast(tf.argmax(probabilities, 1) == tf.argmax(y, 1), tf.float32)
-            )
+            loss_sum += tf.reduce_sum(losses * is_digit)
+            answer = tf.argmax(probabilities, 1, tf.int32)
+            correct += tf.reduce_sum(tf.cast(answer == label, tf.float32))
         return loss_sum, correct
 
     return run_steps  # type: ignore[no-any-return]
@@ -259,6 +284,12 @@ def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
         for start in range(0, len(images), EVALUATION_BATCH)
     ]
     return np.concatenate(chunks)
+
+
+def divide_logits(model: keras.Model, temperature: float) -> None:
+    """Build the temperature into the last layer, so that whoever asks gets calibrated answers."""
+    last = model.layers[-1]
+    last.set_weights([weights / np.float32(temperature) for weights in last.get_weights()])
 
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -24,6 +24,7 @@ from mnist_core import data
 from mnist_core.errors import DownloadFailed, NotAllowed, StoreUnavailable
 from mnist_core.progress import Progress
 from mnist_core.runs import (
+    CALIBRATION,
     ENDED,
     FAILED,
     FINISHED,
@@ -154,6 +155,7 @@ def execute(
         artifacts = {
             **_models(result.model),
             PREDICTIONS: pack_predictions(result.test_probabilities, dataset.y_test),
+            CALIBRATION: result.calibration.to_json().encode(),
         }
     except (NotAllowed, KeyboardInterrupt, SystemExit):
         raise

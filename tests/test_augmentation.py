@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnist_core.augmentation import augment
+from mnist_core.augmentation import augment, strength_in
 from mnist_core.data import scale
 
 
@@ -13,7 +13,7 @@ def digits(sample):
 
 @pytest.fixture(scope="module")
 def augmented(digits):
-    return augment(tf.constant(digits), tf.constant([1, 2])).numpy()
+    return augment(tf.constant(digits), tf.constant([1, 2]), 1.0).numpy()
 
 
 def centres(pictures: np.ndarray) -> np.ndarray:
@@ -34,13 +34,15 @@ def test_shape_type_and_range_stay(digits, augmented):
 
 def test_every_picture_is_changed_in_its_own_way(digits, augmented):
     assert (np.abs(augmented - digits).mean(axis=(1, 2)) > 0).all()
-    copies = augment(tf.constant(np.repeat(digits[:1], 20, axis=0)), tf.constant([1, 2])).numpy()
+    copies = augment(
+        tf.constant(np.repeat(digits[:1], 20, axis=0)), tf.constant([1, 2]), 1.0
+    ).numpy()
     assert len(np.unique(copies, axis=0)) == 20
 
 
 def test_the_same_seed_gives_the_same_pictures_and_another_does_not(digits, augmented):
-    assert (augment(tf.constant(digits), tf.constant([1, 2])).numpy() == augmented).all()
-    assert (augment(tf.constant(digits), tf.constant([1, 3])).numpy() != augmented).any()
+    assert (augment(tf.constant(digits), tf.constant([1, 2]), 1.0).numpy() == augmented).all()
+    assert (augment(tf.constant(digits), tf.constant([1, 3]), 1.0).numpy() != augmented).any()
 
 
 def test_digits_stay_in_the_middle_and_keep_most_of_their_ink(digits, augmented):
@@ -58,3 +60,18 @@ def test_digits_stay_in_the_middle_and_keep_most_of_their_ink(digits, augmented)
 def test_digits_are_on_average_neither_moved_nor_turned(digits, augmented):
     drift = (centres(augmented) - centres(digits)).mean(axis=0)
     assert np.abs(drift).max() < 0.3
+
+
+def test_without_strength_a_picture_stays_as_it_is(digits):
+    same = augment(tf.constant(digits), tf.constant([1, 2]), 0.0).numpy()
+    assert np.abs(same - digits).max() < 0.01
+
+
+def test_with_less_strength_pictures_change_less(digits, augmented):
+    weaker = augment(tf.constant(digits), tf.constant([1, 2]), 0.2).numpy()
+    assert np.abs(weaker - digits).mean() < 0.6 * np.abs(augmented - digits).mean()
+
+
+def test_strength_falls_evenly_from_all_to_a_fifth():
+    assert [strength_in(epoch, 5) for epoch in range(5)] == pytest.approx([1, 0.8, 0.6, 0.4, 0.2])
+    assert strength_in(0, 1) == 1

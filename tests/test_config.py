@@ -20,6 +20,7 @@ def test_classic_is_the_network_of_the_first_notebook():
 def test_the_network_for_drawings_learns_from_moved_and_turned_digits():
     assert PRESETS["cnn"].convolutions
     assert PRESETS["cnn"].augmentation
+    assert PRESETS["cnn"].drawn_digits == LIMITS["drawn_digits"][1]
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -49,6 +50,9 @@ def test_both_ends_of_a_range_are_allowed(name):
         ("dropout", -0.1),
         ("dropout", 0.9),
         ("label_smoothing", 0.4),
+        ("drawn_digits", -1),
+        ("drawn_digits", 10_001),
+        ("drawn_digits", True),
         ("seed", -1),
         ("seed", 2**31),
         ("epochs", 1.5),

@@ -8,6 +8,7 @@ from mnist_core.evaluation import (
     cell_images,
     confusion_matrix,
     digit_scores,
+    expected_calibration_error,
     share_of_row,
     wilson_interval,
     worst_confusion,
@@ -144,3 +145,23 @@ def test_more_confidence_and_fewer_images_both_widen_the_interval():
 
     assert width(wilson_interval(98, 100, 0.99)) > width(wilson_interval(98, 100))
     assert width(wilson_interval(98, 100)) > width(wilson_interval(980, 1000))
+
+
+def test_a_calibration_error_worked_out_by_hand():
+    # Two bins. Sure of 0.9 and 0.8 and right once: 0.5 against 0.85. Sure of 0.4, right:
+    # 1 against 0.4. Weighted 2 to 1: (2 * 0.35 + 1 * 0.6) / 3.
+    probabilities = np.zeros((3, 10))
+    probabilities[0, [1, 2]] = 0.9, 0.1
+    probabilities[1, [1, 2]] = 0.8, 0.2
+    probabilities[2, [3, 4, 5]] = 0.4, 0.3, 0.3
+    labels = np.array([1, 2, 3])
+    error = expected_calibration_error(probabilities, labels, bins=2)
+    assert error == pytest.approx((2 * 0.35 + 0.6) / 3)
+
+
+def test_who_is_as_right_as_sure_has_no_calibration_error():
+    probabilities = np.full((10, 10), 0.2 / 9)
+    probabilities[:, 4] = 0.8
+    labels = np.array([4] * 8 + [5] * 2)
+    error = expected_calibration_error(probabilities, labels)
+    assert error == pytest.approx(0, abs=1e-9)

@@ -13,8 +13,18 @@ from tests.helpers import CORE, PROJECT
 # Modules may import those of lower rooms only.
 ROOMS = [
     {"config", "errors", "progress"},
-    {"data", "drawing", "models", "augmentation", "habits"},
-    {"training", "classifier", "evaluation"},
+    {
+        "data",
+        "drawing",
+        "strokes",
+        "photo",
+        "paper",
+        "calibration",
+        "looks",
+        "models",
+        "augmentation",
+    },
+    {"training", "classifier", "evaluation", "explanation"},
     {"schema", "runs", "shipped"},
     {"worker", "jobs"},
     {"charts", "markup"},
@@ -26,7 +36,11 @@ WITHIN = {
     ("drawing", "data"),
     ("models", "data"),
     ("augmentation", "data"),
-    ("habits", "data"),
+    ("strokes", "data"),
+    ("strokes", "drawing"),
+    ("paper", "drawing"),
+    ("photo", "drawing"),
+    ("photo", "paper"),
     ("runs", "schema"),
     ("shipped", "runs"),
 }
@@ -37,7 +51,7 @@ WITH_TENSORFLOW = {"models", "augmentation", "training"}
 WITH_TENSORFLOW_WHEN_CALLED = {"data", "worker", "__main__"}
 
 # What pages have in common; all else in pages/ is a page, which knows no other.
-SHARED = {"shared", "live_chart"}
+SHARED = {"shared", "live_chart", "canvas"}
 
 MODULES = sorted(path.stem for path in CORE.glob("*.py") if path.stem != "__init__")
 

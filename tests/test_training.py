@@ -9,15 +9,22 @@ import pytest
 import tensorflow as tf
 
 from mnist_core import training
+from mnist_core.calibration import choose_temperature, soften
 from mnist_core.classifier import Classifier
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.data import Dataset, scale, stratified_split
 from mnist_core.models import build_model
+from mnist_core.strokes import NO_DIGIT
 from mnist_core.training import train
 
 SMALL = TrainConfig(dense=(32,), epochs=2, batch_size=32, learning_rate=0.01, seed=5)
 SMALL_CNN = dataclasses.replace(
-    PRESETS["cnn"], convolutions=((4, 5, 3),), dense=(8,), epochs=1, batch_size=64
+    PRESETS["cnn"],
+    convolutions=((4, 5, 3),),
+    dense=(8,),
+    epochs=1,
+    batch_size=64,
+    drawn_digits=0,
 )
 
 
@@ -202,8 +209,10 @@ def test_told_to_stop_before_the_first_step_nothing_is_trained(tiny_dataset):
     assert result.stopped
     assert reports == []
     assert result.train_seconds == 0
-    first = np.concatenate([weight.ravel() for weight in build_model(SMALL).get_weights()])
-    assert (weights(result) == first).all()
+    # All but the last layer, whose logits were divided by the temperature.
+    first = build_model(SMALL).get_weights()[:-2]
+    for mine, theirs in zip(result.model.get_weights()[:-2], first, strict=True):
+        assert (mine == theirs).all()
 
 
 # --- honesty ---
@@ -231,7 +240,13 @@ def test_validation_images_are_never_trained_on_and_listeners_change_nothing(tra
     blank = tiny_dataset.x_train.copy()
     blank[validation] = 0
     other = dataclasses.replace(tiny_dataset, x_train=blank)
-    assert (weights(train(SMALL, other)) == weights(trained.result)).all()
+    result = train(SMALL, other)
+    # The last layer was divided by a temperature that those images chose.
+    for mine, theirs in zip(
+        result.model.get_weights()[:-2], trained.result.model.get_weights()[:-2], strict=True
+    ):
+        assert (mine == theirs).all()
+    assert result.calibration != trained.result.calibration
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_advice(tiny_dataset, monkeypatch):
@@ -280,8 +295,8 @@ def test_the_compiled_steps_do_what_keras_fit_does(config, tolerance, tiny_datas
     optimizer = keras.optimizers.Adam(training.learning_rate_schedule(config.learning_rate, steps))
     optimizer.build(ours.trainable_variables)
     run_steps = training.compile_steps(ours, optimizer, images, labels, config)
-    first_loss, _ = run_steps(order, 0, 5, 0)
-    second_loss, _ = run_steps(order, 5, 8, 5)
+    first_loss, _ = run_steps(order, 0, 5, 0, 1.0)
+    second_loss, _ = run_steps(order, 5, 8, 5, 1.0)
 
     for mine, theirs in zip(ours.get_weights(), by_keras.get_weights(), strict=True):
         assert np.allclose(mine, theirs, rtol=1e-3, atol=tolerance)
@@ -315,6 +330,64 @@ def test_cross_entropy_and_accuracy_agree_with_a_hand_worked_example():
     assert training.accuracy(probabilities, labels) == pytest.approx(2 / 3)
     surely_wrong = training.cross_entropy(probabilities[:1], np.array([9], np.uint8))
     assert np.isfinite(surely_wrong)
+
+
+# --- drawn digits and doubts ---
+
+
+def test_a_scribble_teaches_that_every_digit_is_as_likely(tiny_dataset):
+    images = tiny_dataset.x_train[:64]
+    labels = np.full(64, NO_DIGIT, np.uint8)
+    config = dataclasses.replace(SMALL, batch_size=64)
+    model = build_model(config)
+    optimizer = keras.optimizers.Adam(0.01)
+    optimizer.build(model.trainable_variables)
+    run_steps = training.compile_steps(model, optimizer, images, labels, config)
+    _, correct = run_steps(np.arange(64), 0, 1, 0, 1.0)
+    assert float(correct) == 0, "no answer to a scribble is right"
+    for step in range(1, 200):
+        run_steps(np.arange(64), 0, 1, step, 1.0)
+    assert np.abs(training.predict(model, images) - 0.1).max() < 0.05
+
+
+def test_drawn_digits_are_trained_on_and_scribbles_count_for_no_accuracy(tiny_dataset, monkeypatch):
+    drawn = tiny_dataset.x_test[:64], np.full(64, NO_DIGIT, np.uint8)
+    monkeypatch.setattr(training, "load_drawn", lambda digits: drawn)
+    config = dataclasses.replace(SMALL, drawn_digits=64)
+    reports = []
+    result = train(config, tiny_dataset, reports.append)
+    # 360 digits and 64 scribbles in batches of 32.
+    assert reports[-1].step == 2 * 14
+    assert result.history["accuracy"][1] > 0.6
+    assert result.test_accuracy > 0.6
+
+
+def test_a_network_that_saw_scribbles_doubts_them_more(tiny_dataset, monkeypatch):
+    scribbles = np.random.default_rng(0).integers(0, 256, (200, 28, 28)).astype(np.uint8)
+    drawn = scribbles[:100], np.full(100, NO_DIGIT, np.uint8)
+    monkeypatch.setattr(training, "load_drawn", lambda digits: drawn)
+    best = [
+        training.predict(train(config, tiny_dataset).model, scribbles[100:]).max(axis=1).mean()
+        for config in (SMALL, dataclasses.replace(SMALL, drawn_digits=64))
+    ]
+    assert best[1] < best[0] - 0.1
+
+
+def test_the_trained_network_is_calibrated_on_the_validation_images(trained, tiny_dataset):
+    _, validation = stratified_split(tiny_dataset.y_train, 0.1, SMALL.seed)
+    probabilities = training.predict(trained.result.model, tiny_dataset.x_train[validation])
+    # Were it not, another temperature than 1 would suit it better.
+    again = choose_temperature(probabilities, tiny_dataset.y_train[validation])
+    assert again == pytest.approx(1, abs=0.05)
+
+
+def test_dividing_the_logits_keeps_the_answers_and_their_order(tiny_dataset):
+    model = build_model(SMALL)
+    before = training.predict(model, tiny_dataset.x_test)
+    training.divide_logits(model, 2.0)
+    after = training.predict(model, tiny_dataset.x_test)
+    assert (after.argmax(axis=1) == before.argmax(axis=1)).all()
+    np.testing.assert_allclose(after, soften(before, 2.0), atol=1e-5)
 
 
 # --- the exported network ---

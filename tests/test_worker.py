@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from mnist_core import data, training, worker
+from mnist_core.calibration import Calibration
 from mnist_core.classifier import Classifier
 from mnist_core.config import TrainConfig
 from mnist_core.errors import DownloadFailed, NotAllowed, StoreUnavailable
 from mnist_core.runs import (
+    CALIBRATION,
     ENDED,
     FAILED,
     FINISHED,
@@ -59,6 +61,12 @@ def test_a_finished_run_has_its_results(executed, tiny_dataset):
     assert run.dataset == tiny_dataset.description
     assert run.test_fingerprint == tiny_dataset.test_fingerprint
     assert run.train_seconds > 0
+
+
+def test_a_finished_run_knows_how_far_it_is_to_be_believed(executed):
+    run, store, _ = executed
+    calibration = Calibration.from_json(store.artifact(run.id, CALIBRATION))
+    assert 0 < calibration.sure_from <= 1
 
 
 def test_a_finished_runs_curves_are_all_stored(executed):
