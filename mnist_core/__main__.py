@@ -11,16 +11,17 @@ import time
 import uuid
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
-from mnist_core import data, drawing
+from mnist_core import data, drawing, photo
 from mnist_core.config import PRESETS, TrainConfig
-from mnist_core.errors import UserError
+from mnist_core.errors import EmptyDrawing, UserError
 from mnist_core.progress import Progress
 from mnist_core.runs import TRAINED, Run, RunStore, owner_of
-from mnist_core.shipped import FILES, export_run, shipped_artifact, shipped_runs
+from mnist_core.shipped import FILES, export_run, shipped_runs
 
 # Everything but results goes to standard error, so that results can be piped on.
 console = Console(stderr=True)
@@ -181,26 +182,39 @@ class bar:
             self._bar.update(self._task, validation=f"{progress.validation_accuracy:.2%}")
 
 
+def find_ink(picture: np.ndarray) -> list[np.ndarray]:
+    """Each figure's ink; the whole picture where nothing stands out as a digit."""
+    try:
+        return [figure.ink for figure in photo.find_figures(picture)]
+    except EmptyDrawing:
+        # What is too broad or too small for a photograph's digit may be a drawing of one.
+        return [picture]
+
+
 def run_classify(options: argparse.Namespace) -> int:
     from mnist_core.classifier import Classifier
     from mnist_core.runs import LITERT
 
     if options.run in shipped_runs():
-        classifier = Classifier(shipped_artifact(options.run, LITERT))
+        classifier = Classifier.bundled(options.run)
     else:
-        classifier = Classifier(RunStore().artifact(options.run, LITERT))
+        store = RunStore()
+        run = store.get(options.run)
+        classifier = Classifier(store.artifact(run.id, LITERT), run.config.looks)
     status = 0
     for name in options.pictures:
         try:
-            picture = drawing.to_mnist(drawing.read_picture(Path(name).read_bytes()))
+            picture = drawing.read_picture(Path(name).read_bytes())
+            figures = [drawing.to_mnist(ink) for ink in find_ink(picture)]
         except (UserError, OSError) as error:
             reason = error if isinstance(error, UserError) else error.strerror
             say(f"{name}: {reason}", "red")
             status = 1
             continue
-        probabilities = classifier.predict_proba(picture[None])[0]
-        digit = int(probabilities.argmax())
-        print(f"{name}\t{digit}\t{probabilities[digit]:.4f}")
+        probabilities = classifier.predict_proba(np.stack(figures))
+        digits = "".join(map(str, probabilities.argmax(axis=1)))
+        # All digits of a row are right with the product of their probabilities.
+        print(f"{name}\t{digits}\t{probabilities.max(axis=1).prod():.4f}")
     return status
 
 

@@ -1,172 +1,400 @@
-"""Draw: a canvas, and what the network reads in it as soon as the pen lifts."""
+"""Draw: a canvas, what the network reads in it as soon as the pen lifts, and why."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
-from streamlit_drawable_canvas import st_canvas
 
-from mnist_core import drawing, markup
+from mnist_core import drawing, explanation, markup, photo, shipped
+from mnist_core.calibration import NO_DIGIT, SURE, best_two
 from mnist_core.errors import EmptyDrawing, UserError
 from mnist_core.runs import Run
-from pages import shared
+from pages import canvas, shared
+from pages.canvas import Subject
 
 shared.guard("draw")
 
-CANVAS_SIDE = 320
-# About a fifteenth of a digit that fills the sheet, as MNIST's pens were.
-PEN_WIDTH = 18
-# What the session keeps of a drawing: its strokes, what the network sees, where it is from.
-KEPT = ("strokes", "seen", "source")
-INK, PAPER = "#101820", "#FFFFFF"
+EVERY_STEP = list(drawing.STEPS)
+# The strip's pictures, and a photograph, are at most this many pixels a side.
+STRIP_SIDE, SHEET_SIDE = 112, 400
+NEAREST = 5
+NOTHING = "–"
 
 
-# The canvas hides its tools, unseen but in the way, over its own upper right corner: a
-# digit begun there pressed them instead. They belong above the sheet; and where there is
-# no mouse that could call them up, they are always shown.
-_lift_tools = st.components.v2.component(
-    "lift_tools",
-    js="""export default function() {
-  const style = `.dc-toolbar { top: -2.65rem !important; }
-    @media (hover: none) { .dc-toolbar { opacity: 1 !important; } }`;
-  function lift() {
-    let found = false;
-    const isolated = '[data-testid="stBidiComponentIsolated"]';
-    for (const { shadowRoot } of document.querySelectorAll(isolated)) {
-      if (!shadowRoot?.querySelector('.dc-toolbar')) continue;
-      found = true;
-      if (shadowRoot.querySelector('.lifted')) continue;
-      const sheet = document.createElement('style');
-      sheet.className = 'lifted';
-      sheet.textContent = style;
-      shadowRoot.append(sheet);
-    }
-    return found;
-  }
-  // The canvas may be there a moment later than this.
-  let tries = 100;
-  const timer = setInterval(() => { if (lift() || --tries === 0) clearInterval(timer); }, 50);
-  return () => clearInterval(timer);
-}""",
-)
+@dataclass(frozen=True)
+class Answer:
+    """What one run makes of the digits at hand: its probabilities (n, 10), a verdict each."""
+
+    run: Run
+    probabilities: np.ndarray
+    verdicts: list[str]
 
 
-def clear() -> None:
-    """A canvas with another key is a new, empty one."""
-    st.session_state["canvas"] = st.session_state.get("canvas", 0) + 1
-    for name in ("canvas_start", *KEPT):
-        st.session_state.pop(name, None)
+# --- what is to be read ---
 
 
-def take_test_digit() -> None:
+def take_test_digit(place: int | None = None) -> None:
+    """One of the test images, by its number or at random, instead of a drawing."""
     dataset = shared.dataset()
-    place = int(np.random.default_rng().integers(len(dataset.x_test)))
-    clear()
-    st.session_state["seen"] = dataset.x_test[place]
-    st.session_state["source"] = f"Test image {place}, labelled {dataset.y_test[place]}"
+    if place is None:
+        place = int(np.random.default_rng().integers(len(dataset.x_test)))
+    place = min(max(place, 0), len(dataset.x_test) - 1)
+    source = f"Test image {place}, labelled {dataset.y_test[place]}"
+    if dataset.source == "sample":
+        source += ", which the shipped networks were trained on"
+    canvas.take(source, [dataset.x_test[place].copy()], prepared=True)
 
 
-def canvas() -> None:
-    """Draw, and keep strokes and picture in the session: they outlive the page."""
-    result: Any = st_canvas(
-        stroke_width=PEN_WIDTH,
-        stroke_color=INK,
-        background_color=PAPER,
-        height=CANVAS_SIDE,
-        width=CANVAS_SIDE,
-        initial_drawing=st.session_state.get("canvas_start"),
-        return_image_data=True,
-        key=f"canvas-{st.session_state.get('canvas', 0)}",
-    )
-    if result is None or result.image_data is None or not result.json_data:
-        return
-    strokes = result.json_data
-    if not strokes.get("objects"):
-        if st.session_state.get("strokes"):
-            for name in KEPT:
-                st.session_state.pop(name, None)
-        return
-    st.session_state["strokes"] = strokes
-    try:
-        st.session_state["seen"] = drawing.to_mnist(result.image_data)
-        st.session_state["source"] = "Your drawing"
-    except EmptyDrawing:
-        st.session_state.pop("seen", None)
+def take_numbered_digit() -> None:
+    take_test_digit(int(st.session_state["test_number"] or 0))
 
 
-@shared.fragment
-def draw_and_read(run: Run) -> None:
-    left, right = st.columns([2, 3], gap="large")
-    with left:
-        canvas()
-        with st.container(horizontal=True):
-            st.button("Clear", icon=":material/delete:", on_click=clear)
-            st.button("Use a test digit", icon=":material/casino:", on_click=take_test_digit)
-        _lift_tools(key=f"lift-{st.session_state.get('canvas', 0)}")
-    with right:
-        answer(run)
-
-
-def upload() -> None:
-    st.file_uploader(
-        "A photograph or scan of one digit; it is read and not stored",
-        type=["png", "jpg", "jpeg", "webp"],
-        key="upload",
-        on_change=take_picture,
-    )
-    if problem := st.session_state.get("upload_problem"):
-        st.error(problem, icon=":material/error:")
+def upload_key() -> str:
+    """Another uploader for each picture: the last one forgets its file, as it promises."""
+    return f"upload{st.session_state.get('uploads', 0)}"
 
 
 def take_picture() -> None:
     """Read the file as soon as it is there; what is wrong with it is said beside it."""
-    st.session_state["upload_problem"] = ""
-    file = st.session_state["upload"]
+    file = st.session_state[upload_key()]
     if file is None:
         return
+    content = file.getvalue()
+    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
     try:
-        picture = drawing.to_mnist(drawing.read_picture(file.getvalue()))
+        with shared.ONE_PICTURE_AT_A_TIME:
+            picture = drawing.read_picture(content)
+            figures = photo.find_figures(picture)
     except UserError as error:
         st.session_state["upload_problem"] = str(error)
         return
-    clear()
-    st.session_state["seen"] = picture
-    st.session_state["source"] = "Your picture"
+    count = f"{len(figures)} figures were" if len(figures) > 1 else "one figure was"
+    sheet = markup.framed(
+        drawing.shrink(picture, SHEET_SIDE),
+        [figure.box for figure in figures],
+        picture.shape,
+        f"Your picture, in which {count} found",
+    )
+    canvas.take("Your picture", [to_bytes(figure.ink) for figure in figures], sheet=sheet)
 
 
-def answer(run: Run) -> None:
-    """The digit, how sure the network is of each, and the picture it was given."""
-    seen = st.session_state.get("seen")
-    if seen is None:
-        st.metric("Prediction", "–")
-        st.write("Draw a digit, large or small, anywhere on the sheet. The answer comes by itself.")
+def other_ways() -> None:
+    """A test digit by its number, for who cannot draw; a photograph."""
+    left, right = st.columns(2, gap="large")
+    with left, st.container(horizontal=True, vertical_alignment="bottom"):
+        most = len(shared.dataset().x_test) - 1
+        st.number_input(
+            f"Number of a test image, 0 to {most}", 0, most, key="test_number", width=280
+        )
+        st.button(
+            "Read it", icon=":material/looks_one:", on_click=shared.guarded(take_numbered_digit)
+        )
+    with right:
+        st.file_uploader(
+            "A photograph or scan of one digit, or of several in a row; it is read and not stored",
+            type=["png", "jpg", "jpeg", "webp"],
+            key=upload_key(),
+            on_change=shared.guarded(take_picture),
+        )
+        if problem := st.session_state.get("upload_problem"):
+            st.error(problem, icon=":material/error:")
+
+
+# --- the answer ---
+
+
+def answer(run: Run, images: np.ndarray) -> Answer:
+    probabilities = shared.classifier(run).predict_proba(images)
+    calibration = shared.calibration(run)
+    return Answer(run, probabilities, [calibration.verdict(row) for row in probabilities])
+
+
+def in_words(probabilities: np.ndarray, verdict: str) -> str:
+    """How sure the network is, for a person."""
+    first, second = best_two(probabilities)
+    if verdict == NO_DIGIT:
+        return "no digit"
+    if verdict == SURE:
+        # Never wholly: it was measured on a few thousand images.
+        sure = probabilities[first]
+        return "over 99% sure" if sure > 0.99 else f"{sure:.0%} sure"
+    return f"not sure: {first} or {second}?"
+
+
+def show_one(found: Answer) -> None:
+    """A digit, how sure the network is, and the probability of all ten."""
+    probabilities, verdict = found.probabilities[0], found.verdicts[0]
+    value = NOTHING if verdict == NO_DIGIT else str(int(probabilities.argmax()))
+    st.metric(
+        "Prediction",
+        value,
+        in_words(probabilities, verdict),
+        delta_color="normal" if verdict == SURE else "off",
+        delta_arrow="off",
+    )
+    if verdict == NO_DIGIT:
+        likeliest, _ = best_two(probabilities)
+        st.write(f"This does not look like a digit. If it is one, then a {likeliest}.")
+    st.html(markup.probability_bars(probabilities))
+
+
+def show_row(found: Answer, images: np.ndarray) -> None:
+    """Several digits of one picture, and how sure the network is of each."""
+    digits = [
+        NOTHING if verdict == NO_DIGIT else str(int(row.argmax()))
+        for row, verdict in zip(found.probabilities, found.verdicts, strict=True)
+    ]
+    st.metric("Prediction", "".join(digits))
+    words = [
+        f"{digit}: {in_words(row, verdict)}"
+        for digit, row, verdict in zip(digits, found.probabilities, found.verdicts, strict=True)
+    ]
+    st.html(markup.digit_grid(images, words, [f"A figure read as {word}" for word in words]))
+
+
+def test_digit_button() -> None:
+    st.button(
+        "Use a test digit",
+        icon=":material/casino:",
+        on_click=shared.guarded(take_test_digit),
+    )
+
+
+def show_answers(answers: Sequence[Answer], images: np.ndarray, subject: Subject) -> None:
+    columns = st.columns(len(answers), gap="large")
+    for place, (column, found) in enumerate(zip(columns, answers, strict=True)):
+        with column, st.container(key=f"answer{place}"):
+            if len(answers) > 1:
+                st.caption(found.run.title)
+            if len(images) > 1:
+                show_row(found, images)
+            else:
+                show_one(found)
+    if subject.sheet:
+        st.html(subject.sheet)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if len(images) == 1:
+            with st.container(width=110):
+                st.html(markup.seen_picture(images[0], "The 28 by 28 pixels the network was given"))
+        skipped = 0 if subject.prepared else len(left_out())
+        st.caption(
+            f"{subject.source}, as the network sees it"
+            + (f"; {skipped} of {len(EVERY_STEP)} steps left out" if skipped else "")
+        )
+        test_digit_button()
+
+
+# --- a closer look ---
+
+
+def choose_steps() -> None:
+    st.pills(
+        "Steps taken; tap one to leave it out and see what it is worth",
+        EVERY_STEP,
+        format_func=drawing.STEPS.__getitem__,
+        selection_mode="multi",
+        default=EVERY_STEP,
+        key="steps",
+        persist_state="session",
+    )
+
+
+def show_preparation(subject: Subject, stages: list[drawing.Stage], place: int, run: Run) -> None:
+    """The recipe's pictures in a row; each step can be left out."""
+    choose_steps()
+    if subject.prepared:
+        st.write("MNIST's own images were prepared like this when the collection was made.")
         return
-    probabilities = shared.classifier(run).predict_proba(seen[None])[0]
-    digit = int(probabilities.argmax())
-    with st.container(horizontal=True, gap="large"):
-        with st.container(width=170, key="answer"):
-            st.metric(
-                "Prediction", str(digit), f"{probabilities[digit]:.0%} sure", delta_arrow="off"
+    pictures = [subject.pictures[place], *(stage.picture for stage in stages)]
+    captions = ["As it came"]
+    for number, stage in enumerate(stages, start=1):
+        text = drawing.STEPS[stage.step]
+        captions.append(f"{number}. Left out: {text}" if stage.skipped else f"{number}. {text}")
+    small = [drawing.shrink(picture, STRIP_SIDE) for picture in pictures]
+    st.html(markup.strip(small, captions, captions))
+    show_worth(run, left_out())
+
+
+def show_worth(run: Run, skip: list[str]) -> None:
+    """What the choice of steps is worth on thousands of drawings, measured beforehand."""
+    name = run.id if run.shipped else run.config.preset
+    every, these = (shipped.drawings_read(name, steps) for steps in ((), skip))
+    plain = shipped.drawings_read(name, [step for step in EVERY_STEP if step != drawing.INK])
+    if every is None or these is None or plain is None:
+        return
+    network = "this network" if run.shipped else f"the shipped {name} network"
+    total = shipped.drawing_benchmark()["drawings"]
+    if skip:
+        st.write(
+            f"Of {total:,} digits that other people drew with a pen, {network} reads "
+            f"**{these:.1%}** rightly when prepared like this, and {every:.1%} with all steps."
+        )
+    else:
+        st.write(
+            f"Of {total:,} digits that other people drew with a pen, {network} reads "
+            f"**{every:.1%}** rightly with all steps, and {plain:.1%} when the whole sheet is "
+            "only shrunk."
+        )
+
+
+def show_layers(image: np.ndarray, found: Answer) -> None:
+    """What each layer makes of the digit: brighter is more."""
+    outputs = shared.classifier(found.run).activations(image[np.newaxis])
+    st.write("From the pixels to the answer; the brighter, the more a map or unit responds.")
+    for layer in explanation.layers_of(found.run.config):
+        shown = outputs[layer.place][0]
+        make = markup.feature_maps if shown.ndim == 3 else markup.units
+        st.html(make(shown, layer.name, f"{layer.name}, brighter where they respond more"))
+
+
+def show_pixels(image: np.ndarray, found: Answer, place: int) -> None:
+    """Which places of the picture the answer hangs on."""
+    digit = int(found.probabilities[place].argmax())
+    predict = shared.classifier(found.run).predict_proba
+    weights = explanation.occlusion(predict, image, digit)
+    st.write(
+        f"What speaks for a {digit}: each place in turn is covered with paper, and the "
+        "network is asked again."
+    )
+    st.html(markup.heat(image, weights, f"The digit, coloured where its ink speaks for a {digit}"))
+
+
+def show_nearest(image: np.ndarray, found: Answer) -> None:
+    """The training digits that the network can hardly tell from this one."""
+    images, labels, features = shared.known_digits(found.run)
+    query = explanation.hidden(shared.classifier(found.run).activations, image[np.newaxis])[0]
+    places, distances = explanation.nearest(features, query, NEAREST)
+    st.write(
+        f"Of {len(labels):,} training digits, the {NEAREST} nearest in the network's last "
+        "hidden layer; 0 is the same, 1 has nothing in common."
+    )
+    captions = [f"{labels[p]} · {d:.2f}" for p, d in zip(places, distances, strict=True)]
+    texts = [f"A training digit labelled {labels[place]}" for place in places]
+    st.html(markup.digit_grid(images[places], captions, texts))
+
+
+def closer_look(
+    subject: Subject, answers: Sequence[Answer], stages: list[list[drawing.Stage]], place: int
+) -> None:
+    """One of four views of why the networks answer as they do."""
+    image = stages[place][-1].picture
+    views: dict[str, Callable[[Answer], None]] = {
+        "Preparation": lambda found: show_preparation(subject, stages[place], place, found.run),
+        "Pixels that count": lambda found: show_pixels(image, found, place),
+        "Nearest digits": lambda found: show_nearest(image, found),
+        "Layers": lambda found: show_layers(image, found),
+    }
+    st.subheader("Why it thinks so", anchor=False)
+    chosen = st.segmented_control(
+        "Look at",
+        list(views),
+        default="Preparation",
+        required=True,
+        key="look",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    if chosen in (None, "Preparation"):
+        # The recipe is the same for all networks.
+        views["Preparation"](answers[0])
+        return
+    for column, found in zip(st.columns(len(answers), gap="large"), answers, strict=True):
+        with column:
+            if len(answers) > 1:
+                st.caption(found.run.title)
+            views[chosen](found)
+
+
+# --- the page ---
+
+
+def left_out() -> list[str]:
+    """The recipe's steps that the visitor switched off."""
+    taken = st.session_state.get("steps", EVERY_STEP)
+    return [step for step in EVERY_STEP if step not in taken]
+
+
+def to_bytes(ink: np.ndarray) -> np.ndarray:
+    """Ink 0 to 1 as uint8: a quarter of the memory, for a session keeps it."""
+    return drawing.shrink(ink, max(ink.shape))
+
+
+@shared.fragment
+def draw_and_read(runs: list[Run]) -> None:
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        canvas.show(st.session_state.get("pen") or "Medium")
+        with st.container(horizontal=True):
+            st.button("Undo", icon=":material/undo:", on_click=canvas.undo)
+            st.button("Clear", icon=":material/delete:", on_click=canvas.clear)
+            st.segmented_control(
+                "Pen",
+                list(canvas.PENS),
+                default="Medium",
+                required=True,
+                key="pen",
+                persist_state="session",
+                label_visibility="collapsed",
             )
-            st.html(markup.seen_picture(seen, "The 28 by 28 pixels the network was given"))
-            st.caption(f"{st.session_state['source']}, as the network sees it")
-        with st.container(width="stretch"):
-            st.html(markup.probability_bars(probabilities))
+    subject, place = canvas.subject(), 0
+    with right:
+        try:
+            stages = prepared(subject)
+        except EmptyDrawing as error:
+            nothing_to_read(str(error))
+            # Perhaps for want of a step.
+            choose_steps()
+            return
+        if subject is None:
+            nothing_to_read("Draw a digit, large or small, anywhere on the sheet. The answer "
+                            "comes by itself.")  # fmt: skip
+            return
+        images = np.stack([steps[-1].picture for steps in stages])
+        answers = [answer(run, images) for run in runs]
+        show_answers(answers, images, subject)
+        if len(images) > 1:
+            numbers = range(1, len(images) + 1)
+            chosen = st.segmented_control(
+                "Look closer at figure",
+                numbers,
+                default=1,
+                required=True,
+                key=f"figure{subject.number}",
+            )
+            place = (chosen or 1) - 1
+    closer_look(subject, answers, stages, place)
+
+
+def nothing_to_read(sentence: str) -> None:
+    with st.container(key="answer0"):
+        st.metric("Prediction", NOTHING)
+    st.write(sentence)
+    test_digit_button()
+
+
+def prepared(subject: Subject | None) -> list[list[drawing.Stage]]:
+    """Every picture of the subject through the recipe, as far as it is switched on."""
+    if subject is None:
+        return []
+    if subject.prepared:
+        return [[drawing.Stage(drawing.CENTRE, image, False)] for image in subject.pictures]
+    skip = left_out()
+    return [drawing.prepare(picture, skip) for picture in subject.pictures]
 
 
 st.title("Draw a digit")
 # The sheet first: on a phone, canvas and answer then fit the screen together.
 sheet = st.container()
-run = shared.pick_run("Who reads it")
+found = shared.trained_runs()
+with st.container(horizontal=True, gap="medium"):
+    run = shared.pick_run("Who reads it", runs=found)
+    other = shared.pick_other_run("And beside it", run, found)
 if st.session_state.get("arrived", True):
-    # Back from another page the canvas is empty: it starts with what was drawn. Later it
-    # must not change, or it would be redrawn under somebody's pen.
-    st.session_state["canvas_start"] = st.session_state.get("strokes")
-    st.session_state["upload_problem"] = ""
+    canvas.arrive()
+    st.session_state.pop("upload_problem", None)
 with sheet:
-    # Room for the canvas's tools.
-    st.space("xsmall")
-    draw_and_read(run)
-with st.expander("Read a picture file instead"):
-    upload()
+    draw_and_read([run, other] if other else [run])
+with st.expander("Read a test digit or a photograph instead"):
+    other_ways()
 shared.next_step("evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id)

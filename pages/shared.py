@@ -7,6 +7,7 @@ are shared by all visitors and bounded; whatever belongs to one visitor is in th
 import functools
 import logging
 import secrets
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,14 +16,18 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mnist_core import data, evaluation, schema, shipped
+from mnist_core import data, evaluation, explanation, schema, shipped
+from mnist_core.calibration import Calibration
 from mnist_core.classifier import Classifier
-from mnist_core.errors import StoreUnavailable, UserError
+from mnist_core.errors import RunNotFound, StoreUnavailable, UserError
 from mnist_core.jobs import LocalPool, worker_limit
 from mnist_core.progress import Progress
-from mnist_core.runs import LITERT, PREDICTIONS, TRAINED, Run, RunStore, owner_of
+from mnist_core.runs import CALIBRATION, LITERT, PREDICTIONS, TRAINED, Run, RunStore, owner_of
 
 log = logging.getLogger("pages")
+
+# A photograph takes a hundred megabytes for a moment; thirty at once would take them all.
+ONE_PICTURE_AT_A_TIME = threading.Lock()
 
 COOKIE = "mnist_visitor"
 BEST = "cnn"
@@ -53,7 +58,8 @@ _STYLE = """<style>
   [data-testid="stMetricValue"] { font-size: 1.5rem; }
 }
 /* The answer is what the back row wants to see. */
-.st-key-answer [data-testid="stMetricValue"] { font-size: 4rem !important; line-height: 1.1; }
+[class*="st-key-answer"] [data-testid="stMetricValue"] {
+  font-size: 4rem !important; line-height: 1.1; }
 </style>"""
 
 
@@ -145,12 +151,45 @@ def _pool(url: str) -> LocalPool:
 
 def classifier(run: Run) -> Classifier:
     """The network of a run that has one."""
-    return _classifier(run.id, "" if run.shipped else schema.database_url())
+    return _classifier(run.id, "" if run.shipped else schema.database_url(), run.config.looks)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _classifier(run_id: str, url: str) -> Classifier:
-    return Classifier(_artifact(run_id, LITERT))
+def _classifier(run_id: str, url: str, looks: int) -> Classifier:
+    return Classifier(_artifact(run_id, LITERT), looks)
+
+
+def calibration(run: Run) -> Calibration:
+    """From where on a run's answers are to be believed; the usual for a run without one."""
+    return _calibration(run.id, "" if run.shipped else schema.database_url())
+
+
+@st.cache_resource(max_entries=50, show_spinner=False)
+def _calibration(run_id: str, url: str) -> Calibration:
+    try:
+        return Calibration.from_json(_artifact(run_id, CALIBRATION))
+    except RunNotFound:
+        # Trained before there were any.
+        return Calibration()
+
+
+def known_digits(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The bundled training digits, their labels, and what a run's last hidden layer makes of
+    each: uint8 (n, 28, 28), uint8 (n,), float32 (n, units)."""
+    images, labels = _known_digits()
+    return images, labels, _features(classifier(run), run.id)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _known_digits() -> tuple[np.ndarray, np.ndarray]:
+    images, labels, _, _ = data.read(data.SAMPLE_PATH)
+    return images, labels
+
+
+@st.cache_resource(max_entries=8, show_spinner="Looking at 4,000 training digits …")
+def _features(_network: Classifier, run_id: str) -> np.ndarray:
+    images, _ = _known_digits()
+    return explanation.hidden(_network.activations, images)
 
 
 def predictions(run: Run) -> tuple[np.ndarray, np.ndarray]:
@@ -204,25 +243,52 @@ def trained_runs() -> list[Run]:
         return runs
 
 
-def pick_run(label: str = "Network", *, key: str = "run") -> Run:
-    """Let the visitor choose among the runs that have a network; kept in the address."""
-    runs = {run.id: run for run in trained_runs()}
-    wanted = st.query_params.get(key)
-    if wanted and wanted not in runs:
+def pick_run(label: str = "Network", *, runs: list[Run] | None = None) -> Run:
+    """Let the visitor choose among the runs that have a network; kept in the address.
+
+    Args:
+        runs: those to choose from, if they were read already.
+    """
+    found = {run.id: run for run in (trained_runs() if runs is None else runs)}
+    wanted = st.query_params.get("run")
+    if wanted and wanted not in found:
         st.warning(
             "The address names a run that has no network here; showing another.",
             icon=":material/link_off:",
         )
-        del st.query_params[key]
-    chosen = st.selectbox(
+    chosen = _choose_run(label, "run", list(found), found, "")
+    assert chosen is not None
+    return found[chosen]
+
+
+def pick_other_run(label: str, first: Run, runs: list[Run]) -> Run | None:
+    """Let the visitor choose a second run to compare the first with; kept in the address."""
+    found = {run.id: run for run in runs if run.id != first.id}
+    chosen = _choose_run(label, "beside", [None, *found], found, "No other network")
+    return None if chosen is None else found[chosen]
+
+
+def _choose_run(
+    label: str, key: str, options: list[Any], runs: dict[str, Run], nothing: str
+) -> str | None:
+    # The box has a key of its own and is set before it is made: one that followed the
+    # address by its index would be another box after each choice, and forget it.
+    box = f"picked_{key}"
+    if st.session_state.get(box, "") not in options:
+        wanted = st.query_params.get(key)
+        st.session_state[box] = wanted if wanted in options else options[0]
+    chosen: str | None = st.selectbox(
         label,
-        list(runs),
-        index=list(runs).index(wanted) if wanted in runs else 0,
-        format_func=lambda run_id: runs[run_id].title,
+        options,
+        key=box,
+        format_func=lambda run_id: nothing if run_id is None else runs[run_id].title,
         help="Networks that came with the app, and those trained here.",
     )
-    st.query_params[key] = chosen
-    return runs[chosen]
+    if chosen is None:
+        st.query_params.pop(key, None)
+    else:
+        st.query_params[key] = chosen
+    return chosen
 
 
 # --- the visitor ---

@@ -19,8 +19,10 @@ MOST_POINTS = 300
 BATCH_SIZES = [32, 64, 128, 256, 512]
 LEARNING_RATES = [0.0001, 0.0003, 0.001, 0.002, 0.004, 0.006, 0.01, 0.03, 0.1]
 DESCRIPTIONS = {
-    "classic": "784 pixels → 128 → 64 → 10. Seconds to train.",
-    "cnn": "Convolutions that see strokes. Minutes to train; reads drawings best.",
+    "classic": "784 pixels → 128 → 64 → 10. Seconds to train. Also learns from 3,000 digits that "
+    "this project drew.",
+    "cnn": "Convolutions that see strokes. Minutes to train; reads drawings best. Also learns from "
+    "10,000 digits that this project drew, and sees each digit turned and bent.",
 }
 
 

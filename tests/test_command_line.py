@@ -106,7 +106,7 @@ def test_train_without_json_prints_nothing_to_pipe_on(run, tiny_mnist, trained_a
 def test_a_run_is_exported_as_a_folder_where_asked_for(run, tiny_mnist, trained_at_once, tmp_path):
     assert run("train", "--export", tmp_path / "new" / "mine")[0] == 0
     assert sorted(os.listdir(tmp_path / "new" / "mine")) == [
-        "model.keras", "model.tflite", "predictions.npz", "run.json",
+        "calibration.json", "model.keras", "model.tflite", "predictions.npz", "run.json",
     ]  # fmt: skip
 
 
@@ -282,6 +282,30 @@ def test_shipped_networks_read_where_there_is_no_database(run, pictures, monkeyp
     assert run("classify", "--run", "classic", pictures[0])[0] == 0
 
 
+def test_a_row_of_digits_is_one_line(run, sample, tmp_path):
+    seven, one = (sample.x_test[sample.y_test == digit][0] for digit in (7, 1))
+    sheet = np.zeros((60, 140), np.uint8)
+    for left, digit in zip((5, 50, 95), (seven, one, seven), strict=True):
+        sheet[16:44, left : left + 28] = digit
+    path = tmp_path / "row.png"
+    Image.fromarray(255 - sheet).resize((560, 240), Image.Resampling.BICUBIC).save(path)
+    status, out, _ = run("classify", path)
+    assert status == 0
+    ((name, digits, probability),) = [line.split("\t") for line in out.splitlines()]
+    assert (name, digits) == (str(path), "717")
+    assert 0 < float(probability) <= 1
+
+
+def test_a_digit_that_fills_its_picture_to_the_edge_is_read(run, tmp_path):
+    # A 1 from edge to edge: on a photograph it would be the edge of a table.
+    bar = np.full((60, 40), 255, np.uint8)
+    bar[:, 17:23] = 0
+    Image.fromarray(bar).save(tmp_path / "one.png")
+    status, out, _ = run("classify", "--run", "classic", tmp_path / "one.png")
+    assert status == 0
+    assert out.split("\t")[1] == "1"
+
+
 def test_an_unreadable_picture_is_named_and_the_others_are_read(run, pictures, tmp_path):
     text, blank, folder = tmp_path / "text.png", tmp_path / "blank.png", tmp_path / "folder"
     text.write_text("no picture")
@@ -315,7 +339,7 @@ def test_the_name_of_an_unreadable_picture_is_shown_as_it_is(name, run, tmp_path
 def test_an_unknown_run_is_a_sentence(run, pictures):
     status, out, err = run("classify", "--run", "nothing", pictures[0])
     assert (status, out) == (1, "")
-    assert err == "Run nothing has no litert stored; choose another run."
+    assert err == "There is no such run; it may have been deleted. Choose another."
 
 
 # --- fetch ---

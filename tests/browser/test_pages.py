@@ -1,8 +1,11 @@
 """What a person does with the app, in a real browser against a real server."""
 
+import io
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.helpers import cut, wait_until, write_archive
 
@@ -128,6 +131,60 @@ def test_a_drawing_and_its_answer_outlive_a_visit_to_another_page(server, wide):
     wide.get_by_role("link", name="Draw").first.click()
     wide.get_by_role("heading", name=HEADINGS["draw"]).wait_for()
     wait_until(lambda: "7" in prediction(wide), timeout=30)
+
+
+def one_sheet(page) -> None:
+    """For a moment after Undo or Clear there are the old canvas and the new one."""
+    wait_until(lambda: page.locator("canvas.upper-canvas").count() == 1, timeout=30)
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def test_undo_takes_the_last_stroke_back_and_drawing_goes_on(server, wide):
+    open_page(wide, server, "draw")
+    # A 1, and a line through it that makes it none.
+    draw(wide, [(0.5, 0.1), (0.5, 0.9)])
+    wait_until(lambda: re.search(r"^1$", prediction(wide), re.M), timeout=30)
+    draw(wide, [(0.1, 0.15), (0.9, 0.85), (0.9, 0.15), (0.1, 0.85)])
+    wait_until(lambda: not re.search(r"^1$", prediction(wide), re.M), timeout=30)
+    wide.get_by_role("button", name="Undo").click()
+    wait_until(lambda: re.search(r"^1$", prediction(wide), re.M), timeout=30)
+    one_sheet(wide)
+    # A hat on the 1 that is still there makes it a 7.
+    draw(wide, [(0.02, 0.1), (0.5, 0.1)])
+    wait_until(lambda: re.search(r"^7$", prediction(wide), re.M), timeout=30)
+    assert_no_fault(wide)
+
+
+def test_a_photograph_of_a_row_is_read_digit_by_digit(server, wide, sample):
+    sheet = np.full((120, 300), 235, np.uint8)
+    for left, digit in zip((20, 120, 210), (7, 1, 7), strict=True):
+        image = sample.x_test[sample.y_test == digit][0]
+        sheet[32:88, left : left + 56] -= np.kron(image, np.ones((2, 2), np.uint8)) // 2
+    file = io.BytesIO()
+    Image.fromarray(sheet).save(file, "JPEG", quality=80)
+    open_page(wide, server, "draw")
+    wide.get_by_text("Read a test digit or a photograph instead").click()
+    wide.locator("input[type=file]").set_input_files(
+        {"name": "row.jpg", "mimeType": "image/jpeg", "buffer": file.getvalue()}
+    )
+    wait_until(lambda: re.search(r"^717$", prediction(wide), re.M), timeout=30)
+    assert_no_fault(wide)
+
+
+def test_the_network_explains_itself_in_the_browser(server, wide):
+    open_page(wide, server, "draw?beside=classic")
+    draw(wide, SEVEN)
+    wide.locator(".strip img").first.wait_for()
+    assert wide.locator(".strip img").count() == 7
+    for view, pictures in (
+        ("Pixels that count", ".heat img"),
+        ("Nearest digits", ".digits img"),
+        ("Layers", ".layer img"),
+    ):
+        wide.get_by_test_id("stButtonGroup").get_by_text(view, exact=True).click()
+        # One column for each of the two networks.
+        wait_until(lambda found=pictures: wide.locator(found).count() >= 2, timeout=30)
+        assert_no_fault(wide)
 
 
 @pytest.mark.parametrize("device", ["wide", "phone"])

@@ -64,6 +64,10 @@ def canvas(monkeypatch) -> Canvas:
     module = ModuleType("streamlit_drawable_canvas")
     module.st_canvas = double
     monkeypatch.setitem(sys.modules, "streamlit_drawable_canvas", module)
+    # Only now: without the double the import would ask for a browser.
+    from pages import canvas as sheet
+
+    monkeypatch.setattr(sheet, "st_canvas", double)
     return double
 
 

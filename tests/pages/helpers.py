@@ -1,6 +1,7 @@
 """What a person finds on a page: sentences, numbers, pictures; and a canvas to draw on."""
 
 import html
+import io
 import json
 import re
 import sqlite3
@@ -38,16 +39,26 @@ class Canvas:
 
     def __init__(self) -> None:
         self.options: dict[str, Any] = {}
+        # What a browser sends instead of a picture, where it is not ours.
+        self.sent = b""
         self._drawn: dict[str, tuple[np.ndarray, dict]] = {}
 
     def __call__(self, **options: Any) -> SimpleNamespace:
         self.options = options
         picture, strokes = self._drawn.get(options["key"], (None, None))
-        return SimpleNamespace(image_data=picture, json_data=strokes)
+        return SimpleNamespace(
+            image_bytes=None if picture is None else self.sent or png(picture),
+            json_data=strokes,
+        )
 
     def report(self, picture: np.ndarray, objects: list) -> None:
         """From now on the canvas that was shown last holds this."""
         self._drawn[self.options["key"]] = (picture, {"version": "4.4.0", "objects": objects})
+
+    def drawn(self) -> tuple[np.ndarray, list]:
+        """What it holds now: picture and strokes."""
+        picture, strokes = self._drawn[self.options["key"]]
+        return picture, strokes["objects"]
 
     def draw(self, points: list[tuple[float, float]], size: float = 0.8) -> None:
         """One stroke through these points of a square with this side."""
@@ -56,6 +67,12 @@ class Canvas:
     def close(self) -> None:
         """Somebody left the page: the component starts anew when they come back."""
         self._drawn.clear()
+
+
+def png(picture: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def pen_stroke(points: list[tuple[float, float]], size: float = 0.8) -> np.ndarray:

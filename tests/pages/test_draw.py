@@ -1,9 +1,8 @@
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
 
+from mnist_core import drawing, shipped
+from pages import shared
 from tests.helpers import finished_run, running_run
 from tests.pages.helpers import (
     ONE,
@@ -15,6 +14,7 @@ from tests.pages.helpers import (
     buttons,
     metrics,
     pen_stroke,
+    png,
     sentences,
     visit,
 )
@@ -37,10 +37,9 @@ def reader(tab):
     return box
 
 
-def png(picture: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
-    return buffer.getvalue()
+def upload(tab, name: str, content: bytes) -> None:
+    (uploader,) = tab.get("file_uploader")
+    uploader.upload(name, content, "image/png").run()
 
 
 @pytest.fixture
@@ -64,7 +63,7 @@ def test_a_drawn_seven_is_read_as_a_seven(tab, canvas, size):
     assert_shown(tab, "draw")
     assert prediction(tab) == "7"
     assert source(tab) == ["Your drawing, as the network sees it"]
-    assert alternative_texts(tab) == ["The 28 by 28 pixels the network was given"]
+    assert alternative_texts(tab)[0] == "The 28 by 28 pixels the network was given"
     assert any("7 is likeliest at" in part.value for part in tab.html)
 
 
@@ -200,11 +199,299 @@ def test_a_run_that_is_still_training_cannot_read(open_page, store):
     assert_one_sentence(sentences(tab), "names a run that has no network here")
 
 
+# --- sure, not sure, no digit ---
+
+
+def verdict(tab) -> str:
+    """What is said under the prediction."""
+    return next(metric.delta for metric in tab.metric if metric.label == "Prediction")
+
+
+def test_a_clear_digit_is_given_with_how_sure_the_network_is(tab, canvas):
+    canvas.draw(SEVEN)
+    tab.run()
+    assert verdict(tab).endswith("% sure")
+
+
+def test_when_in_doubt_it_says_so_and_names_its_two_best_guesses(tab, canvas, monkeypatch):
+    doubts = shared.Calibration(sure_from=1.1, digit_from=0.0)
+    monkeypatch.setattr(shared, "calibration", lambda run: doubts)
+    canvas.draw(SEVEN)
+    tab.run()
+    assert prediction(tab) == "7"
+    assert verdict(tab).startswith("not sure: 7 or ")
+
+
+# Not drawn like the scribbles that the networks were trained on.
+NO_DIGITS = {
+    "star": [(0.5, 0), (0.8, 0.95), (0.0, 0.35), (1, 0.35), (0.2, 0.95), (0.5, 0)],
+    "zigzag": [(0, 0.2), (0.1, 0.8), (0.25, 0.1), (0.4, 0.9), (0.6, 0.1), (0.8, 0.9), (1, 0.2)],
+    "house": [(0, 1), (0, 0.4), (0.5, 0), (1, 0.4), (1, 1), (0, 1), (1, 0.4), (0, 0.4), (1, 1)],
+}
+
+
+@pytest.mark.parametrize("name", NO_DIGITS)
+def test_what_is_no_digit_is_not_taken_for_one(open_page, canvas, name):
+    tab = open_page("draw", run="cnn")
+    canvas.draw(NO_DIGITS[name])
+    tab.run()
+    assert_shown(tab, "draw")
+    assert verdict(tab) == "no digit"
+    assert prediction(tab) == NOTHING
+    assert any("does not look like a digit" in text.value for text in tab.markdown)
+
+
+def test_an_older_run_without_calibration_can_still_read(open_page, store, canvas):
+    run = finished_run(store)
+    tab = open_page("draw", run=run.id)
+    canvas.draw(SEVEN)
+    tab.run()
+    assert verdict(tab).endswith("% sure")
+
+
+# --- undo, pens, two networks ---
+
+
+def test_undo_takes_the_last_stroke_back_and_reads_what_is_left(tab, canvas):
+    canvas.draw(ONE)
+    tab.run()
+    key, one = canvas.options["key"], canvas.drawn()
+    two_strokes = np.minimum(one[0], pen_stroke(SEVEN))
+    canvas.report(two_strokes, [*one[1], {"type": "path", "path": SEVEN}])
+    tab.run()
+    button(tab, "Undo").click().run()
+    assert_shown(tab, "draw")
+    assert prediction(tab) == "1"
+    assert canvas.options["key"] != key, "the component keeps no stroke that was taken back"
+    assert canvas.options["initial_drawing"]["objects"] == one[1]
+
+
+def test_undo_of_the_only_stroke_leaves_an_empty_sheet(tab, canvas):
+    canvas.draw(SEVEN)
+    tab.run()
+    button(tab, "Undo").click().run()
+    assert prediction(tab) == NOTHING
+    assert not canvas.options["initial_drawing"]
+
+
+def test_strokes_reported_together_are_taken_back_together(tab, canvas):
+    canvas.draw(ONE)
+    tab.run()
+    one = canvas.drawn()
+    # Two quick strokes reach the server as one.
+    canvas.report(pen_stroke(SEVEN), [*one[1], {"path": SEVEN}, {"path": SEVEN}])
+    tab.run()
+    assert prediction(tab) == "7"
+    button(tab, "Undo").click().run()
+    assert prediction(tab) == "1"
+    assert canvas.options["initial_drawing"]["objects"] == one[1]
+
+
+def test_undo_leaves_a_test_digit_alone(tab):
+    button(tab, "Use a test digit").click().run()
+    before = source(tab)
+    button(tab, "Undo").click().run()
+    assert source(tab) == before
+
+
+@pytest.mark.parametrize("sent", [b"nonsense", png(np.zeros((9, 5000), np.uint8))])
+def test_what_no_canvas_of_ours_sends_is_a_blank_sheet(tab, canvas, sent):
+    canvas.sent = sent
+    canvas.draw(SEVEN)
+    tab.run()
+    assert_shown(tab, "draw")
+    assert prediction(tab) == NOTHING
+
+
+def test_undo_of_nothing_is_nothing(tab):
+    button(tab, "Undo").click().run()
+    assert_shown(tab, "draw")
+    assert prediction(tab) == NOTHING
+
+
+def test_a_broader_pen_draws_broader_and_keeps_the_drawing(tab, canvas):
+    canvas.draw(SEVEN)
+    tab.run()
+    before = canvas.options
+    tab.segmented_control(key="pen").set_value("Broad").run()
+    assert canvas.options["stroke_width"] > before["stroke_width"]
+    assert canvas.options["key"] == before["key"]
+    assert prediction(tab) == "7"
+
+
+def test_two_networks_read_the_same_drawing_side_by_side(open_page, canvas):
+    tab = open_page("draw", run="cnn", beside="classic")
+    canvas.draw(SEVEN)
+    tab.run()
+    assert_shown(tab, "draw")
+    assert [metric.value for metric in tab.metric if metric.label == "Prediction"] == ["7", "7"]
+    assert tab.query_params["beside"] == "classic"
+
+
+def test_a_second_network_that_is_not_there_is_left_away(open_page, canvas):
+    tab = open_page("draw", run="cnn", beside="nope")
+    canvas.draw(SEVEN)
+    tab.run()
+    assert_shown(tab, "draw")
+    assert len([metric for metric in tab.metric if metric.label == "Prediction"]) == 1
+    assert "beside" not in tab.query_params
+
+
+def choose(tab, label: str, run_id: str | None):
+    (box,) = [box for box in tab.selectbox if box.label == label]
+    return box.set_value(run_id).run()
+
+
+def test_networks_can_be_chosen_again_and_again(tab, canvas):
+    canvas.draw(SEVEN)
+    tab.run()
+    for run_id in ("cnn", "classic", "cnn"):
+        choose(tab, "Who reads it", run_id)
+        assert tab.query_params["run"] == run_id
+        assert reader(tab).value == run_id
+
+
+def test_a_second_network_can_be_added_changed_and_removed(open_page, store, canvas):
+    mine = finished_run(store).id
+    tab = open_page("draw", run="cnn")
+    canvas.draw(SEVEN)
+    tab.run()
+    for beside, count in (("classic", 2), (mine, 2), (None, 1), ("classic", 2), (None, 1)):
+        choose(tab, "And beside it", beside)
+        assert len([metric for metric in tab.metric if metric.label == "Prediction"]) == count
+        assert tab.query_params.get("beside") == beside
+
+
+def test_the_first_network_cannot_stand_beside_itself(open_page, canvas):
+    tab = open_page("draw", run="cnn", beside="classic")
+    choose(tab, "Who reads it", "classic")
+    assert_shown(tab, "draw")
+    assert "beside" not in tab.query_params
+
+
+@pytest.mark.parametrize(
+    "query", [{"beside": ["classic", "cnn"]}, {"look": ["Layers", "Nearest digits"]}]
+)
+def test_an_address_that_says_a_thing_twice_is_read_all_the_same(open_page, canvas, query):
+    tab = open_page("draw", run="cnn", **query)
+    canvas.draw(SEVEN)
+    tab.run()
+    assert_shown(tab, "draw")
+    assert prediction(tab) == "7"
+
+
+def test_any_test_digit_can_be_named(tab, sample):
+    tab.number_input(key="test_number").set_value(17).run()
+    button(tab, "Read it").click().run()
+    (text,) = source(tab)
+    assert text.startswith(f"Test image 17, labelled {sample.y_test[17]}")
+    assert "which the shipped networks were trained on" in text, "it is one of the sample's"
+
+
+# --- why it thinks so ---
+
+
+def look_at(tab, view: str):
+    return tab.segmented_control(key="look").set_value(view).run()
+
+
+def test_the_steps_of_the_preparation_are_shown_in_order(tab, canvas):
+    canvas.draw(SEVEN)
+    tab.run()
+    texts = alternative_texts(tab)[1:]
+    assert texts[0] == "As it came"
+    assert [text.split(". ", 1)[1] for text in texts[1:]] == list(drawing.STEPS.values())
+
+
+def test_a_step_left_out_is_named_and_changes_what_the_network_sees(tab, canvas):
+    canvas.draw(SEVEN, 0.3)
+    tab.run()
+    steps = [step for step in drawing.STEPS if step != drawing.CROP]
+    tab.pills(key="steps").set_value(steps).run()
+    assert_shown(tab, "draw")
+    assert "3. Left out: Cropped to the ink" in alternative_texts(tab)
+    assert source(tab) == ["Your drawing, as the network sees it; 1 of 6 steps left out"]
+    benchmark = shipped.drawing_benchmark()
+    without = benchmark["right"]["classic"]["crop"] / benchmark["drawings"]
+    assert any(f"**{without:.1%}**" in text.value for text in tab.markdown)
+
+
+def test_every_step_can_be_left_out_at_once(tab, canvas):
+    canvas.draw(SEVEN)
+    tab.run()
+    tab.pills(key="steps").set_value([]).run()
+    assert_shown(tab, "draw")
+    assert source(tab) == ["Your drawing, as the network sees it; 6 of 6 steps left out"]
+
+
+def test_steps_left_out_stay_so_in_another_view_and_after_another_page(tab, canvas):
+    canvas.draw(SEVEN)
+    tab.run()
+    tab.pills(key="steps").set_value([drawing.INK, drawing.CROP]).run()
+    look_at(tab, "Layers")
+    assert source(tab)[0].endswith("4 of 6 steps left out")
+    visit(tab, "explore")
+    canvas.close()
+    visit(tab, "draw")
+    assert source(tab)[0].endswith("4 of 6 steps left out")
+
+
+def test_where_the_steps_left_leave_nothing_they_can_be_switched_on_again(tab, canvas):
+    # Pale grey on dark grey: without the first step all of it is noise.
+    sheet = 5 + pen_stroke(SEVEN)[..., :1] // 8
+    canvas.report(np.repeat(sheet, 4, axis=2), [{"path": SEVEN}])
+    tab.run()
+    tab.pills(key="steps").set_value([drawing.NOISE, drawing.CROP]).run()
+    assert_shown(tab, "draw")
+    assert prediction(tab) == NOTHING
+    assert any("Nothing but paper is left" in text.value for text in tab.markdown)
+    tab.pills(key="steps").set_value(list(drawing.STEPS)).run()
+    assert prediction(tab) == "7"
+
+
+@pytest.mark.parametrize(
+    ("run", "view", "text"),
+    [
+        ("classic", "Pixels that count", "The digit, coloured where its ink speaks for a 7"),
+        ("classic", "Nearest digits", "A training digit labelled 7"),
+        ("classic", "Layers", "Dense 1: 128 units, brighter where they respond more"),
+        ("cnn", "Layers", "Dense 1: 64 units, brighter where they respond more"),
+    ],
+)
+def test_every_view_explains_the_drawing_at_hand(open_page, canvas, run, view, text):
+    tab = open_page("draw", run=run)
+    canvas.draw(SEVEN)
+    tab.run()
+    look_at(tab, view)
+    assert_shown(tab, "draw")
+    assert sentences(tab) == []
+    assert text in alternative_texts(tab)
+
+
+def test_two_networks_explain_themselves_side_by_side(open_page, canvas):
+    tab = open_page("draw", run="cnn", beside="classic")
+    canvas.draw(SEVEN)
+    tab.run()
+    look_at(tab, "Layers")
+    texts = alternative_texts(tab)
+    assert any(text.startswith("Convolution 1") for text in texts)
+    assert any(text.startswith("Dense 1: 128 units") for text in texts)
+
+
+@pytest.mark.parametrize("look", ["Layers", "nonsense", "<b>"])
+def test_the_view_is_in_the_address_and_nonsense_falls_back(open_page, canvas, look):
+    tab = open_page("draw", run="classic", look=look)
+    canvas.draw(SEVEN)
+    tab.run()
+    assert_shown(tab, "draw")
+    assert ("Dense 1: 128 units" in " ".join(alternative_texts(tab))) == (look == "Layers")
+
+
 # --- a picture file ---
 
 
 def test_a_picture_file_is_read_at_once(tab):
-    tab.file_uploader(key="upload").upload("seven.png", png(pen_stroke(SEVEN)), "image/png").run()
+    upload(tab, "seven.png", png(pen_stroke(SEVEN)))
     assert_shown(tab, "draw")
     assert sentences(tab) == []
     assert prediction(tab) == "7"
@@ -214,14 +501,14 @@ def test_a_picture_file_is_read_at_once(tab):
 def test_a_picture_file_replaces_the_drawing(tab, canvas):
     canvas.draw(ONE)
     tab.run()
-    tab.file_uploader(key="upload").upload("seven.png", png(pen_stroke(SEVEN)), "image/png").run()
+    upload(tab, "seven.png", png(pen_stroke(SEVEN)))
     tab.run()
     assert prediction(tab) == "7"
     assert not canvas.options["initial_drawing"]
 
 
 def test_drawing_goes_on_after_a_picture_file(tab, canvas):
-    tab.file_uploader(key="upload").upload("seven.png", png(pen_stroke(SEVEN)), "image/png").run()
+    upload(tab, "seven.png", png(pen_stroke(SEVEN)))
     tab.run()
     canvas.draw(ONE)
     tab.run()
@@ -235,11 +522,11 @@ def test_drawing_goes_on_after_a_picture_file(tab, canvas):
         (b"", "not a PNG, JPEG or WebP picture, or it is broken"),
         (b"my homework " * 100, "not a PNG, JPEG or WebP picture, or it is broken"),
         (png(pen_stroke(SEVEN))[:300], "not a PNG, JPEG or WebP picture, or it is broken"),
-        (png(WHITE), "There is no digit yet"),
+        (png(WHITE), "There is no digit here"),
     ],
 )
 def test_a_picture_file_that_cannot_be_read_is_a_sentence(tab, content, part):
-    tab.file_uploader(key="upload").upload("picture.png", content, "image/png").run()
+    upload(tab, "picture.png", content)
     assert_shown(tab, "draw")
     (text,) = sentences(tab)
     assert part in text
@@ -247,9 +534,51 @@ def test_a_picture_file_that_cannot_be_read_is_a_sentence(tab, content, part):
     assert prediction(tab) == NOTHING
 
 
+def test_several_digits_in_a_picture_are_read_one_by_one(tab):
+    row = np.hstack([pen_stroke(ONE, 0.6), pen_stroke(SEVEN, 0.6), pen_stroke(ONE, 0.6)])
+    upload(tab, "row.png", png(row))
+    assert_shown(tab, "draw")
+    assert prediction(tab) == "171"
+    read = [text for text in alternative_texts(tab) if text.startswith("A figure read as")]
+    assert [text.split(":")[0][-1] for text in read] == ["1", "7", "1"]
+
+
+def test_each_figure_of_a_picture_can_be_looked_at(tab):
+    row = np.hstack([pen_stroke(ONE, 0.6), pen_stroke(SEVEN, 0.6)])
+    upload(tab, "row.png", png(row))
+    assert any("2 figures were found" in text for text in alternative_texts(tab))
+    (figures,) = [group for group in tab.segmented_control if group.label.startswith("Look closer")]
+    figures.set_value(2).run()
+    look_at(tab, "Pixels that count")
+    assert "The digit, coloured where its ink speaks for a 7" in alternative_texts(tab)
+    # The next picture begins with its first figure again.
+    upload(tab, "row.png", png(row))
+    assert "The digit, coloured where its ink speaks for a 1" in alternative_texts(tab)
+
+
+def test_a_row_is_read_by_two_networks(open_page):
+    tab = open_page("draw", run="cnn", beside="classic")
+    upload(tab, "row.png", png(np.hstack([pen_stroke(ONE, 0.6), pen_stroke(SEVEN, 0.6)])))
+    assert_shown(tab, "draw")
+    assert [metric.value for metric in tab.metric if metric.label == "Prediction"] == ["17", "17"]
+
+
+def test_an_uploaded_file_is_let_go_once_it_is_read(tab):
+    upload(tab, "seven.png", png(pen_stroke(SEVEN)))
+    (uploader,) = tab.get("file_uploader")
+    assert not uploader.value
+
+
+def test_what_was_wrong_with_a_file_is_forgotten_with_the_next_choice(tab):
+    upload(tab, "picture.png", b"broken")
+    assert len(sentences(tab, "error")) == 1
+    button(tab, "Use a test digit").click().run()
+    assert sentences(tab, "error") == []
+
+
 def test_a_broken_picture_file_leaves_the_drawing_alone(tab, canvas):
     canvas.draw(SEVEN)
     tab.run()
-    tab.file_uploader(key="upload").upload("picture.png", b"broken", "image/png").run()
+    upload(tab, "picture.png", b"broken")
     assert len(sentences(tab, "error")) == 1
     assert prediction(tab) == "7"

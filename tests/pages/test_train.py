@@ -145,15 +145,15 @@ def test_the_seed_of_explore_is_not_the_seed_of_train(open_page):
         ({"epochs": "0"}, "Epochs must be a whole number from 1 to 30. Using 8."),
         ({"epochs": "2.5"}, "Epochs must be a whole number from 1 to 30. Using 8."),
         ({"epochs": ""}, "Epochs must be a number. Using 8."),
-        ({"learning_rate": "abc"}, "Learning rate must be a number. Using 0.004."),
+        ({"learning_rate": "abc"}, "Learning rate must be a number. Using 0.006."),
         ({"learning_rate": "nan"}, "Learning rate must be a number"),
         ({"learning_rate": "-1"}, "Learning rate must be a number from 1e-05 to 0.1."),
         ({"preset": "nope"}, "There is no preset of that name; using classic."),
         ({"preset": ""}, "There is no preset of that name; using classic."),
         ({"seed": "-5"}, "Seed must be a whole number from 0"),
         ({"seed": "99999999999999999999"}, "Seed must be a whole number from 0"),
-        ({"batch_size": "1e400"}, "Batch size must be a number. Using 128."),
-        ({"batch_size": "<script>"}, "Batch size must be a number. Using 128."),
+        ({"batch_size": "1e400"}, "Batch size must be a number. Using 256."),
+        ({"batch_size": "<script>"}, "Batch size must be a number. Using 256."),
     ],
 )
 def test_an_address_out_of_range_is_said_and_the_presets_value_used(open_page, address, part):
