@@ -1,51 +1,55 @@
 """How well the shipped networks read what people draw, not what MNIST's writers wrote.
 
-    python -m benchmarks.drawing PEN.npz
+    python -m benchmarks.drawing PEN.npz [--store]
 
 PEN.npz holds pen strokes: ``points`` (n, 2) x and y with y down, ``stroke`` (n,) the stroke
 each point belongs to, ``offset`` (digits + 1,) where each digit starts, ``label`` (digits,).
 Each digit is drawn on a 280x280 canvas with a round pen: its longer side 15 % to 95 % of the
 canvas, at a random place, the pen 8 to 32 pixels wide; seed 0. Each drawing is prepared in
-three ways and read by each shipped network.
+four ways and read by each shipped network; then with each step of the recipe left out alone.
+Then how sure the networks are, and what they say of scribbles, letters and shapes.
+
+``--store`` also prepares every third drawing with every choice of steps, for about six
+minutes, and writes what the Draw page tells of them.
 """
 
+import argparse
 import itertools
-import sys
-from collections.abc import Callable
+import time
+from collections.abc import Iterable
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
-from mnist_core import drawing, evaluation
+from mnist_core import drawing, evaluation, shipped, strokes
+from mnist_core.calibration import NO_DIGIT, SURE, UNSURE, Calibration
 from mnist_core.classifier import Classifier
-from mnist_core.data import SIDE
-from mnist_core.shipped import shipped_runs
+from mnist_core.runs import CALIBRATION, PREDICTIONS
 
 CANVAS = 280
 SIZES = (0.15, 0.95)
 PENS = (8.0, 32.0)
 # Drawn this many times larger and shrunk, so that edges are as smooth as a browser's.
 OVERSAMPLING = 2
+# Every n-th drawing stands for all where each is prepared in 64 ways.
+EVERY = 3
+SCRIBBLES = 1000
+# Not the seed that the scribbles to train with were drawn with.
+SCRIBBLE_SEED = 1
+LETTERS = "AEFHKMNRTVWXYZ?&#%@+"
 
-
-def draw(points: np.ndarray, stroke: np.ndarray, pen: float) -> np.ndarray:
-    """uint8 (280, 280), black strokes on white, from points in canvas pixels."""
-    side = CANVAS * OVERSAMPLING
-    sheet = Image.new("L", (side, side), 255)
-    brush = ImageDraw.Draw(sheet)
-    scaled, width = points * OVERSAMPLING, pen * OVERSAMPLING
-    for number in np.unique(stroke):
-        line = [tuple(point) for point in scaled[stroke == number]]
-        if len(line) > 1:
-            brush.line(line, fill=0, width=round(width))
-        for x, y in line:
-            radius = width / 2
-            brush.ellipse((x - radius, y - radius, x + radius, y + radius), fill=0)
-    return np.asarray(sheet.resize((CANVAS, CANVAS), Image.Resampling.BOX))
+ALL = frozenset(drawing.STEPS)
+# What each way leaves out.
+WAYS = {
+    "plain resize": ALL - {drawing.INK},
+    "crop and scale": {drawing.PEN, drawing.CENTRE},
+    "the recipe but for the pen": {drawing.PEN},
+    "full recipe": frozenset(),
+}
 
 
 def draw_all(path: str) -> tuple[list[np.ndarray], np.ndarray]:
-    """Every digit of the file as a drawing, and the labels."""
+    """Every digit of the file as a drawing, uint8 (280, 280) black on white, and the labels."""
     random = np.random.default_rng(0)
     with np.load(path) as archive:
         points, stroke = archive["points"].astype(float), archive["stroke"]
@@ -58,58 +62,147 @@ def draw_all(path: str) -> tuple[list[np.ndarray], np.ndarray]:
         size = min(random.uniform(*SIZES) * CANVAS, CANVAS - pen - 2)
         digit *= size / max(digit.max(), 1.0)
         room = CANVAS - pen - digit.max(axis=0)
-        place = pen / 2 + random.uniform(size=2) * room
-        drawings.append(draw(digit + place, stroke[first:end], pen))
+        digit += pen / 2 + random.uniform(size=2) * room
+        numbers = stroke[first:end]
+        drawings.append(draw([digit[numbers == n] for n in np.unique(numbers)], pen))
     return drawings, labels
 
 
-def shrink(ink: np.ndarray) -> np.ndarray:
-    """Any picture of ink as uint8 (28, 28), its shape not kept."""
-    picture = Image.fromarray((ink * 255).astype(np.uint8))
-    return np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+def draw(lines: list[np.ndarray], pen: float) -> np.ndarray:
+    """uint8 (280, 280), black strokes on white, from points in canvas pixels."""
+    larger = [line * OVERSAMPLING for line in lines]
+    sheet = strokes.draw_lines(larger, pen * OVERSAMPLING, CANVAS * OVERSAMPLING)
+    small = Image.fromarray(sheet).resize((CANVAS, CANVAS), Image.Resampling.BOX)
+    return 255 - np.asarray(small)
 
 
-def plain_resize(canvas: np.ndarray) -> np.ndarray:
-    return shrink(drawing.find_ink(drawing.to_grey(canvas)))
+def prepared(drawings: Iterable[np.ndarray], skip: Iterable[str]) -> np.ndarray:
+    """uint8 (n, 28, 28): what a network is given of each drawing without these steps."""
+    left_out = frozenset(skip)
+    return np.stack([drawing.prepare(canvas, left_out)[-1].picture for canvas in drawings])
 
 
-def crop_and_scale(canvas: np.ndarray) -> np.ndarray:
-    """Cropped and fitted into 20x20 in the middle, without the centre of mass."""
-    ink = drawing.remove_noise(drawing.find_ink(drawing.to_grey(canvas)))
-    digit = drawing.fit(drawing.crop(ink))
-    top, left = (SIDE - digit.shape[0]) // 2, (SIDE - digit.shape[1]) // 2
-    picture = np.zeros((SIDE, SIDE), np.uint8)
-    picture[top : top + digit.shape[0], left : left + digit.shape[1]] = digit
-    return picture
+def report(name: str, probabilities: np.ndarray, labels: np.ndarray) -> None:
+    """Accuracy with its interval, by digit, and the ten commonest confusions."""
+    counts = evaluation.confusion_matrix(labels, probabilities.argmax(axis=1))
+    print(f"\n{name}: {share(int(counts.trace()), len(labels))}")
+    recall = evaluation.digit_scores(counts).recall
+    print("  by digit  ", "  ".join(f"{d}: {recall[d]:.1%}" for d in range(10)))
+    mistakes = counts - np.diag(np.diag(counts))
+    worst = np.argsort(-mistakes.ravel(), kind="stable")[:10]
+    print("  mistakes  ", "  ".join(f"{i // 10} as {i % 10}: {mistakes.flat[i]}" for i in worst))
 
 
-WAYS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "plain resize": plain_resize,
-    "crop and scale": crop_and_scale,
-    "full recipe": drawing.to_mnist,
-}
+def share(right: int, total: int) -> str:
+    low, high = evaluation.wilson_interval(right, total)
+    return f"{right / total:.2%} (95 % interval {low:.2%} to {high:.2%})"
 
 
-def main(path: str) -> None:
-    drawings, labels = draw_all(path)
+def report_doubts(name: str, probabilities: np.ndarray, labels: np.ndarray) -> None:
+    """How sure it is of the drawings, how right it is then, and what it says of no digits."""
+    calibration = Calibration.from_json(shipped.shipped_artifact(name, CALIBRATION))
+    verdicts = np.array([calibration.verdict(row) for row in probabilities])
+    right = probabilities.argmax(axis=1) == labels
+    sure = verdicts == SURE
+    print(f"\n{name}, sure from {calibration.sure_from:.2f} on")
+    print(f"  sure of the drawings     {share(int(sure.sum()), len(sure))}")
+    print(f"  right where it is sure   {share(int(right[sure].sum()), int(sure.sum()))}")
+    print(f"  right where it is not    {share(int(right[~sure].sum()), int((~sure).sum()))}")
+    print(f"  called no digit          {share(int((verdicts == NO_DIGIT).sum()), len(sure))}")
+    official = shipped.unpack_predictions(shipped.shipped_artifact(name, PREDICTIONS))
+    for kind, answers in (("test images", official), ("drawings", (probabilities, labels))):
+        error = evaluation.expected_calibration_error(*answers)
+        print(f"  calibration error on the {kind}, 15 bins: {error:.2%}")
+    scribbles, _ = strokes.make_drawn(0, SCRIBBLES, SCRIBBLE_SEED)
+    for kind, images in (
+        ("scribbles of the kind trained on", scribbles),
+        ("letters and signs", letters()),
+        ("shapes", shapes()),
+    ):
+        said = [calibration.verdict(row) for row in Classifier.bundled(name).predict_proba(images)]
+        shares = (f"{said.count(word) / len(said):.1%} {word}" for word in (NO_DIGIT, UNSURE, SURE))
+        print(f"  of {len(said):,} {kind}: {', '.join(shares)}")
+
+
+def letters() -> np.ndarray:
+    """Letters and signs that look like no digit, in print, prepared as drawings."""
+    images = []
+    for size in range(60, 200, 20):
+        font = ImageFont.load_default(size)
+        for letter in LETTERS:
+            sheet = Image.new("L", (CANVAS, CANVAS), 255)
+            ImageDraw.Draw(sheet).text((CANVAS / 2, CANVAS / 2), letter, 0, font, "mm")
+            images.append(drawing.to_mnist(np.asarray(sheet)))
+    return np.stack(images)
+
+
+def shapes() -> np.ndarray:
+    """A star, a house, a heart, a spiral and a tree, drawn with five pens each."""
+    t = np.linspace(0, 1, 60)
+    turn = 2 * np.pi * t
+    figures = [
+        np.array([[0.5, 0], [0.8, 0.95], [0, 0.35], [1, 0.35], [0.2, 0.95], [0.5, 0]]),
+        np.array([[0, 1], [0, 0.4], [0.5, 0], [1, 0.4], [1, 1], [0, 1], [1, 0.4], [0, 0.4]]),
+        np.stack([0.5 + 0.5 * np.sin(turn) ** 3, 0.4 - 0.03 * (13 * np.cos(turn)
+                  - 5 * np.cos(2 * turn) - 2 * np.cos(3 * turn))], axis=1),
+        np.stack([0.5 + 0.5 * t * np.cos(3 * turn), 0.5 + 0.5 * t * np.sin(3 * turn)], axis=1),
+        np.array([[0.5, 1], [0.5, 0.8], [0, 0.8], [0.3, 0.4], [0.15, 0.4], [0.5, 0], [0.85, 0.4],
+                  [0.7, 0.4], [1, 0.8], [0.5, 0.8]]),
+    ]  # fmt: skip
+    return np.stack(
+        [
+            drawing.to_mnist(255 - strokes.on_sheet([figure], pen))
+            for figure in figures
+            for pen in (0.05, 0.08, 0.11, 0.14, 0.17)
+        ]
+    )
+
+
+def store(drawings: list[np.ndarray], labels: np.ndarray) -> None:
+    """Count right answers for every choice of steps, for the page."""
+    drawings, labels = drawings[::EVERY], labels[::EVERY]
+    right: dict[str, dict[str, int]] = {name: {} for name in shipped.shipped_runs()}
+    for count in range(len(drawing.STEPS) + 1):
+        for skip in itertools.combinations(drawing.STEPS, count):
+            images = prepared(drawings, skip)
+            for name, results in right.items():
+                answers = Classifier.bundled(name).predict_proba(images).argmax(axis=1)
+                results[shipped.skip_key(skip)] = int((answers == labels).sum())
+            print(".", end="", flush=True)
+    shipped.write_drawing_benchmark(len(labels), right)
+    print(f"\nwritten to {shipped.DRAWING_BENCHMARK}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.drawing", description=__doc__)
+    parser.add_argument("pen", metavar="PEN.npz")
+    parser.add_argument("--store", action="store_true")
+    options = parser.parse_args()
+    drawings, labels = draw_all(options.pen)
     print(f"{len(labels):,} drawings")
-    for way, prepare in WAYS.items():
-        images = np.stack([prepare(canvas) for canvas in drawings])
-        for name in shipped_runs():
-            predictions = Classifier.bundled(name).predict_proba(images).argmax(axis=1)
-            counts = evaluation.confusion_matrix(labels, predictions)
-            low, high = evaluation.wilson_interval(int(counts.trace()), len(labels))
-            print(
-                f"\n{name}, {way}: {evaluation.accuracy(counts):.2%} "
-                f"(95 % interval {low:.2%} to {high:.2%})"
-            )
-            recall = evaluation.digit_scores(counts).recall
-            print("  by digit  ", "  ".join(f"{d}: {recall[d]:.1%}" for d in range(10)))
-            mistakes = counts - np.diag(np.diag(counts))
-            worst = np.argsort(-mistakes.ravel(), kind="stable")[:10]
-            pairs = (f"{i // 10} as {i % 10}: {mistakes.ravel()[i]}" for i in worst)
-            print("  mistakes  ", "  ".join(pairs))
+    networks = {name: Classifier.bundled(name) for name in shipped.shipped_runs()}
+    for way, skip in WAYS.items():
+        images = prepared(drawings, skip)
+        for name, network in networks.items():
+            report(f"{name}, {way}", network.predict_proba(images), labels)
+    print("\nwithout one step")
+    for step, text in drawing.STEPS.items():
+        images = prepared(drawings, {step})
+        shares = (
+            f"{name} {(network.predict_proba(images).argmax(axis=1) == labels).mean():.2%}"
+            for name, network in networks.items()
+        )
+        print(f"  {text:32}", ", ".join(shares))
+    images = prepared(drawings, ())
+    for name, network in networks.items():
+        report_doubts(name, network.predict_proba(images), labels)
+    started = time.perf_counter()
+    for canvas in drawings[:500]:
+        networks["cnn"].predict_proba(drawing.to_mnist(canvas)[None])
+    print(f"\nto_mnist and one prediction: {2 * (time.perf_counter() - started):.2f} ms")
+    if options.store:
+        store(drawings, labels)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

@@ -50,7 +50,7 @@ def memory_after_every_page(chromium: Any, data: dict[str, str]) -> tuple[float,
             page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
             if name == "draw":
                 page.get_by_role("button", name="Use a test digit").click()
-                page.get_by_text("% sure").wait_for()
+                page.locator(".seen img").first.wait_for()
         process = psutil.Process(server.process.pid)
         megabytes = process.memory_info().rss / 2**20
         mapped = any("tensorflow" in region.path for region in process.memory_maps())

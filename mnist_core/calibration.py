@@ -10,7 +10,6 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
 
 # A wrong answer does the harm of this many doubts: whoever was told a wrong digit without
 # a warning does not ask again. It asks for about 80 % certainty.
@@ -88,6 +87,9 @@ def choose_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv:1706.04599.
     """
+    # Here, because only a training needs it and the server would carry its memory.
+    from scipy import optimize
+
     rows = np.arange(len(labels))
 
     def loss(logarithm: float) -> float:

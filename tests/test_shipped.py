@@ -1,15 +1,18 @@
 import dataclasses
+import itertools
 import json
 import os
 
 import numpy as np
 import pytest
 
-from mnist_core import shipped
+from mnist_core import evaluation, shipped
+from mnist_core.calibration import NO_DIGIT, SURE, Calibration
 from mnist_core.classifier import PRETRAINED, Classifier
 from mnist_core.config import PRESETS
+from mnist_core.drawing import STEPS
 from mnist_core.errors import RunNotFound
-from mnist_core.runs import FINISHED, KERAS, LITERT, PREDICTIONS
+from mnist_core.runs import CALIBRATION, FINISHED, KERAS, LITERT, PREDICTIONS
 from mnist_core.shipped import (
     export_run,
     pack_predictions,
@@ -80,8 +83,8 @@ def test_the_shipped_network_has_as_many_parameters_as_stated(name):
 @pytest.mark.parametrize("name", FLOORS)
 def test_the_classifier_is_the_shipped_runs_network(name, sample):
     images = sample.x_test[:20]
-    by_artifact = Classifier(shipped_artifact(name, LITERT)).predict_proba(images)
-    assert (by_artifact == Classifier.bundled(name).predict_proba(images)).all()
+    network = Classifier(shipped_artifact(name, LITERT), PRESETS[name].looks)
+    assert (network.predict_proba(images) == Classifier.bundled(name).predict_proba(images)).all()
 
 
 def test_all_shipped_files_together_stay_small():
@@ -127,3 +130,66 @@ def test_an_exported_run_can_be_shipped(store, tmp_path, monkeypatch):
         assert "owner" not in values  # nobody's token, not even hashed
     finally:
         shipped_runs.cache_clear()
+
+
+# --- the benchmark of drawings ---
+
+
+def test_a_choice_of_steps_has_one_name_in_whatever_order():
+    assert shipped.skip_key([]) == ""
+    assert shipped.skip_key(["crop", "ink"]) == shipped.skip_key(["ink", "crop"]) == "ink+crop"
+
+
+def test_every_choice_of_steps_was_measured_for_every_shipped_network():
+    benchmark = shipped.drawing_benchmark()
+    choices = {
+        shipped.skip_key(skip)
+        for count in range(len(STEPS) + 1)
+        for skip in itertools.combinations(STEPS, count)
+    }
+    assert len(choices) == 64
+    assert set(benchmark["right"]) == set(shipped.shipped_runs())
+    for right in benchmark["right"].values():
+        assert set(right) == choices
+        assert all(0 <= count <= benchmark["drawings"] for count in right.values())
+
+
+@pytest.mark.parametrize(("name", "floor"), [("classic", 0.90), ("cnn", 0.96)])
+def test_the_whole_recipe_reads_drawings_as_well_as_the_readme_says(name, floor):
+    benchmark = shipped.drawing_benchmark()
+    right = {key: count / benchmark["drawings"] for key, count in benchmark["right"][name].items()}
+    assert right[""] >= floor
+    plain_resize = shipped.skip_key([step for step in STEPS if step != "ink"])
+    assert right[plain_resize] < right[""] - 0.2
+
+
+def test_what_the_benchmark_wrote_is_what_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "DRAWING_BENCHMARK", tmp_path / "benchmark.json")
+    shipped.write_drawing_benchmark(7, {"cnn": {"": 6}})
+    shipped.drawing_benchmark.cache_clear()
+    try:
+        assert shipped.drawing_benchmark() == {"drawings": 7, "right": {"cnn": {"": 6}}}
+    finally:
+        shipped.drawing_benchmark.cache_clear()
+
+
+# --- calibration ---
+
+
+@pytest.mark.parametrize("name", ["classic", "cnn"])
+def test_a_shipped_network_is_calibrated_on_the_official_test_images(name):
+    probabilities, labels = unpack_predictions(shipped_artifact(name, PREDICTIONS))
+    error = evaluation.expected_calibration_error(probabilities, labels)
+    assert error <= 0.005
+
+
+@pytest.mark.parametrize("name", ["classic", "cnn"])
+def test_a_shipped_network_knows_when_to_doubt(name):
+    calibration = Calibration.from_json(shipped_artifact(name, CALIBRATION))
+    assert 0.5 < calibration.sure_from < 1
+    assert 0.2 < calibration.digit_from < 1
+    probabilities, labels = unpack_predictions(shipped_artifact(name, PREDICTIONS))
+    verdicts = np.array([calibration.verdict(row) for row in probabilities])
+    right = probabilities.argmax(axis=1) == labels
+    assert right[verdicts == SURE].mean() > right.mean()
+    assert np.mean(verdicts == NO_DIGIT) < 0.005
