@@ -31,6 +31,7 @@ ONE_PICTURE_AT_A_TIME = threading.Lock()
 
 COOKIE = "mnist_visitor"
 BEST = "cnn"
+NO_RUN = ""
 
 # --- entrance and errors ---
 
@@ -256,35 +257,30 @@ def pick_run(label: str = "Network", *, runs: list[Run] | None = None) -> Run:
             "The address names a run that has no network here; showing another.",
             icon=":material/link_off:",
         )
-    chosen = _choose_run(label, "run", list(found), found, "")
-    assert chosen is not None
-    return found[chosen]
+    return found[_choose_run(label, "run", list(found), found)]
 
 
 def pick_other_run(label: str, first: Run, runs: list[Run]) -> Run | None:
     """Let the visitor choose a second run to compare the first with; kept in the address."""
     found = {run.id: run for run in runs if run.id != first.id}
-    chosen = _choose_run(label, "beside", [None, *found], found, "No other network")
-    return None if chosen is None else found[chosen]
+    return found.get(_choose_run(label, "beside", [NO_RUN, *found], found))
 
 
-def _choose_run(
-    label: str, key: str, options: list[Any], runs: dict[str, Run], nothing: str
-) -> str | None:
+def _choose_run(label: str, key: str, options: list[str], runs: dict[str, Run]) -> str:
     # The box has a key of its own and is set before it is made: one that followed the
     # address by its index would be another box after each choice, and forget it.
     box = f"picked_{key}"
-    if st.session_state.get(box, "") not in options:
+    if st.session_state.get(box) not in options:
         wanted = st.query_params.get(key)
         st.session_state[box] = wanted if wanted in options else options[0]
-    chosen: str | None = st.selectbox(
+    chosen: str = st.selectbox(
         label,
         options,
         key=box,
-        format_func=lambda run_id: nothing if run_id is None else runs[run_id].title,
+        format_func=lambda run_id: runs[run_id].title if run_id in runs else "No other network",
         help="Networks that came with the app, and those trained here.",
     )
-    if chosen is None:
+    if chosen == NO_RUN:
         st.query_params.pop(key, None)
     else:
         st.query_params[key] = chosen
