@@ -36,8 +36,15 @@ def assert_no_fault(page) -> None:
     assert page.get_by_text("Something went wrong").count() == 0
 
 
+def one_sheet(page) -> None:
+    """For a moment after Undo or Clear there are the old canvas and the new one."""
+    wait_until(lambda: page.locator("canvas.upper-canvas").count() == 1, timeout=30)
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
 def draw(page, points, size=0.8, left=0.1, top=0.1) -> None:
     """One stroke with the mouse; size and place are shares of the canvas."""
+    one_sheet(page)
     canvas = page.locator("canvas.upper-canvas")
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
@@ -133,12 +140,6 @@ def test_a_drawing_and_its_answer_outlive_a_visit_to_another_page(server, wide):
     wait_until(lambda: "7" in prediction(wide), timeout=30)
 
 
-def one_sheet(page) -> None:
-    """For a moment after Undo or Clear there are the old canvas and the new one."""
-    wait_until(lambda: page.locator("canvas.upper-canvas").count() == 1, timeout=30)
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-
-
 def test_undo_takes_the_last_stroke_back_and_drawing_goes_on(server, wide):
     open_page(wide, server, "draw")
     # A 1, and a line through it that makes it none.
@@ -148,7 +149,6 @@ def test_undo_takes_the_last_stroke_back_and_drawing_goes_on(server, wide):
     wait_until(lambda: not re.search(r"^1$", prediction(wide), re.M), timeout=30)
     wide.get_by_role("button", name="Undo").click()
     wait_until(lambda: re.search(r"^1$", prediction(wide), re.M), timeout=30)
-    one_sheet(wide)
     # A hat on the 1 that is still there makes it a 7.
     draw(wide, [(0.02, 0.1), (0.5, 0.1)])
     wait_until(lambda: re.search(r"^7$", prediction(wide), re.M), timeout=30)
