@@ -38,6 +38,9 @@ SCRIBBLES = 1000
 SCRIBBLE_SEED = 1
 LETTERS = "AEFHKMNRTVWXYZ?&#%@+"
 
+# The strokes of a digit, each float64 (points, 2).
+Digit = list[np.ndarray]
+
 ALL = frozenset(drawing.STEPS)
 # What each way leaves out.
 WAYS = {
@@ -48,23 +51,31 @@ WAYS = {
 }
 
 
-def draw_all(path: str) -> tuple[list[np.ndarray], np.ndarray]:
-    """Every digit of the file as a drawing, uint8 (280, 280) black on white, and the labels."""
-    random = np.random.default_rng(0)
+def load_pen(path: str) -> tuple[list[Digit], np.ndarray]:
+    """Each digit as its strokes, float64 (points, 2) x and y with y down; the labels."""
     with np.load(path) as archive:
         points, stroke = archive["points"].astype(float), archive["stroke"]
         offset, labels = archive["offset"], archive["label"]
+    # A digit's points follow each other, and so do a stroke's.
+    ends = [slice(*pair) for pair in itertools.pairwise(offset)]
+    return [np.split(points[at], np.flatnonzero(np.diff(stroke[at])) + 1) for at in ends], labels
+
+
+def draw_all(path: str) -> tuple[list[np.ndarray], np.ndarray]:
+    """Every digit of the file as a drawing, uint8 (280, 280) black on white, and the labels."""
+    random = np.random.default_rng(0)
+    digits, labels = load_pen(path)
     drawings = []
-    for first, end in itertools.pairwise(offset):
-        digit = points[first:end] - points[first:end].min(axis=0)
+    for digit in digits:
+        points = np.concatenate(digit)
+        corner = points.min(axis=0)
+        extent = points.max(axis=0) - corner
         pen = random.uniform(*PENS)
         # The pen's own width lies outside the points, and must stay on the canvas.
         size = min(random.uniform(*SIZES) * CANVAS, CANVAS - pen - 2)
-        digit *= size / max(digit.max(), 1.0)
-        room = CANVAS - pen - digit.max(axis=0)
-        digit += pen / 2 + random.uniform(size=2) * room
-        numbers = stroke[first:end]
-        drawings.append(draw([digit[numbers == n] for n in np.unique(numbers)], pen))
+        scale = size / max(extent.max(), 1.0)
+        place = pen / 2 + random.uniform(size=2) * (CANVAS - pen - extent * scale)
+        drawings.append(draw([(line - corner) * scale + place for line in digit], pen))
     return drawings, labels
 
 

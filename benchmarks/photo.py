@@ -13,7 +13,6 @@ and their intervals a little too narrow. Two minutes.
 
 import argparse
 import io
-import itertools
 import statistics
 import time
 from collections import Counter, defaultdict
@@ -23,7 +22,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from benchmarks.drawing import OVERSAMPLING, share
+from benchmarks.drawing import OVERSAMPLING, Digit, load_pen, share
 from mnist_core import drawing, strokes
 from mnist_core.classifier import Classifier
 from mnist_core.errors import EmptyDrawing
@@ -38,18 +37,7 @@ MARGIN = 8
 # As shares of a digit's height; and in pixels, or the thinnest pen would leave no trace.
 PENS, GAPS, THINNEST_PEN = (0.04, 0.14), (0.15, 0.45), 1.8
 
-Digit = list[np.ndarray]
 Random = np.random.Generator
-
-
-def load_pen(path: str) -> tuple[list[Digit], np.ndarray]:
-    """Each digit as its strokes, float64 (points, 2) x and y with y down; the labels."""
-    with np.load(path) as archive:
-        points, stroke = archive["points"].astype(float), archive["stroke"]
-        offset, labels = archive["offset"], archive["label"]
-    # A digit's points follow each other, and so do a stroke's.
-    ends = [slice(*pair) for pair in itertools.pairwise(offset)]
-    return [np.split(points[at], np.flatnonzero(np.diff(stroke[at])) + 1) for at in ends], labels
 
 
 def write(digits: list[Digit], random: Random) -> tuple[np.ndarray, float]:

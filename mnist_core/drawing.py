@@ -110,11 +110,8 @@ def prepare(picture: np.ndarray, skip: Collection[str] = ()) -> list[Stage]:
     if not small.any():
         raise EmptyDrawing(ONLY_PAPER)
     placed = in_the_middle(small) if CENTRE in skip else centre(small)
-    shown = [np.asarray((part * 255).round(), np.uint8) for part in pictures]
-    return [
-        Stage(step, part, step in skip)
-        for step, part in zip(STEPS, [*shown, small, placed], strict=True)
-    ]
+    shown = [*map(to_bytes, pictures), small, placed]
+    return [Stage(step, part, step in skip) for step, part in zip(STEPS, shown, strict=True)]
 
 
 def to_grey(picture: np.ndarray) -> np.ndarray:
@@ -175,10 +172,15 @@ def crop(ink: np.ndarray) -> np.ndarray:
     Raises:
         EmptyDrawing: there is none.
     """
+    return ink[_box(ink)]
+
+
+def _box(ink: np.ndarray) -> tuple[slice, slice]:
+    """The rows and columns of ``crop``."""
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if not len(rows):
         raise EmptyDrawing(ONLY_PAPER)
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def even_pen(ink: np.ndarray) -> np.ndarray:
@@ -192,7 +194,8 @@ def even_pen(ink: np.ndarray) -> np.ndarray:
         ink: float32 (h, w), 0 paper to 1 ink. Cropped to its ink it stays so; else the
             digit stays where it is on its sheet.
     """
-    digit = crop(ink)
+    rows, columns = _box(ink)
+    digit = ink[rows, columns]
     redrawn = _with_even_pen(digit)
     if redrawn is digit:
         return ink
@@ -201,16 +204,15 @@ def even_pen(ink: np.ndarray) -> np.ndarray:
     # It grows or shrinks around its middle.
     size = [round(side * max(digit.shape) / PEN_SIDE) for side in redrawn.shape]
     picture = Image.fromarray(redrawn).resize((max(1, size[1]), max(1, size[0])))
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     sheet = Image.new("F", ink.shape[::-1])
-    left, top = columns[0] + columns[-1] + 1, rows[0] + rows[-1] + 1
-    sheet.paste(picture, (int(left - picture.width) // 2, int(top - picture.height) // 2))
+    left = (columns.start + columns.stop - picture.width) // 2
+    sheet.paste(picture, (left, (rows.start + rows.stop - picture.height) // 2))
     return np.asarray(sheet)
 
 
 def _with_even_pen(ink: np.ndarray) -> np.ndarray:
     """``even_pen`` of a cropped digit: the same array, or one of another size."""
-    small = _resized(ink, PEN_SIDE)
+    small = _resized(ink, _size(ink, PEN_SIDE), Image.Resampling.BILINEAR)
     # Room for strokes to grow, and paper beyond the edge to measure against.
     small = np.pad(small, PEN_SIDE // 8)
     inside = small > small.max() / 2
@@ -233,13 +235,22 @@ def _with_even_pen(ink: np.ndarray) -> np.ndarray:
     return crop(redrawn) if redrawn.max() > 0.5 else ink
 
 
-def _resized(ink: np.ndarray, longest: int) -> np.ndarray:
-    """float32, the longest side so many pixels, the shape kept, edges smooth."""
+def _size(ink: np.ndarray, longest: int) -> tuple[int, int]:
+    """Width and height with the longest side so many pixels and the shape kept."""
     ratio = longest / max(ink.shape)
     height, width = (max(1, round(side * ratio)) for side in ink.shape)
-    picture = Image.fromarray(ink.astype(np.float32))
-    small = picture.resize((width, height), Image.Resampling.BILINEAR)
+    return width, height
+
+
+def _resized(ink: np.ndarray, size: tuple[int, int], resampling: Image.Resampling) -> np.ndarray:
+    """float32 0 to 1 of this width and height, edges smooth."""
+    small = Image.fromarray(ink.astype(np.float32)).resize(size, resampling)
     return np.clip(np.asarray(small, np.float32), np.float32(0), np.float32(1))
+
+
+def to_bytes(picture: np.ndarray) -> np.ndarray:
+    """float 0 to 1 as uint8 0 to 255, same shape."""
+    return np.asarray((picture * 255).round(), np.uint8)
 
 
 def fit(ink: np.ndarray) -> np.ndarray:
@@ -251,11 +262,7 @@ def fit(ink: np.ndarray) -> np.ndarray:
     Raises:
         EmptyDrawing: hardly any ink is left.
     """
-    height, width = ink.shape
-    ratio = DIGIT_SIDE / max(height, width)
-    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    picture = Image.fromarray(ink.astype(np.float32))
-    small = np.clip(np.asarray(picture.resize(size, Image.Resampling.LANCZOS)), 0, 1)
+    small = _resized(ink, _size(ink, DIGIT_SIDE), Image.Resampling.LANCZOS)
     # A pen that is thin beside its digit turns grey when it shrinks; MNIST's ink is white.
     most = float(small.max())
     if most < LEAST_INK:
@@ -281,9 +288,7 @@ def centre(digit: np.ndarray) -> np.ndarray:
 
 def stretch(ink: np.ndarray) -> np.ndarray:
     """uint8 (28, 28): the picture pulled to that size, whatever its shape."""
-    picture = Image.fromarray(ink.astype(np.float32))
-    small = np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
-    return np.asarray((np.clip(small, 0, 1) * 255).round(), np.uint8)
+    return to_bytes(_resized(ink, (SIDE, SIDE), Image.Resampling.LANCZOS))
 
 
 def in_the_middle(digit: np.ndarray) -> np.ndarray:
@@ -346,6 +351,6 @@ def _decoded(picture: Image.Image) -> Image.Image:
 
 def shrink(picture: np.ndarray, most: int) -> np.ndarray:
     """Any picture as uint8 grey (h, w), at most so many pixels a side, to be looked at."""
-    small = Image.fromarray(np.asarray((to_grey(picture) * 255).round(), np.uint8))
+    small = Image.fromarray(to_bytes(to_grey(picture)))
     small.thumbnail((most, most), Image.Resampling.BOX)
     return np.asarray(small)

@@ -31,6 +31,6 @@ def predict_in_looks(
         return predict(images)
     # What leaves at one side comes in at the other, where MNIST has paper anyway.
     moved = [np.roll(images, move, axis=(1, 2)) for move in MOVES[:looks]]
-    logits = np.mean([np.log(np.maximum(predict(part), 1e-30)) for part in moved], axis=0)
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+    logarithms = [np.log(np.maximum(predict(part), 1e-30)) for part in moved]
+    agreed = np.exp(np.mean(logarithms, axis=0))
+    return np.asarray(agreed / agreed.sum(axis=1, keepdims=True), np.float32)

@@ -23,7 +23,7 @@ DRAWN_DIGITS, SEED = 10_000, 0
 # One scribble for so many digits.
 SCRIBBLE_EVERY = 10
 # The label of a scribble.
-NO_DIGIT = CLASSES
+SCRIBBLE = CLASSES
 SHEET_SIDE = 128
 MARGIN = 2
 # The pen's width as a share of the digit's side: a fine liner to a broad marker.
@@ -58,7 +58,7 @@ def make_drawn(digits: int, scribbles: int, seed: int) -> tuple[np.ndarray, np.n
         As ``load_drawn``; the same seed gives the same pictures.
     """
     random = np.random.default_rng(seed)
-    labels = np.r_[np.arange(digits) % CLASSES, np.full(scribbles, NO_DIGIT)].astype(np.uint8)
+    labels = np.r_[np.arange(digits) % CLASSES, np.full(scribbles, SCRIBBLE)].astype(np.uint8)
     images = np.zeros((len(labels), SIDE, SIDE), np.uint8)
     for image, label in zip(images, labels.tolist(), strict=True):
         image[:] = to_mnist(on_sheet(write(label, random), pen_of(random)))

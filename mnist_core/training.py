@@ -24,7 +24,7 @@ from mnist_core.data import CLASSES, Dataset, scale, stratified_split
 from mnist_core.looks import predict_in_looks
 from mnist_core.models import build_model
 from mnist_core.progress import Progress
-from mnist_core.strokes import NO_DIGIT, load_drawn
+from mnist_core.strokes import SCRIBBLE, load_drawn
 
 VALIDATION_SHARE = 0.1
 # A call of the compiled function should take about this long: the callback is then told
@@ -116,7 +116,7 @@ def train(
         if stopped:
             break
         order = np.random.default_rng((config.seed, epoch)).permutation(len(y_fit))
-        is_digit = y_fit[order] != NO_DIGIT
+        is_digit = y_fit[order] != SCRIBBLE
         strength = strength_in(epoch, config.epochs)
         epoch_loss = epoch_correct = 0.0
         done = 0
@@ -219,7 +219,7 @@ def compile_steps(
 
     Args:
         images, labels: uint8 (n, 28, 28) and uint8 (n,), held in memory as they are. Of
-            a picture labelled ``NO_DIGIT`` every digit is to be equally likely, so that
+            a picture labelled ``SCRIBBLE`` every digit is to be equally likely, so that
             the network learns to doubt (Hendrycks et al. 2019, arXiv:1812.04606).
 
     Returns:
@@ -260,7 +260,7 @@ def compile_steps(
                 x = augment(x, tf.stack([config.seed, step + offset]), strength)
             label = tf.cast(tf.gather(labels, batch), tf.int32)
             # Beyond the last digit one_hot gives zeros.
-            is_digit = tf.cast(label != NO_DIGIT, tf.float32)
+            is_digit = tf.cast(label != SCRIBBLE, tf.float32)
             y = tf.one_hot(label, CLASSES) + (1.0 - is_digit)[:, tf.newaxis] / CLASSES
             with tf.GradientTape() as tape:
                 probabilities = model(x, training=True)

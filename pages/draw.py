@@ -76,7 +76,9 @@ def take_picture() -> None:
         picture.shape,
         f"Your picture, in which {count} found",
     )
-    canvas.take("Your picture", [to_bytes(figure.ink) for figure in figures], sheet=sheet)
+    # As bytes: a quarter of the memory, for a session keeps them.
+    pictures = [drawing.to_bytes(figure.ink) for figure in figures]
+    canvas.take("Your picture", pictures, sheet=sheet)
 
 
 def other_ways() -> None:
@@ -315,11 +317,6 @@ def left_out() -> list[str]:
     return [step for step in EVERY_STEP if step not in taken]
 
 
-def to_bytes(ink: np.ndarray) -> np.ndarray:
-    """Ink 0 to 1 as uint8: a quarter of the memory, for a session keeps it."""
-    return drawing.shrink(ink, max(ink.shape))
-
-
 @shared.fragment
 def draw_and_read(runs: list[Run]) -> None:
     left, right = st.columns([2, 3], gap="large")
@@ -339,16 +336,17 @@ def draw_and_read(runs: list[Run]) -> None:
             )
     subject, place = canvas.subject(), 0
     with right:
+        if subject is None:
+            nothing_to_read(
+                "Draw a digit, large or small, anywhere on the sheet. The answer comes by itself."
+            )
+            return
         try:
             stages = prepared(subject)
         except EmptyDrawing as error:
             nothing_to_read(str(error))
             # Perhaps for want of a step.
             choose_steps()
-            return
-        if subject is None:
-            nothing_to_read("Draw a digit, large or small, anywhere on the sheet. The answer "
-                            "comes by itself.")  # fmt: skip
             return
         images = np.stack([steps[-1].picture for steps in stages])
         answers = [answer(run, images) for run in runs]
@@ -373,10 +371,8 @@ def nothing_to_read(sentence: str) -> None:
     test_digit_button()
 
 
-def prepared(subject: Subject | None) -> list[list[drawing.Stage]]:
+def prepared(subject: Subject) -> list[list[drawing.Stage]]:
     """Every picture of the subject through the recipe, as far as it is switched on."""
-    if subject is None:
-        return []
     if subject.prepared:
         return [[drawing.Stage(drawing.CENTRE, image, False)] for image in subject.pictures]
     skip = left_out()

@@ -150,9 +150,14 @@ def _pool(url: str) -> LocalPool:
     return LocalPool(_store(url)).start()
 
 
+def _home(run: Run) -> str:
+    """Where a run is kept, for the caches: runs of another database are other runs."""
+    return "" if run.shipped else schema.database_url()
+
+
 def classifier(run: Run) -> Classifier:
     """The network of a run that has one."""
-    return _classifier(run.id, "" if run.shipped else schema.database_url(), run.config.looks)
+    return _classifier(run.id, _home(run), run.config.looks)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -162,7 +167,7 @@ def _classifier(run_id: str, url: str, looks: int) -> Classifier:
 
 def calibration(run: Run) -> Calibration:
     """From where on a run's answers are to be believed; the usual for a run without one."""
-    return _calibration(run.id, "" if run.shipped else schema.database_url())
+    return _calibration(run.id, _home(run))
 
 
 @st.cache_resource(max_entries=50, show_spinner=False)
@@ -195,7 +200,7 @@ def _features(_network: Classifier, run_id: str) -> np.ndarray:
 
 def predictions(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """A run's test probabilities, float32 (n, 10), and the true digits, uint8 (n,)."""
-    return _predictions(run.id, "" if run.shipped else schema.database_url())
+    return _predictions(run.id, _home(run))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

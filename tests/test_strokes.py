@@ -3,7 +3,7 @@ import pytest
 
 from mnist_core import strokes
 from mnist_core.classifier import Classifier
-from mnist_core.strokes import NO_DIGIT, draw_lines, load_drawn, make_drawn, on_sheet, write
+from mnist_core.strokes import SCRIBBLE, draw_lines, load_drawn, make_drawn, on_sheet, write
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_drawn_digits_are_as_large_and_as_central_as_mnists(drawn):
 def test_a_network_that_never_saw_these_takes_most_for_what_they_are(drawn):
     # classic learns from the first 3,000 only; these are others.
     images, labels = drawn
-    digits = labels != NO_DIGIT
+    digits = labels != SCRIBBLE
     answers = Classifier.bundled("classic").predict_proba(images[digits][5000:6000]).argmax(axis=1)
     right = answers == labels[digits][5000:6000]
     assert right.mean() > 0.75

@@ -14,7 +14,7 @@ from mnist_core.classifier import Classifier
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.data import Dataset, scale, stratified_split
 from mnist_core.models import build_model
-from mnist_core.strokes import NO_DIGIT
+from mnist_core.strokes import SCRIBBLE
 from mnist_core.training import train
 
 SMALL = TrainConfig(dense=(32,), epochs=2, batch_size=32, learning_rate=0.01, seed=5)
@@ -337,7 +337,7 @@ def test_cross_entropy_and_accuracy_agree_with_a_hand_worked_example():
 
 def test_a_scribble_teaches_that_every_digit_is_as_likely(tiny_dataset):
     images = tiny_dataset.x_train[:64]
-    labels = np.full(64, NO_DIGIT, np.uint8)
+    labels = np.full(64, SCRIBBLE, np.uint8)
     config = dataclasses.replace(SMALL, batch_size=64)
     model = build_model(config)
     optimizer = keras.optimizers.Adam(0.01)
@@ -351,7 +351,7 @@ def test_a_scribble_teaches_that_every_digit_is_as_likely(tiny_dataset):
 
 
 def test_drawn_digits_are_trained_on_and_scribbles_count_for_no_accuracy(tiny_dataset, monkeypatch):
-    drawn = tiny_dataset.x_test[:64], np.full(64, NO_DIGIT, np.uint8)
+    drawn = tiny_dataset.x_test[:64], np.full(64, SCRIBBLE, np.uint8)
     monkeypatch.setattr(training, "load_drawn", lambda digits: drawn)
     config = dataclasses.replace(SMALL, drawn_digits=64)
     reports = []
@@ -364,7 +364,7 @@ def test_drawn_digits_are_trained_on_and_scribbles_count_for_no_accuracy(tiny_da
 
 def test_a_network_that_saw_scribbles_doubts_them_more(tiny_dataset, monkeypatch):
     scribbles = np.random.default_rng(0).integers(0, 256, (200, 28, 28)).astype(np.uint8)
-    drawn = scribbles[:100], np.full(100, NO_DIGIT, np.uint8)
+    drawn = scribbles[:100], np.full(100, SCRIBBLE, np.uint8)
     monkeypatch.setattr(training, "load_drawn", lambda digits: drawn)
     best = [
         training.predict(train(config, tiny_dataset).model, scribbles[100:]).max(axis=1).mean()
