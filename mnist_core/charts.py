@@ -32,8 +32,10 @@ def accuracy_curves(reports: list[Progress], epochs: int) -> go.Figure:
         [report.accuracy for report in reports],
         [report.validation_accuracy for report in reports],
     )
-    # Below 80 % a run spends only its first moments; the rest deserves the room.
-    figure.update_yaxes(title="Accuracy", range=[0.8, 1.003], tickformat=".0%")
+    # Below 80 % most runs spend only their first moments; the rest deserves the room.
+    later = [report.accuracy for report in reports if report.epoch > 0.2]
+    bottom = min([0.8, *(0.1 * int(10 * accuracy) for accuracy in later)])
+    figure.update_yaxes(title="Accuracy", range=[bottom, 1.003], tickformat=".0%")
     # Where the curves leave room: below an accuracy that rises, above a loss that falls.
     figure.update_layout(legend={"y": 0.03, "yanchor": "bottom"})
     return figure
@@ -53,6 +55,28 @@ def loss_curves(reports: list[Progress], epochs: int) -> go.Figure:
         # The first few batches are far off; a fixed top keeps the rest readable.
         later = [report.loss for report in reports if report.epoch > 0.2] or [reports[-1].loss]
         figure.update_yaxes(range=[0, max(0.4, 1.1 * max(later))])
+    return figure
+
+
+def learning_rate_curve(reports: list[Progress], epochs: int) -> go.Figure:
+    """The learning rate over the epochs."""
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[round(report.epoch, 3) for report in reports],
+        y=[report.learning_rate for report in reports],
+        mode="lines",
+        name="Learning rate",
+        line={"color": BLUE, "width": 3},
+    )
+    figure.update_xaxes(title="Epoch", range=[0, epochs * 1.02])
+    figure.update_yaxes(rangemode="tozero", nticks=4, tickformat=".2g")
+    figure.update_layout(
+        uirevision="constant",
+        height=200,
+        margin={"l": 64, "r": 12, "t": 8, "b": 52},
+        font={"size": FONT_SIZE},
+        hovermode="x unified",
+    )
     return figure
 
 

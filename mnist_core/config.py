@@ -6,11 +6,11 @@ It knows nothing of TensorFlow, so that pages can check settings without loading
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mnist_core import architecture
 from mnist_core.errors import InvalidConfig
 
 # Lowest and highest value of every number a visitor may set. They bound the time and
@@ -18,20 +18,27 @@ from mnist_core.errors import InvalidConfig
 LIMITS: dict[str, tuple[float, float]] = {
     "epochs": (1, 30),
     "batch_size": (16, 1024),
-    "learning_rate": (1e-5, 0.1),
+    "learning_rate": (1e-5, 1.0),
     "dropout": (0.0, 0.8),
     "label_smoothing": (0.0, 0.3),
     "weight_decay": (0.0, 0.3),
     "drawn_digits": (0, 10_000),
+    "training_images": (100, 60_000),
+    "shuffled_labels": (0.0, 1.0),
     "looks": (1, 5),
     "seed": (0, 2**31 - 1),
 }
+WHOLE = ("epochs", "batch_size", "drawn_digits", "training_images", "looks", "seed")
 MAX_LAYERS = 6
 MAX_UNITS = 1024
 MAX_FILTERS = 128
-
-# The settings the Train page offers, and so the ones an address may carry.
-ADDRESS_FIELDS = ("epochs", "batch_size", "learning_rate", "seed")
+MAX_PARAMETERS = 1_000_000
+# Multiply-adds for each image, over all epochs: about four times the largest preset's.
+MAX_MULTIPLICATIONS = 200_000_000
+CHOICES: dict[str, tuple[str, ...]] = {
+    "optimizer": ("adam", "momentum", "sgd"),
+    "schedule": ("cosine", "linear", "constant"),
+}
 
 
 @dataclass(frozen=True)
@@ -54,9 +61,19 @@ class TrainConfig:
         label_smoothing: share of certainty taken from the true digit, 0 to 0.3.
         looks: how often the trained network looks at a picture, each time moved by a
             pixel, before it answers; 1 to 5. It changes nothing in training.
+        optimizer: "adam"; "momentum", which is stochastic gradient descent with Nesterov
+            momentum of 0.9; or "sgd" without.
+        schedule: how the learning rate goes: "cosine" or "linear" down to nothing, both
+            after a warm-up over the first tenth of the steps; or "constant".
         epochs: passes over the training images, 1 to 30.
+        more_epochs: for each time the run went on after its end, by how many epochs; the
+            learning rate begins anew each time. At most 30 with ``epochs``.
         batch_size: images per step, 16 to 1024.
-        learning_rate: highest learning rate of the warm-up and cosine schedule.
+        learning_rate: the highest of the schedule, 1e-5 to 1.
+        training_images: train on no more than so many of MNIST's images, 100 to 60,000,
+            of each digit the same share; on as large a share of the drawn digits.
+        shuffled_labels: share of the training images whose labels are dealt out among them
+            at random, 0 to 1.
         seed: start of every random choice: first weights, split, order, augmentation.
 
     Raises:
@@ -73,28 +90,78 @@ class TrainConfig:
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     looks: int = 1
+    optimizer: str = "adam"
+    schedule: str = "cosine"
     epochs: int = 8
+    more_epochs: tuple[int, ...] = ()
     batch_size: int = 128
     learning_rate: float = 0.004
+    training_images: int = 60_000
+    shuffled_labels: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "drawn_digits", "looks", "seed"):
-            _check_number(name, getattr(self, name), whole=True)
-        for name in ("learning_rate", "dropout", "weight_decay", "label_smoothing"):
-            _check_number(name, getattr(self, name), whole=False)
+        for name in LIMITS:
+            _check_number(name, getattr(self, name), whole=name in WHOLE)
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise InvalidConfig(f"{words(name)} must be one of {', '.join(choices)}.")
         for name in ("batch_normalization", "augmentation"):
             if not isinstance(getattr(self, name), bool):
-                raise InvalidConfig(f"{_words(name)} must be true or false.")
+                raise InvalidConfig(f"{words(name)} must be true or false.")
         if not isinstance(self.preset, str) or len(self.preset) > 40:
             raise InvalidConfig("Preset must be a name of at most 40 characters.")
+        self._check_more_epochs()
         self._check_layers()
+        self._check_cost()
+
+    @property
+    def all_epochs(self) -> int:
+        """Passes over the training images in all."""
+        return self.epochs + sum(self.more_epochs)
+
+    @property
+    def layers(self) -> list[architecture.Layer]:
+        """The network's layers, in order."""
+        return architecture.layers(
+            self.convolutions, self.dense, self.batch_normalization, self.dropout
+        )
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in the network."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def multiplications(self) -> int:
+        """Multiply-adds for one picture, forwards."""
+        return sum(layer.multiplications for layer in self.layers)
+
+    def _check_more_epochs(self) -> None:
+        more = self.more_epochs
+        if not isinstance(more, tuple) or not all(_is_whole(part) and part > 0 for part in more):
+            raise InvalidConfig("More epochs must be a list of whole numbers.")
+        most = int(LIMITS["epochs"][1])
+        if self.all_epochs > most:
+            raise InvalidConfig(f"More epochs must not bring a run over {most} in all.")
+
+    def _check_cost(self) -> None:
+        if self.parameters > MAX_PARAMETERS:
+            raise InvalidConfig(
+                f"This network has {self.parameters:,} parameters, of {MAX_PARAMETERS:,} allowed. "
+                "Use narrower dense layers, or larger strides before them."
+            )
+        if self.multiplications * self.all_epochs > MAX_MULTIPLICATIONS:
+            raise InvalidConfig(
+                "This training would keep the machine from everybody else for too long. "
+                "Use fewer filters, larger strides or fewer epochs."
+            )
 
     def _check_layers(self) -> None:
         for name in ("convolutions", "dense"):
             layers = getattr(self, name)
             if not isinstance(layers, tuple) or len(layers) > MAX_LAYERS:
-                raise InvalidConfig(f"{_words(name)} must be a list of at most {MAX_LAYERS}.")
+                raise InvalidConfig(f"{words(name)} must be a list of at most {MAX_LAYERS}.")
         for units in self.dense:
             if not _is_whole(units) or not 1 <= units <= MAX_UNITS:
                 raise InvalidConfig(f"A dense layer must have 1 to {MAX_UNITS} units.")
@@ -124,6 +191,7 @@ class TrainConfig:
             values = json.loads(text)
             values["dense"] = tuple(values.get("dense", ()))
             values["convolutions"] = tuple(map(tuple, values.get("convolutions", ())))
+            values["more_epochs"] = tuple(values.get("more_epochs", ()))
             return cls(**values)
         except InvalidConfig:
             raise
@@ -134,12 +202,12 @@ class TrainConfig:
 
     def to_query(self) -> dict[str, str]:
         """The settings as address parameters: the preset, and what differs from it."""
-        query = {"preset": self.preset}
         base = PRESETS.get(self.preset, TrainConfig())
-        for name in ADDRESS_FIELDS:
-            if getattr(self, name) != getattr(base, name):
-                query[name] = str(getattr(self, name))
-        return query
+        return {"preset": self.preset} | {
+            name: _to_text(name, getattr(self, name))
+            for name in ADDRESS_FIELDS
+            if getattr(self, name) != getattr(base, name)
+        }
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> tuple["TrainConfig", list[str]]:
@@ -161,25 +229,55 @@ class TrainConfig:
             if field not in query:
                 continue
             try:
-                value: Any = float(query[field])
-                if field != "learning_rate" and value == math.floor(value):
-                    value = int(value)
+                value = _from_text(field, query[field])
                 config = dataclasses.replace(config, **{field: value})
             except InvalidConfig as error:
-                problems.append(f"{error} Using {getattr(config, field)}.")
+                problems.append(f"{error} Using {_to_text(field, getattr(config, field))}.")
             except (ValueError, OverflowError):
-                problems.append(
-                    f"{_words(field)} must be a number. Using {getattr(config, field)}."
-                )
+                used = _to_text(field, getattr(config, field))
+                problems.append(f"{words(field)} must be a number. Using {used}.")
         return config, problems
+
+
+def describe(config: TrainConfig) -> str:
+    """The settings in a line: the preset, and what differs from it."""
+    query = config.to_query()
+    parts = [f"{words(name).lower()} {query[name]}" for name in ADDRESS_FIELDS if name in query]
+    return " · ".join([config.preset, *parts])
+
+
+def words(name: str) -> str:
+    """A setting's name as one says it."""
+    return name.replace("_", " ").capitalize()
+
+
+def _to_text(name: str, value: Any) -> str:
+    """A setting's value as an address carries it."""
+    if name == "convolutions":
+        return architecture.convolutions_text(value)
+    if name in ("dense", "more_epochs"):
+        return architecture.dense_text(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _from_text(name: str, text: str) -> Any:
+    """What ``_to_text`` wrote, or a stranger. Raises ValueError and its kin."""
+    if name == "convolutions":
+        return architecture.parse_convolutions(text)
+    if name in ("dense", "more_epochs"):
+        return architecture.parse_dense(text)
+    if name in ("batch_normalization", "augmentation"):
+        return {"yes": True, "no": False}.get(text)
+    if name in CHOICES:
+        return text
+    number = float(text)
+    return int(number) if name in WHOLE and number == int(number) else number
 
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
 
 
 def _check_number(name: str, value: object, whole: bool) -> None:
@@ -187,12 +285,24 @@ def _check_number(name: str, value: object, whole: bool) -> None:
     right_kind = _is_whole(value) or (not whole and isinstance(value, float))
     if not right_kind or not low <= value <= high:  # type: ignore[operator]
         kind = "a whole number" if whole else "a number"
-        raise InvalidConfig(f"{_words(name)} must be {kind} from {low} to {high}.")
+        raise InvalidConfig(f"{words(name)} must be {kind} from {low} to {high}.")
 
 
 PRESETS: dict[str, TrainConfig] = {
     # The network of the first notebook: 784 pixels, 128 and 64 units, 10 digits.
     "classic": TrainConfig(drawn_digits=3000, batch_size=256, learning_rate=0.006),
+    # Above 99 % while a class looks on.
+    "quick": TrainConfig(
+        preset="quick",
+        convolutions=((16, 5, 2), (32, 3, 2)),
+        dense=(64,),
+        batch_normalization=True,
+        drawn_digits=3000,
+        looks=5,
+        epochs=4,
+        batch_size=256,
+        learning_rate=0.01,
+    ),
     # The network that reads drawings. Strides instead of pooling, and 4x4 places at the
     # end, keep it small.
     "cnn": TrainConfig(
@@ -211,3 +321,12 @@ PRESETS: dict[str, TrainConfig] = {
         learning_rate=0.006,
     ),
 }
+
+# What an address may carry beside the preset: all else. Epochs come before layers, for
+# fewer of them may make room for larger ones.
+ADDRESS_FIELDS = tuple(
+    sorted(
+        (field.name for field in dataclasses.fields(TrainConfig) if field.name != "preset"),
+        key=lambda name: "epochs" not in name,
+    )
+)

@@ -21,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mnist_core.architecture import CLASSES as CLASSES
+from mnist_core.architecture import SIDE as SIDE
 from mnist_core.errors import BrokenDataFile, DownloadFailed
 
 SAMPLE_PATH = Path(__file__).parent / "sample" / "mnist_sample.npz"
-SIDE = 28
-CLASSES = 10
 
 # A classroom's wifi can accept a connection and then say nothing: give up after this.
 DOWNLOAD_TIMEOUT_SECONDS = 30.0

@@ -37,5 +37,9 @@ class RunNotFound(UserError):
     """No run has the identifier that was asked for."""
 
 
+class CannotResume(UserError):
+    """A run cannot go on from where it stood: its state or its images are gone."""
+
+
 class NotAllowed(UserError):
     """A visitor asked for something only another visitor may do."""

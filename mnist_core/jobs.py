@@ -21,10 +21,13 @@ from mnist_core.runs import ENDED, RUNNING, RunStore, Worker
 log = logging.getLogger("mnist_core.jobs")
 
 TEND_SECONDS = 0.5
-# A worker whose count of beats has stood still for this long is lost. Loading TensorFlow
-# can keep a worker from beating for a while on a slow machine.
-LOST_SECONDS = 5.0
+# A worker whose count of beats has stood still for this long is lost, or a database that
+# took nothing for as long keeps it from beating. So it is looked at once more a second
+# after the database took something of ours; all in all 5 s. Loading TensorFlow can keep a
+# worker from beating for a while on a slow machine.
+LOST_SECONDS = 3.5
 LOST_SECONDS_LOADING = 60.0
+SECOND_LOOK_SECONDS = 1.0
 NO_WORKERS = "This server does not train (MNIST_WORKERS is 0); another one has to."
 PROJECT = Path(__file__).parent.parent
 
@@ -48,6 +51,7 @@ class LocalPool:
         self.problem = "" if self._limit else NO_WORKERS
         self._children: list[subprocess.Popen[bytes]] = []
         self._seen: dict[str, tuple[int, float]] = {}
+        self._suspected: dict[str, float] = {}
         self._wanted = False
         self._failures = 0
         self._not_before = 0.0
@@ -148,9 +152,14 @@ class LocalPool:
         now = time.monotonic()
         if beat != worker.beat:
             self._seen[worker.id] = (worker.beat, now)
+            self._suspected.pop(worker.id, None)
             return False
         if now - since < (LOST_SECONDS if worker.ready else LOST_SECONDS_LOADING):
             return False
-        self._seen.pop(worker.id)
-        self._store.remove_worker(worker.id, ENDED)
-        return True
+        if worker.id not in self._suspected:
+            self._store.touch()
+            self._suspected[worker.id] = time.monotonic()
+        if now - self._suspected[worker.id] < SECOND_LOOK_SECONDS:
+            return False
+        del self._seen[worker.id], self._suspected[worker.id]
+        return self._store.remove_worker(worker.id, ENDED, worker.beat)

@@ -35,6 +35,15 @@ class Progress:
     validation_accuracy: float | None = None
 
 
+def steps_per_second(reports: list[Progress], latest: int = 10) -> float | None:
+    """The pace over the latest reports; None before there are two."""
+    if len(reports) < 2:
+        return None
+    first, last = reports[-min(latest, len(reports))], reports[-1]
+    seconds = last.seconds - first.seconds
+    return (last.step - first.step) / seconds if seconds > 0 else None
+
+
 def thin(reports: list[Progress], most: int) -> list[Progress]:
     """At most about ``most`` reports, evenly spread; every epoch's end is kept.
 

@@ -26,12 +26,25 @@ TRAINED = (FINISHED, STOPPED)
 
 # Kinds of artifact.
 KERAS, LITERT, PREDICTIONS = "keras", "litert", "predictions"
-CALIBRATION = "calibration"
+CALIBRATION, CHECKPOINT = "calibration", "checkpoint"
 
-ENDED = "The training process ended before the run did. Its curves are kept; start it again."
+ENDED = "The training process, which also downloads, has ended; try again."
+LOST = (
+    "The training process was lost three times at the same place, perhaps for want of memory. "
+    "The curves are kept: resume it, or start a smaller network or smaller batches."
+)
+WITHDRAWN = "Stopped before it began."
 
 MOST_ACTIVE = 50
+# The disk is everybody's: so many runs, and so many bytes of their models in all.
 MOST_STORED = 200
+MOST_BYTES = 1_000_000_000
+MOST_PINNED_EACH, MOST_PINNED = 3, 50
+MOST_LOSSES = 3
+# Signs that a name may have beside letters, digits and spaces: none means anything where
+# text is laid out.
+NAME_SIGNS = "-.,+()'"
+NAME_LENGTH = 40
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,12 @@ class Run:
         train_seconds: spent in training steps.
         epochs: passes over the training images it finished.
         parameters: numbers in its network.
+        name: what its owner calls it; may be empty.
+        pinned: its owner wants it kept while others are forgotten.
+        turn: waiting runs are trained in this order.
+        version: how often its network was stored; 0 if it has none.
+        checkpoint_step: the step it would go on from.
+        losses: how often a worker was lost since that step.
         shipped: it came with the project.
     """
 
@@ -70,6 +89,12 @@ class Run:
     train_seconds: float | None = None
     epochs: int | None = None
     parameters: int | None = None
+    name: str = ""
+    pinned: bool = False
+    turn: int = 0
+    version: int = 0
+    checkpoint_step: int = 0
+    losses: int = 0
     shipped: bool = False
 
     @property
@@ -78,11 +103,21 @@ class Run:
         return self.state in ACTIVE
 
     @property
+    def trained(self) -> bool:
+        """It has a network to show: the one of its latest end, if it goes on now."""
+        return self.shipped or self.version > 0
+
+    @property
+    def resumable(self) -> bool:
+        """It ended before its last epoch, and can go on."""
+        return self.state in (STOPPED, INTERRUPTED)
+
+    @property
     def title(self) -> str:
-        """A short name for lists: preset, accuracy, and where it comes from."""
+        """A short name for lists: name or preset, accuracy, and where it comes from."""
         accuracy = "" if self.test_accuracy is None else f" · {self.test_accuracy:.2%}"
         origin = "shipped" if self.shipped else self.id
-        return f"{self.config.preset}{accuracy} · {origin}"
+        return f"{self.name or self.config.preset}{accuracy} · {origin}"
 
 
 @dataclass(frozen=True)
@@ -135,14 +170,46 @@ class RunStore:
             NotAllowed: this owner has one waiting or running, or the queue is full.
         """
         with schema.explained(), self._writer.begin() as connection:
-            active = sa.select(sa.func.count()).where(schema.runs.c.state.in_(ACTIVE))
-            if connection.execute(active.where(schema.runs.c.owner == owner)).scalar():
-                raise NotAllowed("You have a run in training already; wait for it or stop it.")
-            if (connection.execute(active).scalar() or 0) >= MOST_ACTIVE:
-                raise NotAllowed("The queue is full; try again in a few minutes.")
+            _check_room(connection, owner)
             run_id = self._insert(connection, config, owner, WAITING, None)
             self._forget_oldest(connection)
         return self.get(run_id)
+
+    def resume(self, run_id: str, owner: str, more_epochs: int = 0) -> Run:
+        """Let a run go on from its checkpoint, at the end of the queue.
+
+        Args:
+            more_epochs: for a finished run, by how many epochs to go on.
+
+        Raises:
+            RunNotFound: there is none of that id.
+            NotAllowed: it is another visitor's, cannot go on, or ``submit`` would refuse.
+            InvalidConfig: too many epochs in all.
+        """
+        with schema.explained(), self._writer.begin() as connection:
+            run = _read_own(connection, run_id, owner)
+            config = run.config
+            if run.state == FINISHED and more_epochs:
+                config = dataclasses.replace(config, more_epochs=(*config.more_epochs, more_epochs))
+                kept = sa.select(schema.artifacts.c.kind).where(
+                    schema.artifacts.c.run_id == run_id, schema.artifacts.c.kind == CHECKPOINT
+                )
+                if connection.execute(kept).scalar() is None:
+                    raise NotAllowed("This run was trained before runs could go on; start it anew.")
+            elif not run.resumable:
+                raise NotAllowed(f"This run is {run.state} and cannot go on; start a new one.")
+            _check_room(connection, owner)
+            _change(
+                connection,
+                run_id,
+                state=WAITING,
+                config=config.to_json(),
+                turn=_next_turn(connection),
+                stop_requested=False,
+                message="",
+                losses=0,
+            )
+            return _read_run(connection, run_id)
 
     def request_stop(self, run_id: str, owner: str) -> None:
         """Ask a run to stop: at once if it waits, after its current step if it runs.
@@ -152,15 +219,61 @@ class RunStore:
             NotAllowed: it is another visitor's.
         """
         with schema.explained(), self._writer.begin() as connection:
-            run = _read_run(connection, run_id)
-            if run.owner != owner:
-                raise NotAllowed("Only the person who started a run can stop it.")
-            change = sa.update(schema.runs).where(schema.runs.c.id == run_id)
-            if run.state == WAITING:
-                change = change.values(state=INTERRUPTED, message="Stopped before it began.")
-            else:
-                change = change.values(stop_requested=True)
-            connection.execute(change)
+            run = _read_own(connection, run_id, owner)
+            if run.state == RUNNING:
+                _change(connection, run_id, stop_requested=True)
+            elif run.state == WAITING and run.trained:
+                _change(connection, run_id, state=STOPPED)
+            elif run.state == WAITING:
+                _change(connection, run_id, state=INTERRUPTED, message=WITHDRAWN)
+
+    def rename(self, run_id: str, owner: str, name: str) -> None:
+        """Give a run a name; an empty one takes it away.
+
+        Raises:
+            RunNotFound: there is none of that id.
+            NotAllowed: it is another visitor's, or no such name is allowed.
+        """
+        name = " ".join(name.split())
+        if len(name) > NAME_LENGTH or not all(
+            sign.isalnum() or sign in NAME_SIGNS + " " for sign in name
+        ):
+            raise NotAllowed(
+                f"A name has at most {NAME_LENGTH} letters, digits, spaces, or {NAME_SIGNS}"
+            )
+        with schema.explained(), self._writer.begin() as connection:
+            _read_own(connection, run_id, owner)
+            _change(connection, run_id, name=name)
+
+    def pin(self, run_id: str, owner: str, pinned: bool) -> None:
+        """Keep a run while older and newer ones are forgotten, or no longer.
+
+        Raises:
+            RunNotFound: there is none of that id.
+            NotAllowed: it is another visitor's, or too many are kept already.
+        """
+        with schema.explained(), self._writer.begin() as connection:
+            _read_own(connection, run_id, owner)
+            kept = sa.select(sa.func.count()).where(schema.runs.c.pinned)
+            if pinned:
+                mine = connection.execute(kept.where(schema.runs.c.owner == owner)).scalar() or 0
+                if mine >= MOST_PINNED_EACH:
+                    raise NotAllowed(f"You can keep {MOST_PINNED_EACH} runs; let go of one first.")
+                if (connection.execute(kept).scalar() or 0) >= MOST_PINNED:
+                    raise NotAllowed("As many runs are kept as there is room for.")
+            _change(connection, run_id, pinned=pinned)
+
+    def delete(self, run_id: str, owner: str) -> None:
+        """Forget a run, its curves and its models.
+
+        Raises:
+            RunNotFound: there is none of that id.
+            NotAllowed: it is another visitor's, or it is waiting or running.
+        """
+        with schema.explained(), self._writer.begin() as connection:
+            if _read_own(connection, run_id, owner).active:
+                raise NotAllowed("This run is in training; stop it first.")
+            connection.execute(sa.delete(schema.runs).where(schema.runs.c.id == run_id))
 
     # --- what pages read ---
 
@@ -169,24 +282,32 @@ class RunStore:
         with schema.explained(), self._engine.connect() as connection:
             return _read_run(connection, run_id)
 
-    def list_runs(self, *, states: tuple[str, ...] = (), owner: str | None = None) -> list[Run]:
-        """Runs in these states (empty: in any), of this owner (None: of any), newest first."""
+    def list_runs(
+        self,
+        *,
+        states: tuple[str, ...] = (),
+        owner: str | None = None,
+        trained: bool = False,
+    ) -> list[Run]:
+        """Runs in these states (empty: in any), of this owner (None: of any), newest first.
+
+        Args:
+            trained: only those that have a network to show.
+        """
         query = sa.select(schema.runs).order_by(schema.runs.c.number.desc())
         if states:
             query = query.where(schema.runs.c.state.in_(states))
         if owner is not None:
             query = query.where(schema.runs.c.owner == owner)
+        if trained:
+            query = query.where(schema.runs.c.version > 0)
         with schema.explained(), self._engine.connect() as connection:
             return [_run(row) for row in connection.execute(query).mappings()]
 
-    def place_in_queue(self, run_id: str) -> int:
-        """How many waiting or running runs come before this one."""
-        number = sa.select(schema.runs.c.number).where(schema.runs.c.id == run_id)
-        query = sa.select(sa.func.count()).where(
-            schema.runs.c.state.in_(ACTIVE), schema.runs.c.number < number.scalar_subquery()
-        )
-        with schema.explained(), self._engine.connect() as connection:
-            return int(connection.execute(query).scalar() or 0)
+    def before(self, run: Run) -> list[Run]:
+        """The waiting and running runs whose turn is before this one's, in order."""
+        runs = self.list_runs(states=ACTIVE)
+        return sorted((other for other in runs if other.turn < run.turn), key=lambda run: run.turn)
 
     def metrics(self, run_id: str, after_step: int = 0) -> list[Progress]:
         """A run's reports after that step, in order."""
@@ -199,7 +320,7 @@ class RunStore:
             return [Progress(**row) for row in connection.execute(query).mappings()]
 
     def artifact(self, run_id: str, kind: str) -> bytes:
-        """A run's Keras model, LiteRT model, test predictions or calibration, as stored.
+        """A run's Keras or LiteRT model, test predictions, calibration or checkpoint, as stored.
 
         Raises:
             RunNotFound: the run has none of that kind.
@@ -243,27 +364,47 @@ class RunStore:
         with schema.explained(), self._writer.begin() as connection:
             return connection.execute(change).rowcount == 1
 
-    def remove_worker(self, worker_id: str, reason: str) -> None:
-        """A worker has ended: what it was doing is marked as interrupted, with the reason."""
+    def remove_worker(self, worker_id: str, reason: str, beat: int | None = None) -> bool:
+        """A worker has ended: the run it had waits for the next, which goes on with it.
+
+        A run that lost three workers since its last checkpoint is not tried again.
+
+        Args:
+            reason: why, in one sentence.
+            beat: only if its count of beats still stands there.
+
+        Returns:
+            Whether it was removed.
+        """
+        gone = sa.delete(schema.workers).where(schema.workers.c.id == worker_id)
+        if beat is not None:
+            gone = gone.where(schema.workers.c.beat == beat)
         with schema.explained(), self._writer.begin() as connection:
-            connection.execute(sa.delete(schema.workers).where(schema.workers.c.id == worker_id))
-            connection.execute(
-                sa.update(schema.runs)
-                .where(schema.runs.c.worker == worker_id, schema.runs.c.state == RUNNING)
-                .values(state=INTERRUPTED, message=reason)
+            if not connection.execute(gone).rowcount and beat is not None:
+                return False
+            runs = sa.select(schema.runs).where(
+                schema.runs.c.worker == worker_id, schema.runs.c.state == RUNNING
             )
+            for run in map(_run, connection.execute(runs).mappings().all()):
+                losses = run.losses + 1
+                if losses < MOST_LOSSES:
+                    _change(connection, run.id, state=WAITING, losses=losses)
+                else:
+                    _change(connection, run.id, state=INTERRUPTED, losses=losses, message=LOST)
             if _fact(connection, "download_worker") == worker_id:
                 _write_facts(connection, download="failed", download_message=reason)
+            return True
 
     def claim(self, worker_id: str) -> Run | None:
-        """Give the longest-waiting run to this worker, if any waits.
+        """Give the waiting run whose turn it is to this worker, if any waits.
 
+        What was reported after its checkpoint is forgotten, for it will be trained again.
         A worker that was given up for lost gets none: nobody would notice its end.
         """
         first = (
             sa.select(schema.runs.c.number)
             .where(schema.runs.c.state == WAITING)
-            .order_by(schema.runs.c.number)
+            .order_by(schema.runs.c.turn)
             .limit(1)
         )
         change = (
@@ -275,7 +416,15 @@ class RunStore:
         )
         with schema.explained(), self._writer.begin() as connection:
             run_id = connection.execute(change).scalar()
-            return None if run_id is None else _read_run(connection, run_id)
+            if run_id is None:
+                return None
+            run = _read_run(connection, run_id)
+            connection.execute(
+                sa.delete(schema.metrics).where(
+                    schema.metrics.c.run_id == run_id, schema.metrics.c.step > run.checkpoint_step
+                )
+            )
+            return run
 
     def begin(self, config: TrainConfig, owner: str, worker_id: str) -> Run:
         """A new run that this worker trains at once, past the queue: the command line's."""
@@ -284,8 +433,18 @@ class RunStore:
             self._forget_oldest(connection)
             return _read_run(connection, run_id)
 
-    def report(self, run_id: str, worker_id: str, reports: list[Progress]) -> Run:
+    def report(
+        self,
+        run_id: str,
+        worker_id: str,
+        reports: list[Progress],
+        checkpoint: tuple[int, bytes] | None = None,
+    ) -> Run:
         """Store reports of a run and read it back, to see whether it is to stop.
+
+        Args:
+            checkpoint: the step to go on from if the worker is lost, and the state then.
+                It appears together with the reports or not at all.
 
         Raises:
             NotAllowed: the run is no longer this worker's; nothing was stored.
@@ -295,6 +454,9 @@ class RunStore:
             if reports:
                 rows = [{"run_id": run_id, **dataclasses.asdict(item)} for item in reports]
                 connection.execute(sa.insert(schema.metrics), rows)
+            if checkpoint:
+                _store_artifact(connection, run_id, CHECKPOINT, checkpoint[1])
+                _change(connection, run_id, checkpoint_step=checkpoint[0], losses=0)
             return run
 
     def complete(
@@ -311,23 +473,32 @@ class RunStore:
 
         Args:
             results: values for the columns dataset, test_fingerprint, test_accuracy,
-                train_seconds, epochs and parameters.
+                train_seconds, epochs, parameters and checkpoint_step.
+            artifacts: its new network and what belongs to it, in place of those before.
 
         Raises:
             NotAllowed: the run is no longer this worker's; nothing was stored.
         """
         with schema.explained(), self._writer.begin() as connection:
-            _owned_by_worker(connection, run_id, worker_id)
-            connection.execute(
-                sa.update(schema.runs)
-                .where(schema.runs.c.id == run_id)
-                .values(state=state, message=message, **(results or {}))
+            run = _owned_by_worker(connection, run_id, worker_id)
+            _change(
+                connection,
+                run_id,
+                state=state,
+                message=message,
+                version=run.version + bool(artifacts),
+                losses=0,
+                **(results or {}),
             )
             for kind, data in (artifacts or {}).items():
-                connection.execute(
-                    sa.insert(schema.artifacts).values(run_id=run_id, kind=kind, data=data)
-                )
+                _store_artifact(connection, run_id, kind, data)
+            self._forget_oldest(connection)
             return _read_run(connection, run_id)
+
+    def touch(self) -> None:
+        """Write something that means nothing, to see that the database takes it."""
+        with schema.explained(), self._writer.begin() as connection:
+            _write_facts(connection, touched="")
 
     # --- the download of MNIST ---
 
@@ -378,19 +549,32 @@ class RunStore:
                 worker=worker_id,
                 config=config.to_json(),
                 created_at=time.time(),
+                turn=_next_turn(connection),
             )
         )
         return run_id
 
     def _forget_oldest(self, connection: sa.Connection) -> None:
-        """Keep no more than MOST_STORED runs: the disk is everybody's."""
-        number = schema.runs.c.number
-        kept = sa.select(number).order_by(number.desc()).limit(MOST_STORED)
-        connection.execute(
-            sa.delete(schema.runs).where(
-                number.not_in(kept.scalar_subquery()), schema.runs.c.state.not_in(ACTIVE)
-            )
+        """Keep what is pinned or active, and of the rest the newest that there is room for."""
+        runs, artifacts = schema.runs.c, schema.artifacts.c
+        size = sa.func.coalesce(sa.func.sum(sa.func.length(artifacts.data)), 0)
+        query = (
+            sa.select(runs.id, sa.or_(runs.pinned, runs.state.in_(ACTIVE)), size)
+            .select_from(schema.runs.outerjoin(schema.artifacts, artifacts.run_id == runs.id))
+            .group_by(runs.id, runs.number, runs.pinned, runs.state)
+            .order_by(runs.number.desc())
         )
+        stored = [tuple(row) for row in connection.execute(query)]
+        room = MOST_STORED - sum(bool(kept) for _, kept, _ in stored)
+        room_in_bytes = MOST_BYTES - sum(data for _, kept, data in stored if kept)
+        forgotten = []
+        for run_id, kept, data in stored:
+            if kept:
+                continue
+            room, room_in_bytes = room - 1, room_in_bytes - data
+            if room < 0 or room_in_bytes < 0:
+                forgotten.append(run_id)
+        connection.execute(sa.delete(schema.runs).where(runs.id.in_(forgotten)))
 
 
 def _run(row: sa.RowMapping) -> Run:
@@ -404,6 +588,36 @@ def _read_run(connection: sa.Connection, run_id: str) -> Run:
     if row is None:
         raise RunNotFound("There is no such run; it may have been deleted. Choose another.")
     return _run(row)
+
+
+def _read_own(connection: sa.Connection, run_id: str, owner: str) -> Run:
+    run = _read_run(connection, run_id)
+    if run.owner != owner:
+        raise NotAllowed("Only the person who started a run can do that.")
+    return run
+
+
+def _change(connection: sa.Connection, run_id: str, **values: str | float | int | bool) -> None:
+    connection.execute(sa.update(schema.runs).where(schema.runs.c.id == run_id).values(values))
+
+
+def _check_room(connection: sa.Connection, owner: str) -> None:
+    """Whether this owner may have one more run waiting."""
+    active = sa.select(sa.func.count()).where(schema.runs.c.state.in_(ACTIVE))
+    if connection.execute(active.where(schema.runs.c.owner == owner)).scalar():
+        raise NotAllowed("You have a run in training already; wait for it or stop it.")
+    if (connection.execute(active).scalar() or 0) >= MOST_ACTIVE:
+        raise NotAllowed("The queue is full; try again in a few minutes.")
+
+
+def _next_turn(connection: sa.Connection) -> int:
+    return int(connection.execute(sa.select(sa.func.max(schema.runs.c.turn))).scalar() or 0) + 1
+
+
+def _store_artifact(connection: sa.Connection, run_id: str, kind: str, data: bytes) -> None:
+    key = {"run_id": run_id, "kind": kind}
+    connection.execute(sa.delete(schema.artifacts).filter_by(**key))
+    connection.execute(sa.insert(schema.artifacts).values(**key, data=data))
 
 
 def _owned_by_worker(connection: sa.Connection, run_id: str, worker_id: str) -> Run:

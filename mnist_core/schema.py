@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from mnist_core.errors import StoreUnavailable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 DEFAULT_PATH = Path(__file__).parent.parent / "runs.db"
 BUSY_SECONDS = 5.0
 
@@ -31,7 +31,7 @@ facts = sa.Table(
 runs = sa.Table(
     "runs",
     metadata,
-    # The order of arrival, and so the order in which waiting runs are trained.
+    # The order of arrival.
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("id", sa.String(40), nullable=False, unique=True),
     sa.Column("owner", sa.String(64), nullable=False, index=True),
@@ -47,6 +47,15 @@ runs = sa.Table(
     sa.Column("train_seconds", sa.Float),
     sa.Column("epochs", sa.Integer),
     sa.Column("parameters", sa.Integer),
+    sa.Column("name", sa.String(40), nullable=False, server_default=""),
+    sa.Column("pinned", sa.Boolean, nullable=False, server_default=sa.false()),
+    # The order in which waiting runs are trained: one that goes on queues anew.
+    sa.Column("turn", sa.Integer, nullable=False, server_default="0"),
+    # How often its network was stored: whoever keeps a copy knows by it which one.
+    sa.Column("version", sa.Integer, nullable=False, server_default="0"),
+    # Where it would go on from, and how often a worker was lost since then.
+    sa.Column("checkpoint_step", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("losses", sa.Integer, nullable=False, server_default="0"),
 )
 
 metrics = sa.Table(
@@ -83,6 +92,20 @@ workers = sa.Table(
     sa.Column("ready", sa.Boolean, nullable=False),
 )
 
+# How to make a database of the version before into one of this version.
+MIGRATIONS = {
+    2: [
+        "ALTER TABLE runs ADD COLUMN name VARCHAR(40) NOT NULL DEFAULT ''",
+        "ALTER TABLE runs ADD COLUMN pinned BOOLEAN NOT NULL DEFAULT false",
+        "ALTER TABLE runs ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE runs ADD COLUMN version INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE runs ADD COLUMN checkpoint_step INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE runs ADD COLUMN losses INTEGER NOT NULL DEFAULT 0",
+        "UPDATE runs SET turn = number",
+        "UPDATE runs SET version = 1 WHERE test_accuracy IS NOT NULL",
+    ]
+}
+
 
 def database_url(environ: Mapping[str, str] = os.environ) -> str:
     """MNIST_DATABASE_URL, or a SQLite file beside the project's code."""
@@ -90,7 +113,7 @@ def database_url(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def open_engine(url: str) -> sa.Engine:
-    """Connect, make the tables if there are none, and check the schema's version.
+    """Connect, make the tables if there are none, and bring older ones up to date.
 
     Raises:
         StoreUnavailable: it cannot be reached or written, or is of another version.
@@ -110,9 +133,7 @@ def open_engine(url: str) -> sa.Engine:
     with explained():
         if not sa.inspect(engine).has_table(facts.name):
             _create(engine, is_sqlite)
-        with engine.connect() as connection:
-            query = sa.select(facts.c.value).where(facts.c.name == "schema_version")
-            version: str | None = connection.execute(query).scalar()
+        version = _migrate(engine)
     if version != str(SCHEMA_VERSION):
         engine.dispose()
         newer = version is not None and version.isdigit() and int(version) > SCHEMA_VERSION
@@ -138,6 +159,32 @@ def _create(engine: sa.Engine, is_sqlite: bool) -> None:
             connection.execute(
                 sa.insert(facts).values(name="schema_version", value=str(SCHEMA_VERSION))
             )
+
+
+def _migrate(engine: sa.Engine) -> str | None:
+    """Apply what an older database lacks, all or nothing; the version it has then."""
+    with engine.connect() as connection:
+        version = _version(connection)
+    if version is None or not version.isdigit() or int(version) >= SCHEMA_VERSION:
+        return version
+    with engine.execution_options(write=True).begin() as connection:
+        # Once more, now that nobody else writes: another process may have been quicker.
+        version = _version(connection)
+        for step in range(int(version or 0) + 1, SCHEMA_VERSION + 1):
+            for statement in MIGRATIONS.get(step, []):
+                connection.exec_driver_sql(statement)
+        connection.execute(
+            sa.update(facts)
+            .where(facts.c.name == "schema_version")
+            .values(value=str(SCHEMA_VERSION))
+        )
+    return str(SCHEMA_VERSION)
+
+
+def _version(connection: sa.Connection) -> str | None:
+    query = sa.select(facts.c.value).where(facts.c.name == "schema_version")
+    version: str | None = connection.execute(query).scalar()
+    return version
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -10,6 +10,7 @@ stop. Loads TensorFlow.
 import dataclasses
 import math
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,10 +18,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mnist_core.augmentation import augment, strength_in
+from mnist_core.augmentation import LAST_STRENGTH, augment, strength_in
 from mnist_core.calibration import Calibration, calibrate
+from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import TrainConfig
-from mnist_core.data import CLASSES, Dataset, scale, stratified_split
+from mnist_core.data import CLASSES, SIDE, Dataset, scale, stratified_split
+from mnist_core.errors import CannotResume
 from mnist_core.looks import predict_in_looks
 from mnist_core.models import build_model
 from mnist_core.progress import Progress
@@ -28,9 +31,14 @@ from mnist_core.strokes import SCRIBBLE, load_drawn
 
 VALIDATION_SHARE = 0.1
 # A call of the compiled function should take about this long: the callback is then told
-# more than ten times a second, and calling costs little beside the steps.
-SECONDS_PER_CALL = 0.06
+# ten times a second, and calling costs little beside the steps.
+SECONDS_PER_CALL = 0.1
 EVALUATION_BATCH = 500
+MOMENTUM = 0.9
+# A network that has settled is only unsettled by the learning rate it began with; epochs
+# added later begin with this share of it.
+LATER_SHARE = 0.1
+CURVES = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ class TrainResult:
         parameters: trainable and other numbers in the network.
         epochs: epochs finished.
         stopped: whether it ended early because ``should_stop`` said so.
+        checkpoint: from where it can go on; of the network before it was calibrated.
     """
 
     model: keras.Model
@@ -60,6 +69,17 @@ class TrainResult:
     parameters: int
     epochs: int
     stopped: bool
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a run sees: uint8 (n, 28, 28) and labels uint8 (n,), some ``SCRIBBLE``."""
+
+    x_fit: np.ndarray
+    y_fit: np.ndarray
+    x_validation: np.ndarray
+    y_validation: np.ndarray
 
 
 class Diverged(ArithmeticError):
@@ -71,55 +91,75 @@ def train(
     dataset: Dataset,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    on_checkpoint: Callable[[Checkpoint], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> TrainResult:
     """Train a network, and test it once at the end.
 
     A tenth of the training images, stratified, is set aside for validation and never
     trained on; its probabilities are calibrated with them at the end. Same settings, data
-    and machine give the same network, however often progress is reported.
+    and machine give the same network, however often progress is reported, and however
+    often it was stopped and went on from a checkpoint.
 
     Args:
         config: the settings.
         dataset: its test images are looked at only after the last step.
-        on_progress: called more than ten times a second, and at the end of each epoch.
+        on_progress: called some ten times a second, and at the end of each epoch.
         should_stop: asked as often; once it says True the network is kept as it is.
+        on_checkpoint: called at the end of each epoch, just before ``on_progress``.
+        checkpoint: go on from there, instead of from the start.
 
     Raises:
         Diverged: the loss became infinite or not a number.
+        CannotResume: the checkpoint is of other settings or of other images.
     """
     report = on_progress or (lambda progress: None)
     stop = should_stop or (lambda: False)
-    fit_indices, validation_indices = stratified_split(
-        dataset.y_train, VALIDATION_SHARE, config.seed
-    )
-    x_validation = dataset.x_train[validation_indices]
-    y_validation = dataset.y_train[validation_indices]
-
-    x_fit, y_fit = dataset.x_train[fit_indices], dataset.y_train[fit_indices]
-    if config.drawn_digits:
-        x_drawn, y_drawn = load_drawn(config.drawn_digits)
-        x_fit, y_fit = np.concatenate([x_fit, x_drawn]), np.concatenate([y_fit, y_drawn])
+    images = choose_images(config, dataset)
+    y_fit = images.y_fit
+    checksum = zlib.crc32(y_fit.tobytes())
 
     model = build_model(config)
     steps_per_epoch = math.ceil(len(y_fit) / config.batch_size)
-    steps = steps_per_epoch * config.epochs
-    schedule = learning_rate_schedule(config.learning_rate, steps)
-    optimizer = keras.optimizers.Adam(schedule, weight_decay=config.weight_decay or None)
+    steps = steps_per_epoch * config.all_epochs
+    schedule = learning_rate_schedule(config, steps_per_epoch)
+    optimizer = build_optimizer(config, schedule)
     optimizer.build(model.trainable_variables)
-    run_steps = compile_steps(model, optimizer, x_fit, y_fit, config)
+    run_steps = compile_steps(model, optimizer, images.x_fit, y_fit, config)
 
-    history: dict[str, list[float]] = {
-        name: [] for name in ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
-    }
-    seconds, stopped, steps_per_call, step = 0.0, stop(), 1, 0
-    for epoch in range(config.epochs):
-        if stopped:
-            break
+    step, seconds, epoch_loss, epoch_correct = 0, 0.0, 0.0, 0.0
+    history: dict[str, list[float]] = {name: [] for name in CURVES}
+    if checkpoint:
+        if checkpoint.images != checksum:
+            raise CannotResume(
+                "The digits this run was trained with are no longer those at hand, so it cannot "
+                "go on; start it anew."
+            )
+        _restore(model.variables, checkpoint.model)
+        _restore(optimizer.variables, checkpoint.optimizer)
+        step, seconds = checkpoint.step, checkpoint.seconds
+        epoch_loss, epoch_correct = checkpoint.epoch_loss, checkpoint.epoch_correct
+        history = {name: list(checkpoint.history[name]) for name in CURVES}
+
+    def state() -> Checkpoint:
+        return Checkpoint(
+            step=step,
+            seconds=seconds,
+            epoch_loss=epoch_loss,
+            epoch_correct=epoch_correct,
+            history={name: list(values) for name, values in history.items()},
+            images=checksum,
+            model=[variable.value.numpy() for variable in model.variables],
+            optimizer=[variable.value.numpy() for variable in optimizer.variables],
+        )
+
+    stopped, compiled, steps_per_call = stop(), False, 1
+    while step < steps and not stopped:
+        epoch, done = divmod(step, steps_per_epoch)
         order = np.random.default_rng((config.seed, epoch)).permutation(len(y_fit))
         is_digit = y_fit[order] != SCRIBBLE
-        strength = strength_in(epoch, config.epochs)
-        epoch_loss = epoch_correct = 0.0
-        done = 0
+        # Epochs added later go on with images as they were at the end.
+        strength = strength_in(epoch, config.epochs) if epoch < config.epochs else LAST_STRENGTH
         while done < steps_per_epoch and not stopped:
             count = steps_per_epoch - done
             # The rest of an epoch goes into one call unless it is clearly more than one:
@@ -131,9 +171,10 @@ def train(
             elapsed = time.perf_counter() - started
             seconds += elapsed
             # The first call also compiles, so its time says nothing about the next.
-            if step:
+            if compiled:
                 wished = SECONDS_PER_CALL / max(elapsed / count, 1e-6)
                 steps_per_call = max(1, min(int(wished), 2 * steps_per_call))
+            compiled = True
             if not math.isfinite(loss_sum):
                 raise Diverged(
                     f"The loss stopped being a number at step {step + count}. "
@@ -158,26 +199,31 @@ def train(
             stopped = stop()
         if done < steps_per_epoch:
             break
-        probabilities = predict(model, x_validation)
+        probabilities = predict(model, images.x_validation)
         progress = dataclasses.replace(
             progress,
-            validation_loss=cross_entropy(probabilities, y_validation),
-            validation_accuracy=accuracy(probabilities, y_validation),
+            validation_loss=cross_entropy(probabilities, images.y_validation),
+            validation_accuracy=accuracy(probabilities, images.y_validation),
         )
-        report(progress)
+        digits_in_epoch = max(int(is_digit.sum()), 1)
         for name, value in (
             ("epoch", epoch + 1),
-            ("loss", epoch_loss / is_digit.sum()),
-            ("accuracy", epoch_correct / is_digit.sum()),
+            ("loss", epoch_loss / digits_in_epoch),
+            ("accuracy", epoch_correct / digits_in_epoch),
             ("validation_loss", progress.validation_loss),
             ("validation_accuracy", progress.validation_accuracy),
         ):
             history[name].append(float(value or 0.0))
+        epoch_loss = epoch_correct = 0.0
+        if on_checkpoint:
+            on_checkpoint(state())
+        report(progress)
 
-    def answers(images: np.ndarray) -> np.ndarray:
-        return predict_in_looks(lambda part: predict(model, part), images, config.looks)
+    def answers(pictures: np.ndarray) -> np.ndarray:
+        return predict_in_looks(lambda part: predict(model, part), pictures, config.looks)
 
-    calibration = calibrate(answers(x_validation), y_validation)
+    end = state()
+    calibration = calibrate(answers(images.x_validation), images.y_validation)
     divide_logits(model, calibration.temperature)
     test_probabilities = answers(dataset.x_test)
     return TrainResult(
@@ -190,22 +236,107 @@ def train(
         parameters=model.count_params(),
         epochs=len(history["epoch"]),
         stopped=step < steps,
+        checkpoint=end,
     )
 
 
-def learning_rate_schedule(peak: float, steps: int) -> keras.optimizers.schedules.CosineDecay:
-    """Up to ``peak`` over the first tenth of the steps, then a cosine down to nothing.
+def warm_up() -> None:
+    """Train on next to nothing, so that TensorFlow has loaded what a run needs."""
+    blank = np.zeros((10, SIDE, SIDE), np.uint8)
+    config = TrainConfig()
+    model = build_model(config)
+    optimizer = build_optimizer(config, learning_rate_schedule(config, 1))
+    optimizer.build(model.trainable_variables)
+    run_steps = compile_steps(model, optimizer, blank, np.arange(10, dtype=np.uint8), config)
+    run_steps(np.arange(10), 0, 1, 0, 1.0)
 
-    Warm-up: Goyal et al. 2017, arXiv:1706.02677. Cosine: Loshchilov and Hutter 2016,
+
+def choose_images(config: TrainConfig, dataset: Dataset) -> Images:
+    """The images to train on and to validate with, as the settings say.
+
+    Labels are shuffled among the images trained on only, the project's own drawings
+    included: validation tells the truth.
+    """
+    fit, validation = stratified_split(dataset.y_train, VALIDATION_SHARE, config.seed)
+    share = min(1.0, config.training_images / len(fit))
+    if share < 1:
+        fit = fit[stratified_split(dataset.y_train[fit], share, config.seed)[1]]
+    x_fit, y_fit = dataset.x_train[fit], dataset.y_train[fit]
+    if drawn := round(share * config.drawn_digits):
+        x_drawn, y_drawn = load_drawn(drawn)
+        x_fit, y_fit = np.concatenate([x_fit, x_drawn]), np.concatenate([y_fit, y_drawn])
+    if config.shuffled_labels:
+        random = np.random.default_rng(config.seed)
+        digits = random.permutation(np.flatnonzero(y_fit != SCRIBBLE))
+        chosen = digits[: round(config.shuffled_labels * len(digits))]
+        y_fit[chosen] = y_fit[random.permutation(chosen)]
+    return Images(x_fit, y_fit, dataset.x_train[validation], dataset.y_train[validation])
+
+
+class LearningRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """The learning rate at each step of a run, which may have several parts.
+
+    In each part: up from a twentieth of the peak over the first tenth of the steps, then
+    down to nothing, along a cosine or a line; or always at the peak, which is
+    ``LATER_SHARE`` of the first part's in all later ones. Warm-up: Goyal et al.
+    2017, arXiv:1706.02677. Cosine, begun anew in each part: Loshchilov and Hutter 2016,
     arXiv:1608.03983.
     """
-    warmup = max(1, steps // 10)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=peak / 20,
-        decay_steps=max(1, steps - warmup),
-        warmup_target=peak,
-        warmup_steps=warmup,
+
+    def __init__(self, kind: str, peak: float, parts: list[int]) -> None:
+        """kind: "cosine", "linear" or "constant"; parts: steps of each part."""
+        self._kind, self._peak, self._parts = kind, peak, parts
+
+    def __call__(self, step: tf.Tensor | int) -> tf.Tensor:
+        step = tf.cast(step, tf.float32)
+        rate = self._within(step, self._peak, self._parts[0])
+        start = self._parts[0]
+        for length in self._parts[1:]:
+            later = self._within(step - start, LATER_SHARE * self._peak, length)
+            rate = tf.where(step >= start, later, rate)
+            start += length
+        return rate
+
+    def _within(self, step: tf.Tensor, peak: float, length: int) -> tf.Tensor:
+        warmup = max(1, length // 10)
+        if self._kind == "constant":
+            return tf.constant(peak, tf.float32)
+        if self._kind == "cosine":
+            cosine = keras.optimizers.schedules.CosineDecay(
+                initial_learning_rate=peak / 20,
+                decay_steps=max(1, length - warmup),
+                warmup_target=peak,
+                warmup_steps=warmup,
+            )
+            return cosine(step)
+        rising = peak * (0.05 + 0.95 * step / warmup)
+        falling = peak * (length - step) / max(1, length - warmup)
+        return tf.where(step < warmup, rising, tf.maximum(falling, 0.0))
+
+
+def learning_rate_schedule(config: TrainConfig, steps_per_epoch: int) -> LearningRate:
+    """The learning rate over a whole run, epochs added later included."""
+    parts = [epochs * steps_per_epoch for epochs in (config.epochs, *config.more_epochs)]
+    return LearningRate(config.schedule, config.learning_rate, parts)
+
+
+def build_optimizer(config: TrainConfig, schedule: LearningRate) -> keras.optimizers.Optimizer:
+    """Keras's optimizer of these settings; with weight decay Adam is AdamW."""
+    decay = config.weight_decay or None
+    if config.optimizer == "adam":
+        return keras.optimizers.Adam(schedule, weight_decay=decay)
+    momentum = MOMENTUM if config.optimizer == "momentum" else 0.0
+    return keras.optimizers.SGD(
+        schedule, momentum=momentum, nesterov=momentum > 0, weight_decay=decay
     )
+
+
+def _restore(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
+    """Give each variable its value again."""
+    if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+        raise CannotResume("This run's network is another than the stored one; start it anew.")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def compile_steps(

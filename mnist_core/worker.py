@@ -18,16 +18,24 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mnist_core import data
-from mnist_core.errors import DownloadFailed, NotAllowed, StoreUnavailable
+from mnist_core.checkpoint import Checkpoint
+from mnist_core.errors import (
+    DownloadFailed,
+    NotAllowed,
+    StoreUnavailable,
+    UserError,
+)
 from mnist_core.progress import Progress
 from mnist_core.runs import (
     CALIBRATION,
+    CHECKPOINT,
     ENDED,
     FAILED,
     FINISHED,
+    INTERRUPTED,
     KERAS,
     LITERT,
     PREDICTIONS,
@@ -41,13 +49,14 @@ from mnist_core.shipped import pack_predictions
 log = logging.getLogger("mnist_core.worker")
 
 BEAT_SECONDS = 0.5
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.1
 IDLE_SECONDS = 600.0
 # Reports are gathered and stored this often: more would wear the disk for nothing, less
 # would be seen.
-STORE_SECONDS = 0.2
+STORE_SECONDS = 0.15
 # How long a finished run waits for a database that does not take it.
 PATIENCE_SECONDS = 120.0
+AT_THE_KEYBOARD = "Stopped at the keyboard. Its curves are kept."
 
 T = TypeVar("T")
 
@@ -55,36 +64,75 @@ T = TypeVar("T")
 class Recorder:
     """Passes reports of one run on to the database, and the wish to stop back.
 
-    A database that is briefly in use delays the curves; it does not stop the training.
+    In a thread of its own, so that a database which is briefly in use delays the curves
+    and not the training.
     """
 
-    def __init__(self, store: RunStore, run_id: str, worker_id: str) -> None:
-        self._store, self._run_id, self._worker_id = store, run_id, worker_id
+    def __init__(self, store: RunStore, run: Run, worker_id: str) -> None:
+        self._store, self._run_id, self._worker_id = store, run.id, worker_id
+        self._thread = threading.Thread(target=self._store_on, daemon=True, name="recorder")
+        self._lock = threading.Lock()
         self._reports: list[Progress] = []
-        self._stored_at = float("-inf")
-        self._stop = False
+        self._next: Checkpoint | None = None
+        self._due: Checkpoint | None = None
+        self._stop = run.stop_requested
+        self._taken: NotAllowed | None = None
+        self._over = threading.Event()
 
     def __call__(self, progress: Progress) -> None:
-        self._reports.append(progress)
+        """Take a report."""
+        with self._lock:
+            self._reports.append(progress)
+            if self._next:
+                self._due, self._next = self._next, None
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Take a checkpoint: due with the next report, the one of the epoch's end. Stored
+        together, neither is ever there without the other."""
+        with self._lock:
+            self._next = checkpoint
 
     def should_stop(self) -> bool:
-        """Store what has gathered, if it is time; True once the owner asked to stop.
+        """True once the owner asked to stop.
 
         Raises:
             NotAllowed: the run is no longer this worker's.
         """
-        if time.monotonic() - self._stored_at >= STORE_SECONDS:
+        if self._taken:
+            raise self._taken
+        return self._stop
+
+    def start(self) -> None:
+        """Store what gathers, again and again, until the end."""
+        self._thread.start()
+
+    def _store_on(self) -> None:
+        while not self._over.wait(STORE_SECONDS):
             try:
                 self.flush()
             except StoreUnavailable as error:
                 log.warning("reports of run %s wait: %s", self._run_id, error)
-            self._stored_at = time.monotonic()
-        return self._stop
+            except NotAllowed as error:
+                self._taken = error
+                return
+
+    def end(self) -> None:
+        """Store nothing more by itself."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def flush(self) -> None:
         """Store what has gathered, now."""
-        run = self._store.report(self._run_id, self._worker_id, self._reports)
-        self._reports = []
+        with self._lock:
+            count, checkpoint = len(self._reports), self._due
+            reports = self._reports[:count]
+        state = (checkpoint.step, checkpoint.to_bytes()) if checkpoint else None
+        run = self._store.report(self._run_id, self._worker_id, reports, state)
+        with self._lock:
+            del self._reports[:count]
+            if self._due is checkpoint:
+                self._due = None
         self._stop = run.stop_requested
 
 
@@ -132,7 +180,7 @@ def execute(
     dataset: data.Dataset,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Run:
-    """Train one claimed run and store how it ended.
+    """Train one claimed run, from its checkpoint if it has one, and store how it ended.
 
     Returns:
         The run as it is now: finished, stopped or failed.
@@ -141,52 +189,81 @@ def execute(
         NotAllowed: the run was taken from this worker while it trained.
         StoreUnavailable: the database took no result for two minutes.
     """
-    from mnist_core import training
-
-    recorder = Recorder(store, run.id, worker_id)
+    recorder = Recorder(store, run, worker_id)
 
     def report(progress: Progress) -> None:
         recorder(progress)
         if on_progress:
             on_progress(progress)
 
+    def complete(state: str, **values: Any) -> Run:
+        recorder.end()
+        patiently(recorder.flush)
+        return patiently(lambda: store.complete(run.id, worker_id, state, **values))
+
+    recorder.start()
     try:
-        result = training.train(run.config, dataset, report, recorder.should_stop)
-        artifacts = {
-            **_models(result.model),
-            PREDICTIONS: pack_predictions(result.test_probabilities, dataset.y_test),
-            CALIBRATION: result.calibration.to_json().encode(),
-        }
-    except (NotAllowed, KeyboardInterrupt, SystemExit):
+        state, results, artifacts = train(store, run, dataset, report, recorder)
+    except NotAllowed:
+        raise
+    except KeyboardInterrupt:
+        complete(INTERRUPTED, message=AT_THE_KEYBOARD)
         raise
     except Exception as error:
         log.exception("run %s failed", run.id)
-        message = failure_message(error)
-        patiently(recorder.flush)
-        return patiently(lambda: store.complete(run.id, worker_id, FAILED, message=message))
-    patiently(recorder.flush)
-    return patiently(
-        lambda: store.complete(
-            run.id,
-            worker_id,
-            STOPPED if result.stopped else FINISHED,
-            results={
-                "dataset": dataset.description,
-                "test_fingerprint": dataset.test_fingerprint,
-                "test_accuracy": result.test_accuracy,
-                "train_seconds": result.train_seconds,
-                "epochs": result.epochs,
-                "parameters": result.parameters,
-            },
-            artifacts=artifacts,
-        )
+        return complete(FAILED, message=failure_message(error))
+    finally:
+        recorder.end()
+    return complete(state, results=results, artifacts=artifacts)
+
+
+def train(
+    store: RunStore,
+    run: Run,
+    dataset: data.Dataset,
+    report: Callable[[Progress], None],
+    recorder: Recorder,
+) -> tuple[str, dict[str, str | float | int], dict[str, bytes]]:
+    """Train a run: the state it ended in, its results and its artifacts."""
+    from mnist_core import training
+
+    result = training.train(
+        run.config,
+        dataset,
+        report,
+        recorder.should_stop,
+        recorder.keep,
+        stored_checkpoint(store, run),
     )
+    results: dict[str, str | float | int] = {
+        "dataset": dataset.description,
+        "test_fingerprint": dataset.test_fingerprint,
+        "test_accuracy": result.test_accuracy,
+        "train_seconds": result.train_seconds,
+        "epochs": result.epochs,
+        "parameters": result.parameters,
+        "checkpoint_step": result.checkpoint.step,
+    }
+    artifacts = {
+        **_models(result.model),
+        PREDICTIONS: pack_predictions(result.test_probabilities, dataset.y_test),
+        CALIBRATION: result.calibration.to_json().encode(),
+        CHECKPOINT: result.checkpoint.to_bytes(),
+    }
+    return STOPPED if result.stopped else FINISHED, results, artifacts
+
+
+def stored_checkpoint(store: RunStore, run: Run) -> Checkpoint | None:
+    """Where a run goes on; None if it begins."""
+    if not run.checkpoint_step:
+        return None
+    return Checkpoint.from_bytes(patiently(lambda: store.artifact(run.id, CHECKPOINT)))
 
 
 def failure_message(error: Exception) -> str:
     """One sentence for the person whose run failed; the log has the rest."""
     kind = type(error).__name__
-    if kind == "Diverged":
+    if kind == "Diverged" or isinstance(error, UserError):
         return str(error)
     if kind in ("MemoryError", "ResourceExhaustedError"):
         return "The machine ran out of memory. Try a smaller batch size or a smaller network."
@@ -231,11 +308,13 @@ def work(store: RunStore, idle_seconds: float = IDLE_SECONDS) -> None:
     """Take runs until there has been nothing to do for ``idle_seconds``."""
     parent = os.getppid()
     with registered(store) as (worker_id, heart):
-        import mnist_core.training  # noqa: F401  loads TensorFlow while nobody waits
+        # All that a run would have to wait for is done while nobody waits.
+        from mnist_core import training
 
+        loaded = data.locate(), data.load_dataset()
+        training.warm_up()
         heart.ready = True
         fetching: threading.Thread | None = None
-        loaded: tuple[object, data.Dataset] | None = None
         busy_at = time.monotonic()
         while not heart.lost:
             # A server that ended wants its machine back; one that trains ends its run first.
@@ -251,7 +330,7 @@ def work(store: RunStore, idle_seconds: float = IDLE_SECONDS) -> None:
                 time.sleep(POLL_SECONDS)
                 continue
             place = data.locate()
-            if loaded is None or loaded[0] != place:
+            if loaded[0] != place:
                 loaded = place, data.load_dataset()
             try:
                 ended = execute(store, run, worker_id, loaded[1])

@@ -16,13 +16,23 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mnist_core import data, evaluation, explanation, schema, shipped
+from mnist_core import data, evaluation, explanation, forecast, schema, shipped
 from mnist_core.calibration import Calibration
 from mnist_core.classifier import Classifier
 from mnist_core.errors import RunNotFound, StoreUnavailable, UserError
 from mnist_core.jobs import LocalPool, worker_limit
 from mnist_core.progress import Progress
-from mnist_core.runs import CALIBRATION, LITERT, PREDICTIONS, TRAINED, Run, RunStore, owner_of
+from mnist_core.runs import (
+    CALIBRATION,
+    FINISHED,
+    LITERT,
+    PREDICTIONS,
+    RUNNING,
+    TRAINED,
+    Run,
+    RunStore,
+    owner_of,
+)
 
 log = logging.getLogger("pages")
 
@@ -231,6 +241,16 @@ def find_run(run_id: str) -> Run:
 def shipped_run(name: str) -> Run | None:
     """The run of that name that came with the app, if there is one."""
     return shipped.shipped_runs().get(name)
+
+
+@st.cache_data(ttl="2s", max_entries=50, show_spinner=False)
+def seconds_until_turn(before: tuple[str, ...]) -> float:
+    """How long a run has to wait for those before it, which may be many people's wait."""
+    runs = [store().get(run_id) for run_id in before]
+    reports = [store().metrics(run.id) if run.state == RUNNING else [] for run in runs]
+    ended = store().list_runs(states=(FINISHED,))
+    pairs = list(zip(runs, reports, strict=True))
+    return forecast.seconds_until_turn(pairs, ended, worker_limit())
 
 
 def curves(run: Run) -> list[Progress]:

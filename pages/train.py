@@ -1,108 +1,24 @@
 """Train: settings, a button, and curves that move until the network is done."""
 
 import dataclasses
-from collections.abc import Sequence
 
 import streamlit as st
 
-from mnist_core import charts
-from mnist_core.config import ADDRESS_FIELDS, LIMITS, PRESETS, TrainConfig
-from mnist_core.errors import InvalidConfig, RunNotFound
-from mnist_core.progress import Progress, thin
-from mnist_core.runs import FAILED, INTERRUPTED, RUNNING, WAITING, Run
+from mnist_core import charts, forecast
+from mnist_core.config import LIMITS, TrainConfig
+from mnist_core.errors import RunNotFound
+from mnist_core.progress import Progress, steps_per_second, thin
+from mnist_core.runs import FAILED, FINISHED, INTERRUPTED, RUNNING, WAITING, Run
 from pages import shared
 from pages.live_chart import live_chart
+from pages.settings import begin_anew, settings
 
 shared.guard("train")
 
 MOST_POINTS = 300
-BATCH_SIZES = [32, 64, 128, 256, 512]
-LEARNING_RATES = [0.0001, 0.0003, 0.001, 0.002, 0.004, 0.006, 0.01, 0.03, 0.1]
-DESCRIPTIONS = {
-    "classic": "784 pixels → 128 → 64 → 10. Seconds to train. Also learns from 3,000 digits that "
-    "this project drew.",
-    "cnn": "Convolutions that see strokes. Minutes to train; reads drawings best. Also learns from "
-    "10,000 digits that this project drew, and sees each digit turned and bent.",
-}
-
-
-def key(field: str) -> str:
-    """The session key of a setting's widget; Explore has a seed of its own."""
-    return f"train_{field}"
-
-
-def read_address() -> None:
-    """Settings a link brought, once a visit; what is out of range is said and replaced."""
-    if "preset" not in st.session_state:
-        config, problems = TrainConfig.from_query(st.query_params.to_dict())
-        st.session_state["address_problems"] = problems
-        st.session_state["settings"] = config
-        st.session_state["preset"] = config.preset
-    for field in ADDRESS_FIELDS:
-        # Widgets forget their values when another page is visited; the settings do not.
-        st.session_state.setdefault(key(field), getattr(st.session_state["settings"], field))
-
-
-def preset_chosen() -> None:
-    st.session_state["preset"] = st.session_state["preset_widget"] or st.session_state["preset"]
-    for field in ADDRESS_FIELDS:
-        st.session_state[key(field)] = getattr(PRESETS[st.session_state["preset"]], field)
-
-
-def with_value(options: Sequence[float], value: float) -> list[float]:
-    """The options, and what a link may have asked for beside them."""
-    return sorted({*options, value})
-
-
-def settings() -> TrainConfig:
-    """The widgets, and the settings they stand at; the address follows."""
-    read_address()
-    for problem in st.session_state["address_problems"]:
-        st.warning(problem, icon=":material/link_off:")
-    preset = st.session_state["preset"]
-    st.segmented_control(
-        "Network",
-        list(PRESETS),
-        default=preset,
-        key="preset_widget",
-        on_change=preset_chosen,
-        required=True,
-    )
-    st.caption(DESCRIPTIONS[preset])
-    low, high = (int(limit) for limit in LIMITS["epochs"])
-    st.slider("Epochs", low, high, key=key("epochs"), help="Passes over all training images.")
-    st.select_slider(
-        "Batch size",
-        with_value(BATCH_SIZES, st.session_state[key("batch_size")]),
-        key=key("batch_size"),
-        help="Images looked at before each small change. Larger is faster, and needs a larger "
-        "learning rate.",
-    )
-    st.select_slider(
-        "Learning rate",
-        with_value(LEARNING_RATES, st.session_state[key("learning_rate")]),
-        key=key("learning_rate"),
-        format_func=lambda value: f"{value:g}",
-        help="How far each change goes. Try 0.1 to see a training fail.",
-    )
-    low, high = (int(limit) for limit in LIMITS["seed"])
-    st.number_input(
-        "Seed", low, high, key=key("seed"), help="The same seed gives the same training again."
-    )
-    values = {field: st.session_state[key(field)] for field in ADDRESS_FIELDS}
-    config = dataclasses.replace(PRESETS[preset], **values)
-    if config != st.session_state["settings"]:
-        # The person has taken over: what was wrong with the link no longer matters.
-        st.session_state["address_problems"] = []
-    st.session_state["settings"] = config
-    wanted = config.to_query()
-    for field in ("preset", *ADDRESS_FIELDS):
-        if field in wanted:
-            if st.query_params.get(field) != wanted[field]:
-                st.query_params[field] = wanted[field]
-        elif field in st.query_params:
-            del st.query_params[field]
-    return config
+# The owner of a running training sees it move; thirty who watch it, or wait, cost the
+# server no more than a few such.
+POLL_MINE, POLL_OTHERS = "250ms", "1s"
 
 
 def my_active_run(visitor: str) -> Run | None:
@@ -115,6 +31,12 @@ def start(config: TrainConfig, visitor: str) -> None:
     run = shared.store().submit(config, visitor)
     shared.pool().wake()
     st.query_params["run"] = run.id
+
+
+@shared.guarded
+def resume(run_id: str, visitor: str, more_epochs: int = 0) -> None:
+    shared.store().resume(run_id, visitor, more_epochs)
+    shared.pool().wake()
 
 
 @shared.guarded
@@ -135,11 +57,11 @@ def shown_run(mine: Run | None) -> Run | None:
     return mine
 
 
-def live(run_id: str, visitor: str, was_active: bool) -> None:
+def live(run_id: str, visitor: str, was: str) -> None:
     """One run: its state, numbers and curves; polled while it is not done."""
     run = shared.find_run(run_id)
-    if was_active and not run.active:
-        # The page as a whole changes: no more polling, new links, a free button.
+    if run.state != was:
+        # The page as a whole changes: another poll or none, new links, a free button.
         st.rerun()
     reports = shared.curves(run)
     # Each in a box of its own, so that what comes and goes in them does not move the charts
@@ -158,36 +80,33 @@ def show_curves(run: Run, reports: list[Progress]) -> None:
     with left:
         st.markdown("**Accuracy**: share of the images read rightly")
         live_chart(
-            charts.accuracy_curves(shown, run.config.epochs),
+            charts.accuracy_curves(shown, run.config.all_epochs),
             f"Accuracy over epochs; now {reports[-1].accuracy:.1%} on training batches",
             key=f"accuracy-{run.id}",
         )
     with right:
         st.markdown("**Loss**: how far its answers are from the truth")
         live_chart(
-            charts.loss_curves(shown, run.config.epochs),
+            charts.loss_curves(shown, run.config.all_epochs),
             f"Loss over epochs; now {reports[-1].loss:.3f} on training batches",
             key=f"loss-{run.id}",
         )
+    st.markdown("**Learning rate**: how far each change goes")
+    live_chart(
+        charts.learning_rate_curve(shown, run.config.all_epochs),
+        f"Learning rate over epochs; now {reports[-1].learning_rate:.2g}",
+        key=f"rate-{run.id}",
+    )
 
 
 def show_state(run: Run, visitor: str) -> None:
-    mine = run.owner == visitor
     if run.state == WAITING:
-        before = shared.store().place_in_queue(run.id)
-        if before:
-            turn = "1 run is" if before == 1 else f"{before} runs are"
-            st.info(f"Waiting: {turn} before this one.", icon=":material/hourglass_top:")
-        elif shared.pool().problem:
-            st.error(shared.pool().problem, icon=":material/error:")
-        else:
-            st.info(
-                "The training process is starting; the first time takes about ten seconds.",
-                icon=":material/hourglass_top:",
-            )
+        show_waiting(run)
     elif run.state in (INTERRUPTED, FAILED):
         st.error(run.message, icon=":material/error:")
-    if run.active and mine:
+    if run.owner != visitor:
+        return
+    if run.active:
         st.button(
             "Stop",
             icon=":material/stop_circle:",
@@ -196,38 +115,114 @@ def show_state(run: Run, visitor: str) -> None:
             disabled=run.stop_requested,
             help="Keeps the network as it is by then, and tests it.",
         )
+    elif run.resumable:
+        st.button(
+            "Resume",
+            icon=":material/resume:",
+            on_click=resume,
+            args=(run.id, visitor),
+            help="Goes on from where it stood, to the very network it would have become.",
+        )
+    elif run.state == FAILED:
+        gentler(run)
+    elif run.state == FINISHED:
+        go_on(run, visitor)
+
+
+def show_waiting(run: Run) -> None:
+    before = shared.store().before(run)
+    icon = ":material/hourglass_top:"
+    if before:
+        turn = "1 run is" if len(before) == 1 else f"{len(before)} runs are"
+        seconds = shared.seconds_until_turn(tuple(other.id for other in before))
+        st.info(f"Waiting: {turn} before this one, about {_duration(seconds)}.", icon=icon)
+    elif shared.pool().problem:
+        st.error(shared.pool().problem, icon=":material/error:")
+    elif run.losses:
+        st.info(
+            "The training process was lost. Another one is starting, and goes on from the last "
+            "finished epoch in about ten seconds.",
+            icon=icon,
+        )
+    else:
+        st.info(
+            "The training process is starting; the first time takes about ten seconds.", icon=icon
+        )
+
+
+def gentler(run: Run) -> None:
+    """For a run that failed: the same again with a tenth of its learning rate."""
+    rate = max(LIMITS["learning_rate"][0], run.config.learning_rate / 10)
+    st.button(
+        f"Set the learning rate to {rate:g}",
+        icon=":material/undo:",
+        on_click=begin_anew,
+        args=(dataclasses.replace(run.config, learning_rate=rate),),
+    )
+
+
+def go_on(run: Run, visitor: str) -> None:
+    """For a finished run: more epochs, if it may have any."""
+    most = int(LIMITS["epochs"][1]) - run.config.all_epochs
+    if most < 1:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        more = st.number_input(
+            "More epochs", 1, most, min(4, most), key=f"more-{run.id}", width=150
+        )
+        st.button(
+            "Go on training",
+            icon=":material/resume:",
+            on_click=resume,
+            args=(run.id, visitor, int(more)),
+            help="The learning rate begins anew; the network goes on from what it knows.",
+        )
 
 
 def show_numbers(run: Run, reports: list[Progress]) -> None:
-    if run.state == WAITING:
+    if not reports and run.state != RUNNING:
         return
     last = reports[-1] if reports else None
-    validated = [r.validation_accuracy for r in reports if r.validation_accuracy is not None]
     if run.state == RUNNING:
-        done = last.epoch / run.config.epochs if last else 0.0
-        if run.stop_requested:
-            text = "Stopping, then testing …"
-        elif done >= 1:
-            text = "Testing on the test images, once, and storing the network …"
-        elif last:
-            text = f"Epoch {last.epoch:.1f} of {run.config.epochs}"
-            # The first steps compile the network, and foretell nothing.
-            if done > 0.03:
-                text += f", about {last.seconds / done * (1 - done):.0f} s left"
-        else:
-            text = "Compiling the network …"
-        st.progress(min(done, 1.0), text=text)
+        show_progress(run, reports)
+    validated = [r.validation_accuracy for r in reports if r.validation_accuracy is not None]
+    numbers = {
+        "Validation": f"{validated[-1]:.2%}" if validated else "–",
+        "Batch accuracy": f"{last.accuracy:.1%}" if last else "–",
+        "Batch loss": f"{last.loss:.3f}" if last else "–",
+        "Time": f"{last.seconds:.1f} s" if last else "–",
+    }
+    if run.test_accuracy is not None and not run.active:
+        del numbers["Batch accuracy"]
+        numbers = {"Test accuracy": f"{run.test_accuracy:.2%}"} | numbers
     with st.container(horizontal=True, gap="small"):
-        if run.test_accuracy is not None:
-            st.metric("Test accuracy", f"{run.test_accuracy:.2%}", border=True, width=154)
-        st.metric(
-            "Validation",
-            f"{validated[-1]:.2%}" if validated else "–",
-            border=True,
-            width=154,
-        )
-        st.metric("Batch loss", f"{last.loss:.3f}" if last else "–", border=True, width=154)
-        st.metric("Time", f"{last.seconds:.1f} s" if last else "–", border=True, width=154)
+        for label, value in numbers.items():
+            st.metric(label, value, border=True, width=150)
+
+
+def show_progress(run: Run, reports: list[Progress]) -> None:
+    epochs = run.config.all_epochs
+    done = reports[-1].epoch / epochs if reports else 0.0
+    if run.stop_requested:
+        text = "Stopping, then testing …"
+    elif done >= 1:
+        text = "Testing on the test images, once, and storing the network …"
+    elif reports:
+        text = f"Epoch {reports[-1].epoch:.1f} of {epochs}"
+        seconds = forecast.seconds_left(run.config, reports)
+        # The first steps compile the network, and foretell nothing.
+        if seconds is not None and done > 0.03:
+            text += f", about {_duration(seconds)} left"
+        if pace := steps_per_second(reports):
+            images = pace * run.config.batch_size
+            text += f" · {pace:,.0f} steps and {images:,.0f} images a second"
+    else:
+        text = "Compiling the network …"
+    st.progress(min(done, 1.0), text=text)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 st.title("Train a network")
@@ -238,20 +233,16 @@ shared.pool().wake()
 
 left, right = st.columns([1, 2], gap="large")
 with left:
-    try:
-        config = settings()
-    except InvalidConfig as error:
-        st.error(str(error), icon=":material/error:")
-        st.stop()
+    config, place = settings()
     mine = my_active_run(visitor)
-    st.button(
+    place.button(
         "Start training",
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
         on_click=start,
         args=(config, visitor),
-        disabled=mine is not None,
+        disabled=mine is not None or config is None,
         help="One at a time for each visitor." if mine else None,
     )
 with right:
@@ -262,7 +253,7 @@ with right:
             "You may leave the page meanwhile; it goes on.",
             icon=":material/show_chart:",
         )
-        if example := shared.shipped_run(config.preset):
+        if example := shared.shipped_run(config.preset if config else shared.BEST):
             st.caption(
                 f"What to expect: the {example.config.preset} network that came with the app "
                 f"reached {example.test_accuracy:.2%} on the test images after "
@@ -271,12 +262,12 @@ with right:
             show_curves(example, shared.curves(example))
     else:
         st.subheader(f"Run {run.title}" + ("" if run.active else f" · {run.state}"), anchor=False)
+        next_or_running = run.state == RUNNING or not shared.store().before(run)
+        poll = POLL_MINE if run.owner == visitor and next_or_running else POLL_OTHERS
         # Keyed on being active, so that the poll ends with the run.
-        shared.fragment(live, run_every="500ms" if run.active else None)(
-            run.id, visitor, run.active
-        )
+        shared.fragment(live, run_every=poll if run.active else None)(run.id, visitor, run.state)
 
-if run and run.test_accuracy is not None:
+if run and run.trained:
     shared.next_step(
         "evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id
     )

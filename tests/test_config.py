@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from mnist_core.config import LIMITS, PRESETS, TrainConfig
+from mnist_core.config import ADDRESS_FIELDS, LIMITS, PRESETS, TrainConfig, describe
 from mnist_core.errors import InvalidConfig, UserError
 
 
@@ -43,7 +43,7 @@ def test_both_ends_of_a_range_are_allowed(name):
         ("batch_size", 15),
         ("batch_size", 1025),
         ("learning_rate", 0.0),
-        ("learning_rate", 0.11),
+        ("learning_rate", 1.1),
         ("learning_rate", float("nan")),
         ("learning_rate", float("inf")),
         ("learning_rate", "fast"),
@@ -73,6 +73,17 @@ def test_both_ends_of_a_range_are_allowed(name):
         ("convolutions", ((24, 5, 4),)),
         ("convolutions", ((24, 5, "1"),)),
         ("convolutions", (3,)),
+        ("optimizer", "rmsprop"),
+        ("optimizer", None),
+        ("schedule", ""),
+        ("more_epochs", (0,)),
+        ("more_epochs", (1.5,)),
+        ("more_epochs", [1]),
+        ("more_epochs", (23,)),
+        ("training_images", 99),
+        ("training_images", 60_001),
+        ("shuffled_labels", 1.1),
+        ("dense", (1024, 1024)),
     ],
 )
 def test_a_value_out_of_its_range_is_refused_with_a_sentence(name, value):
@@ -86,8 +97,8 @@ def test_a_value_out_of_its_range_is_refused_with_a_sentence(name, value):
 def test_the_sentence_names_the_setting_and_its_range():
     with pytest.raises(InvalidConfig, match=r"^Epochs must be a whole number from 1 to 30\.$"):
         TrainConfig(epochs=99)
-    with pytest.raises(InvalidConfig, match=r"^Learning rate must be a number from 1e-05 to 0\.1"):
-        TrainConfig(learning_rate=1.0)
+    with pytest.raises(InvalidConfig, match=r"^Learning rate must be a number from 1e-05 to 1\.0"):
+        TrainConfig(learning_rate=2.0)
 
 
 def test_the_sentence_about_a_seed_names_the_exact_limit():
@@ -154,6 +165,14 @@ def test_an_address_holds_what_differs_from_the_preset():
         {"seed": 42},
         {"seed": 1234567},
         {"seed": 2**31 - 1},
+        {"convolutions": ((16, 5, 2), (8, 3, 1)), "dense": ()},
+        {"convolutions": (), "dense": (300, 20)},
+        {"dropout": 0.25, "batch_normalization": False, "augmentation": False},
+        {"optimizer": "sgd", "schedule": "constant", "weight_decay": 0.0},
+        {"training_images": 100, "shuffled_labels": 0.5, "drawn_digits": 0},
+        {"epochs": 20, "more_epochs": (4, 2)},
+        {"epochs": 1, "convolutions": ((64, 7, 1), (64, 3, 2))},
+        {"label_smoothing": 0.0, "looks": 1},
     ],
 )
 def test_an_address_gives_back_exactly_the_settings_it_was_made_of(changes):
@@ -161,12 +180,66 @@ def test_an_address_gives_back_exactly_the_settings_it_was_made_of(changes):
     assert TrainConfig.from_query(config.to_query()) == (config, [])
 
 
+def test_every_setting_may_be_in_the_address():
+    assert {"preset", *ADDRESS_FIELDS} == {f.name for f in dataclasses.fields(TrainConfig)}
+
+
+def test_a_network_too_large_or_too_slow_is_refused_with_a_way_out():
+    with pytest.raises(InvalidConfig, match=r"1,863,690 parameters, of 1,000,000 allowed\. Use"):
+        TrainConfig(dense=(1024, 1024))
+    slow = {"convolutions": ((64, 5, 1), (64, 3, 2)), "dense": ()}
+    with pytest.raises(InvalidConfig, match=r"from everybody else for too long\. Use fewer"):
+        TrainConfig(**slow, epochs=30)
+    assert TrainConfig(**slow, epochs=1)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_may_train_for_as_long_as_any_run(name):
+    assert dataclasses.replace(PRESETS[name], epochs=LIMITS["epochs"][1])
+
+
+def test_settings_stored_before_there_were_so_many_can_be_read():
+    old = json.loads(PRESETS["classic"].to_json())
+    for name in ("optimizer", "schedule", "more_epochs", "training_images", "shuffled_labels"):
+        del old[name]
+    assert TrainConfig.from_json(json.dumps(old)) == PRESETS["classic"]
+
+
+def test_a_line_describes_what_differs_from_the_preset():
+    config = dataclasses.replace(PRESETS["cnn"], epochs=3, dense=(), augmentation=False)
+    assert describe(PRESETS["cnn"]) == "cnn"
+    assert describe(config) == "cnn · epochs 3 · dense none · augmentation no"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("dense", "many"),
+        ("dense", "64-<b>"),
+        ("dense", "9999999"),
+        ("convolutions", "x5"),
+        ("convolutions", "24x9s2"),
+        ("convolutions", "24x5s2-" * 2000),
+        ("augmentation", "maybe"),
+        ("optimizer", "<script>"),
+        ("schedule", ""),
+        ("more_epochs", "-1"),
+    ],
+)
+def test_an_address_with_no_such_setting_falls_back_with_a_sentence(name, text):
+    config, problems = TrainConfig.from_query({"preset": "cnn", name: text})
+    assert config == PRESETS["cnn"]
+    assert len(problems) == 1
+    assert "<" not in problems[0]
+    assert "Using" in problems[0]
+
+
 def test_an_empty_address_is_the_classic_preset():
     assert TrainConfig.from_query({}) == (PRESETS["classic"], [])
 
 
 def test_parameters_of_other_pages_are_ignored():
-    config, problems = TrainConfig.from_query({"run": "cnn", "dense": "4096", "preset": "cnn"})
+    config, problems = TrainConfig.from_query({"run": "cnn", "true": "4096", "preset": "cnn"})
     assert (config, problems) == (PRESETS["cnn"], [])
 
 

@@ -12,8 +12,10 @@ from tests.helpers import CORE, PROJECT
 
 # Modules may import those of lower rooms only.
 ROOMS = [
-    {"config", "errors", "progress"},
+    {"config", "architecture", "errors", "progress"},
     {
+        "checkpoint",
+        "script",
         "data",
         "drawing",
         "strokes",
@@ -25,7 +27,7 @@ ROOMS = [
         "augmentation",
     },
     {"training", "classifier", "evaluation", "explanation"},
-    {"schema", "runs", "shipped"},
+    {"schema", "runs", "shipped", "forecast"},
     {"worker", "jobs"},
     {"charts", "markup"},
     {"__main__"},
@@ -33,6 +35,8 @@ ROOMS = [
 # Within a room, these go on.
 WITHIN = {
     ("config", "errors"),
+    ("config", "architecture"),
+    ("architecture", "errors"),
     ("drawing", "data"),
     ("models", "data"),
     ("augmentation", "data"),
@@ -43,6 +47,7 @@ WITHIN = {
     ("photo", "paper"),
     ("runs", "schema"),
     ("shipped", "runs"),
+    ("forecast", "runs"),
 }
 FRAMEWORKS = {"tensorflow", "keras"}
 # The only ones that load TensorFlow, at once or when called; the server imports none of them
@@ -51,7 +56,7 @@ WITH_TENSORFLOW = {"models", "augmentation", "training"}
 WITH_TENSORFLOW_WHEN_CALLED = {"data", "worker", "__main__"}
 
 # What pages have in common; all else in pages/ is a page, which knows no other.
-SHARED = {"shared", "live_chart", "canvas"}
+SHARED = {"shared", "live_chart", "canvas", "settings"}
 
 MODULES = sorted(path.stem for path in CORE.glob("*.py") if path.stem != "__init__")
 

@@ -6,14 +6,18 @@ import threading
 import pytest
 
 from mnist_core import runs, schema
-from mnist_core.config import PRESETS
-from mnist_core.errors import NotAllowed, RunNotFound
+from mnist_core.config import PRESETS, TrainConfig
+from mnist_core.errors import InvalidConfig, NotAllowed, RunNotFound
 from mnist_core.runs import (
+    CHECKPOINT,
     ENDED,
+    FAILED,
     FINISHED,
     INTERRUPTED,
     KERAS,
     LITERT,
+    LOST,
+    PREDICTIONS,
     RUNNING,
     STOPPED,
     WAITING,
@@ -34,6 +38,7 @@ from tests.helpers import (
 )
 
 CONFIG = PRESETS["classic"]
+FILES_OF_A_RUN = (KERAS, LITERT, PREDICTIONS)
 
 
 # --- submitting ---
@@ -102,15 +107,24 @@ def test_a_full_queue_is_named(store, monkeypatch):
 # --- the queue ---
 
 
+def places(store, run_id: str) -> list[str]:
+    """The runs before this one."""
+    return [run.id for run in store.before(store.get(run_id))]
+
+
 def test_runs_are_trained_in_the_order_they_came(store):
     first, second, third = (waiting_run(store, visitor).id for visitor in "abc")
-    assert [store.place_in_queue(run_id) for run_id in (first, second, third)] == [0, 1, 2]
+    assert [places(store, run_id) for run_id in (first, second, third)] == [
+        [],
+        [first],
+        [first, second],
+    ]
     assert store.waiting() == 3
     add_worker(store)
     assert store.claim("worker").id == first
-    assert store.place_in_queue(second) == 1  # behind the one that runs
+    assert places(store, second) == [first]  # behind the one that runs
     store.complete(first, "worker", FINISHED)
-    assert store.place_in_queue(second) == 0
+    assert places(store, second) == []
     assert store.claim("worker").id == second
     assert store.claim("worker").id == third
     assert store.claim("worker") is None
@@ -171,7 +185,7 @@ def test_each_run_is_given_to_exactly_one_of_many_processes(store):
 
 def test_only_the_owner_may_stop_a_run(store):
     run = running_run(store, "me")
-    with pytest.raises(NotAllowed, match="Only the person who started a run can stop it"):
+    with pytest.raises(NotAllowed, match="Only the person who started a run can do that"):
         store.request_stop(run.id, owner_of("somebody else"))
     assert not store.get(run.id).stop_requested
     store.request_stop(run.id, owner_of("me"))
@@ -266,7 +280,7 @@ def test_a_worker_given_up_for_lost_cannot_finish_its_run(store):
     store.remove_worker("worker", ENDED)
     with pytest.raises(NotAllowed):
         store.complete(run.id, "worker", FINISHED, artifacts={LITERT: b"late"})
-    assert store.get(run.id).state == INTERRUPTED
+    assert store.get(run.id).state == WAITING
     with pytest.raises(RunNotFound):
         store.artifact(run.id, LITERT)
 
@@ -296,12 +310,12 @@ def test_a_title_names_preset_accuracy_and_origin():
 # --- workers that end ---
 
 
-def test_a_dead_workers_run_is_interrupted_and_its_curves_stay(store):
+def test_a_dead_workers_run_waits_for_the_next_and_its_curves_stay(store):
     run = running_run(store, worker_id="dead")
     spared = running_run(store, "other", worker_id="alive")
     store.remove_worker("dead", ENDED)
     after = store.get(run.id)
-    assert (after.state, after.message) == (INTERRUPTED, ENDED)
+    assert (after.state, after.message, after.losses) == (WAITING, "", 1)
     assert store.metrics(run.id) == reports(12)
     assert store.get(spared.id) == spared
     assert [worker.id for worker in store.workers()] == ["alive"]
@@ -374,6 +388,185 @@ def test_a_change_that_fails_half_way_changes_nothing(store):
     assert store.metrics(run.id) == reports(12)
 
 
+# --- going on ---
+
+
+def stored_run(store, owner="me", *, steps=12, at=10, config=None) -> Run:
+    """A run that runs, with reports and a checkpoint."""
+    run = running_run(store, owner, config, steps=0)
+    store.report(run.id, "worker", reports(at), (at, b"state"))
+    return store.report(run.id, "worker", reports(steps - at, first=at + 1))
+
+
+def test_a_lost_run_goes_first_and_on_from_its_checkpoint(store):
+    run = stored_run(store)
+    waiting_run(store, "other")
+    store.remove_worker("worker", ENDED)
+    assert store.metrics(run.id) == reports(12), "nothing vanishes while it waits"
+    again = store.claim(add_worker(store, "next"))
+    assert (again.id, again.checkpoint_step) == (run.id, 10)
+    assert store.artifact(run.id, CHECKPOINT) == b"state"
+    assert store.metrics(run.id) == reports(10), "the rest will be reported again"
+
+
+def test_a_run_without_a_checkpoint_begins_again(store):
+    run = running_run(store)
+    store.remove_worker("worker", ENDED)
+    again = store.claim(add_worker(store, "next"))
+    assert (again.id, again.checkpoint_step, store.metrics(run.id)) == (run.id, 0, [])
+
+
+def lose(store, worker_id: str) -> Run:
+    """The waiting run is taken by a worker that is lost at once; the run after that."""
+    run = store.claim(add_worker(store, worker_id))
+    store.remove_worker(worker_id, ENDED)
+    return store.get(run.id)
+
+
+def test_a_run_that_loses_three_workers_at_one_place_is_not_tried_again(store):
+    waiting_run(store, "me")
+    assert [lose(store, name).state for name in "ab"] == [WAITING, WAITING]
+    run = lose(store, "c")
+    assert (run.state, run.message) == (INTERRUPTED, LOST)
+    assert store.resume(run.id, owner_of("me")).losses == 0
+
+
+def test_a_checkpoint_shows_that_a_run_gets_on(store):
+    waiting_run(store, "me")
+    for name in "abcdef":
+        run = store.claim(add_worker(store, name))
+        step = run.checkpoint_step + 5
+        store.report(run.id, name, reports(5, first=step - 4), (step, b"state"))
+        store.remove_worker(name, ENDED)
+    assert store.get(run.id).state == WAITING
+    assert store.metrics(run.id) == reports(30)
+
+
+def test_a_checkpoint_and_its_reports_appear_together_or_not_at_all(store):
+    run = stored_run(store)
+    with pytest.raises(NotAllowed):
+        store.report(run.id, add_worker(store, "other"), reports(3, first=13), (15, b"late"))
+    with pytest.raises(runs.schema.StoreUnavailable):
+        store.report(run.id, "worker", reports(1, first=12), (15, b"twice"))
+    assert store.artifact(run.id, CHECKPOINT) == b"state"
+    assert store.get(run.id).checkpoint_step == 10
+
+
+def test_a_worker_that_beats_again_is_not_removed(store):
+    run = running_run(store)
+    store.beat("worker", ready=True)
+    assert not store.remove_worker("worker", ENDED, beat=0)
+    assert store.get(run.id).state == RUNNING
+    assert store.remove_worker("worker", ENDED, beat=1)
+    assert store.get(run.id).state == WAITING
+
+
+@pytest.mark.parametrize("state", [STOPPED, INTERRUPTED])
+def test_its_owner_may_resume_what_did_not_finish(store, state):
+    run = finished_run(store, "me", state=state)
+    waiting_run(store, "other")
+    again = store.resume(run.id, owner_of("me"))
+    assert (again.state, again.config, again.stop_requested) == (WAITING, run.config, False)
+    assert len(store.before(again)) == 1, "at the end of the queue"
+    assert store.metrics(run.id) == reports(20)
+    assert again.trained, "its network may be used meanwhile"
+
+
+def test_a_finished_run_may_have_more_epochs(store):
+    run = finished_run(store, "me")
+    store.report(running_run(store, "x").id, "worker", [])
+    with store._writer.begin() as connection:
+        runs._store_artifact(connection, run.id, CHECKPOINT, b"state")
+    again = store.resume(run.id, owner_of("me"), 4)
+    assert again.config == dataclasses.replace(run.config, more_epochs=(4,))
+    store.request_stop(run.id, owner_of("me"))
+    assert store.get(run.id).state == STOPPED, "it has a network, whatever becomes of the rest"
+    with pytest.raises(InvalidConfig):
+        TrainConfig.from_json(dataclasses.replace(run.config, more_epochs=(4, 30)).to_json())
+
+
+def test_what_cannot_go_on_says_so(store):
+    finished = finished_run(store, "a")
+    with pytest.raises(NotAllowed, match=r"^This run is finished and cannot go on"):
+        store.resume(finished.id, owner_of("a"))
+    with pytest.raises(NotAllowed, match="trained before runs could go on"):
+        store.resume(finished.id, owner_of("a"), 1)
+    failed = finished_run(store, "b", state=FAILED)
+    with pytest.raises(NotAllowed, match=r"^This run is failed"):
+        store.resume(failed.id, owner_of("b"))
+    running = running_run(store, "c")
+    with pytest.raises(NotAllowed):
+        store.resume(running.id, owner_of("c"))
+    stopped = finished_run(store, "d", state=STOPPED)
+    waiting_run(store, "d")
+    with pytest.raises(NotAllowed, match="You have a run in training already"):
+        store.resume(stopped.id, owner_of("d"))
+
+
+def test_a_network_trained_further_replaces_the_one_before(store):
+    run = finished_run(store, "me", state=STOPPED)
+    assert run.version == 1
+    store.resume(run.id, owner_of("me"))
+    store.claim("worker")
+    again = store.complete(run.id, "worker", FINISHED, artifacts={KERAS: b"new"})
+    assert (again.version, store.artifact(run.id, KERAS)) == (2, b"new")
+    assert [found.id for found in store.list_runs(trained=True)] == [run.id]
+
+
+# --- one's own runs ---
+
+
+def test_a_run_is_renamed_pinned_and_deleted_by_its_owner_only(store):
+    run = finished_run(store, "me")
+    for action in (
+        lambda owner: store.rename(run.id, owner, "Mine"),
+        lambda owner: store.pin(run.id, owner, True),
+        lambda owner: store.resume(run.id, owner),
+        lambda owner: store.delete(run.id, owner),
+    ):
+        for stranger in (owner_of("other"), "", run.owner[:-1]):
+            with pytest.raises(NotAllowed, match="Only the person who started a run"):
+                action(stranger)
+    assert store.get(run.id) == run
+    store.rename(run.id, run.owner, "  Éva's 2nd   try (0.5) ")
+    store.pin(run.id, run.owner, True)
+    assert (store.get(run.id).name, store.get(run.id).pinned) == ("Éva's 2nd try (0.5)", True)
+    assert store.get(run.id).title.startswith("Éva's 2nd try (0.5) · 98")
+    store.delete(run.id, run.owner)
+    with pytest.raises(RunNotFound):
+        store.get(run.id)
+    assert rows(store, "metrics") == rows(store, "artifacts") == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["<b>", "a*b*", "[x](y)", "a\x00b", "x" * 41, "$x$", "`x`", ":red[x]", "a_b", "😀", "#1"],
+)
+def test_a_name_that_could_be_laid_out_is_refused(store, name):
+    run = finished_run(store, "me")
+    with pytest.raises(NotAllowed, match="A name has at most 40 letters, digits, spaces"):
+        store.rename(run.id, run.owner, name)
+    assert store.get(run.id).name == ""
+
+
+def test_a_run_in_training_is_not_deleted(store):
+    run = running_run(store, "me")
+    with pytest.raises(NotAllowed, match="stop it first"):
+        store.delete(run.id, run.owner)
+
+
+def test_pins_are_few(store, monkeypatch):
+    mine = [finished_run(store, "me").id for _ in range(4)]
+    for run_id in mine[:3]:
+        store.pin(run_id, owner_of("me"), True)
+    with pytest.raises(NotAllowed, match="You can keep 3 runs"):
+        store.pin(mine[3], owner_of("me"), True)
+    monkeypatch.setattr(runs, "MOST_PINNED", 3)
+    other = finished_run(store, "other")
+    with pytest.raises(NotAllowed, match="as there is room for"):
+        store.pin(other.id, other.owner, True)
+
+
 # --- forgetting ---
 
 
@@ -396,7 +589,25 @@ def test_a_run_that_is_not_over_is_never_forgotten(store, monkeypatch):
     running = running_run(store, "first")
     ended = [finished_run(store, visitor).id for visitor in "abc"]
     assert store.get(running.id).state == RUNNING
-    assert [run.id for run in store.list_runs()] == [ended[2], ended[1], running.id]
+    assert [run.id for run in store.list_runs()] == [ended[2], running.id]
+
+
+def test_a_pinned_run_is_never_forgotten(store, monkeypatch):
+    monkeypatch.setattr(runs, "MOST_STORED", 2)
+    pinned = finished_run(store, "first")
+    store.pin(pinned.id, owner_of("first"), True)
+    ended = [finished_run(store, visitor).id for visitor in "abc"]
+    assert [run.id for run in store.list_runs()] == [ended[2], pinned.id]
+    store.pin(pinned.id, owner_of("first"), False)
+    last = finished_run(store, "d")
+    assert [run.id for run in store.list_runs()] == [last.id, ended[2]]
+
+
+def test_the_oldest_are_forgotten_when_models_take_too_much_of_the_disk(store, monkeypatch):
+    size = sum(len(store.artifact(finished_run(store, "a").id, kind)) for kind in FILES_OF_A_RUN)
+    monkeypatch.setattr(runs, "MOST_BYTES", 2 * size + 10)
+    ended = [finished_run(store, visitor).id for visitor in "bc"]
+    assert [run.id for run in store.list_runs()] == ended[::-1]
 
 
 # --- the download ---

@@ -79,7 +79,7 @@ def test_many_programs_may_open_a_new_database_at_once():
     assert [out.strip() for out, _ in answers] == ["0"] * 6, answers
 
 
-@pytest.mark.parametrize(("version", "age"), [("2", "newer"), ("99", "newer"), ("x", "different")])
+@pytest.mark.parametrize(("version", "age"), [("3", "newer"), ("99", "newer"), ("x", "different")])
 def test_a_database_of_another_version_is_left_alone_with_a_sentence(version, age, store):
     waiting_run(store)
     store.close()
@@ -87,8 +87,71 @@ def test_a_database_of_another_version_is_left_alone_with_a_sentence(version, ag
         connection.execute("UPDATE facts SET value = ? WHERE name = 'schema_version'", [version])
     connection.close()
     text = sentence(RunStore)
-    assert f"by a {age} version of this app (schema {version}; this one uses 1)" in text
+    assert f"by a {age} version of this app (schema {version}; this one uses 2)" in text
     assert "MNIST_DATABASE_URL" in text
+
+
+FIRST_SCHEMA = """
+CREATE TABLE facts (name VARCHAR(40) PRIMARY KEY, value TEXT NOT NULL);
+INSERT INTO facts VALUES ('schema_version', '1');
+CREATE TABLE runs (number INTEGER PRIMARY KEY, id VARCHAR(40) NOT NULL UNIQUE,
+  owner VARCHAR(64) NOT NULL, state VARCHAR(20) NOT NULL, config TEXT NOT NULL,
+  created_at FLOAT NOT NULL, worker VARCHAR(40), stop_requested BOOLEAN NOT NULL,
+  message TEXT NOT NULL, dataset VARCHAR(200), test_fingerprint VARCHAR(16), test_accuracy FLOAT,
+  train_seconds FLOAT, epochs INTEGER, parameters INTEGER);
+CREATE TABLE metrics (run_id VARCHAR(40) NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  step INTEGER NOT NULL, epoch FLOAT NOT NULL, loss FLOAT NOT NULL, accuracy FLOAT NOT NULL,
+  learning_rate FLOAT NOT NULL, seconds FLOAT NOT NULL, validation_loss FLOAT,
+  validation_accuracy FLOAT, PRIMARY KEY (run_id, step));
+CREATE TABLE artifacts (run_id VARCHAR(40) NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+  kind VARCHAR(40) NOT NULL, data BLOB NOT NULL, PRIMARY KEY (run_id, kind));
+CREATE TABLE workers (id VARCHAR(40) PRIMARY KEY, host VARCHAR(200) NOT NULL,
+  pid INTEGER NOT NULL, beat INTEGER NOT NULL, ready BOOLEAN NOT NULL);
+INSERT INTO runs VALUES (7, 'done', 'me', 'finished', '{"epochs": 3}', 5, NULL, 0, '', 'MNIST',
+  'abc', 0.98, 3.0, 3, 109386), (9, 'new', 'you', 'waiting', '{}', 6, NULL, 0, '', NULL, NULL,
+  NULL, NULL, NULL, NULL);
+INSERT INTO metrics VALUES ('done', 1, 0.1, 2.0, 0.5, 0.001, 0.1, NULL, NULL);
+INSERT INTO artifacts VALUES ('done', 'keras', x'0102');
+"""
+
+
+def old_database(path) -> None:
+    """A database as the first version of this project wrote it."""
+    with sqlite3.connect(path) as connection:
+        connection.executescript(FIRST_SCHEMA)
+    connection.close()
+
+
+def test_a_database_of_an_older_version_is_brought_up_to_date_with_all_it_holds(path):
+    old_database(path)
+    store = RunStore()
+    done = store.get("done")
+    assert (done.config.epochs, done.test_accuracy, done.trained, done.turn) == (3, 0.98, True, 7)
+    assert (done.name, done.pinned, done.checkpoint_step, done.losses) == ("", False, 0, 0)
+    assert len(store.metrics("done")) == 1
+    assert store.artifact("done", "keras") == b"\x01\x02"
+    assert store.claim(add_worker(store)).id == "new"
+    assert waiting_run(store, "next").turn == 10
+    store.close()
+    assert RunStore().get("done") == done
+
+
+def test_many_may_bring_it_up_to_date_at_once(path):
+    old_database(path)
+    found = []
+    threads = [
+        threading.Thread(target=lambda: found.append(RunStore().get("done").turn)) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [7] * 8
+
+
+def test_an_older_database_that_is_read_only_says_so(path):
+    old_database(path)
+    assert "read-only" in sentence(lambda: RunStore(read_only(path)))
 
 
 def test_a_locked_database_is_named_and_works_once_it_is_free(store, path, impatient):

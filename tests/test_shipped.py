@@ -26,8 +26,8 @@ from tests.helpers import finished_run, reports
 FLOORS = {"classic": 0.98, "cnn": 0.992}
 
 
-def test_both_presets_ship_as_finished_runs():
-    assert set(shipped_runs()) == set(FLOORS) == set(PRESETS)
+def test_the_networks_for_every_day_ship_as_finished_runs():
+    assert set(shipped_runs()) == set(FLOORS) < set(PRESETS)
     for name, run in shipped_runs().items():
         assert (run.id, run.config.preset) == (name, name)
         assert (run.state, run.shipped, run.owner, run.active) == (FINISHED, True, "", False)
@@ -120,7 +120,9 @@ def test_an_exported_run_can_be_shipped(store, tmp_path, monkeypatch):
     shipped_runs.cache_clear()
     try:
         found = shipped_runs()["mine"]
-        expected = dataclasses.replace(run, id="mine", owner="", worker=None, shipped=True)
+        expected = dataclasses.replace(
+            run, id="mine", owner="", worker=None, shipped=True, turn=0, version=0
+        )
         assert found == expected
         assert shipped_artifact("mine", LITERT) == artifacts[LITERT]
         curves = shipped_metrics("mine")

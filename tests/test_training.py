@@ -10,9 +10,11 @@ import tensorflow as tf
 
 from mnist_core import training
 from mnist_core.calibration import choose_temperature, soften
+from mnist_core.checkpoint import Checkpoint
 from mnist_core.classifier import Classifier
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.data import Dataset, scale, stratified_split
+from mnist_core.errors import CannotResume
 from mnist_core.models import build_model
 from mnist_core.strokes import SCRIBBLE
 from mnist_core.training import train
@@ -215,6 +217,119 @@ def test_told_to_stop_before_the_first_step_nothing_is_trained(tiny_dataset):
         assert (mine == theirs).all()
 
 
+# --- going on ---
+
+
+HARD = dataclasses.replace(SMALL_CNN, epochs=3, dropout=0.3, batch_size=128)
+
+
+def stop_at(step: int):
+    """A listener that lets a training stop there, and the question whether to."""
+    seen = []
+    return seen.append, lambda: bool(seen) and seen[-1].step >= step
+
+
+def assert_same(one: training.TrainResult, other: training.TrainResult) -> None:
+    assert (weights(one) == weights(other)).all()
+    # Sums of losses are rounded as the steps happen to be shared out among calls.
+    for name, values in one.history.items():
+        assert values == pytest.approx(other.history[name], rel=1e-6 if name == "loss" else 0)
+    assert (one.test_probabilities == other.test_probabilities).all()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SMALL,
+        HARD,
+        dataclasses.replace(SMALL, optimizer="momentum", weight_decay=0.1),
+        dataclasses.replace(SMALL, optimizer="sgd", schedule="constant"),
+    ],
+    ids=["classic", "dropout, normalisation, augmentation", "momentum", "sgd"],
+)
+def test_stopped_and_resumed_it_becomes_the_network_it_would_have_been(
+    config, tiny_dataset, monkeypatch
+):
+    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    whole = train(config, tiny_dataset)
+    checkpoint = None
+    # In the middle of an epoch, and again in a later one.
+    for step in (2, 5):
+        stopped = train(config, tiny_dataset, *stop_at(step), checkpoint=checkpoint)
+        assert stopped.stopped
+        checkpoint = Checkpoint.from_bytes(stopped.checkpoint.to_bytes())
+        assert checkpoint.step == step
+    resumed = train(config, tiny_dataset, checkpoint=checkpoint)
+    assert not resumed.stopped
+    assert resumed.train_seconds > checkpoint.seconds
+    assert_same(resumed, whole)
+
+
+def test_a_checkpoint_is_told_before_the_report_of_each_epochs_end(tiny_dataset):
+    told = []
+    whole = train(SMALL, tiny_dataset, told.append, None, told.append)
+    places = [place for place, what in enumerate(told) if isinstance(what, Checkpoint)]
+    assert [told[place].step for place in places] == [12, 24]
+    assert [told[place + 1].step for place in places] == [12, 24]
+    assert_same(train(SMALL, tiny_dataset, checkpoint=told[places[0]]), whole)
+    # After the last step there is only the testing left.
+    assert_same(train(SMALL, tiny_dataset, checkpoint=told[places[1]]), whole)
+
+
+def test_more_epochs_on_a_finished_run_are_those_of_one_planned_so(tiny_dataset):
+    longer = dataclasses.replace(HARD, epochs=1, more_epochs=(2,))
+    first = train(dataclasses.replace(longer, more_epochs=()), tiny_dataset)
+    assert_same(
+        train(longer, tiny_dataset, checkpoint=first.checkpoint), train(longer, tiny_dataset)
+    )
+
+
+def test_it_does_not_go_on_with_other_images_or_another_network(tiny_dataset, sample):
+    checkpoint = train(SMALL, tiny_dataset).checkpoint
+    with pytest.raises(CannotResume, match="no longer those at hand"):
+        train(SMALL, sample, checkpoint=checkpoint)
+    for other in ({"dense": (16,)}, {"optimizer": "sgd"}, {"batch_normalization": True}):
+        with pytest.raises(CannotResume, match="network is another"):
+            train(dataclasses.replace(SMALL, **other), tiny_dataset, checkpoint=checkpoint)
+
+
+# --- images for teaching ---
+
+
+def test_so_many_images_are_chosen_of_each_digit_the_same_share(sample):
+    config = dataclasses.replace(SMALL, training_images=360, drawn_digits=1000)
+    images = training.choose_images(config, sample)
+    whole = training.choose_images(dataclasses.replace(config, training_images=60_000), sample)
+    # A tenth of the 3,600 there are, and of the drawings.
+    assert len(whole.y_fit) == 3600 + 1000 + 100
+    assert abs(len(images.y_fit) - 470) <= 5
+    assert np.bincount(images.y_fit[:360], minlength=10).min() > 25
+    assert (images.y_validation == whole.y_validation).all()
+
+
+def test_shuffled_labels_are_the_same_ones_dealt_out_anew(sample):
+    before = sample.y_train.copy()
+    config = dataclasses.replace(SMALL, drawn_digits=1000)
+    true = training.choose_images(config, sample)
+    for share in (0.5, 1.0):
+        shuffled = training.choose_images(
+            dataclasses.replace(config, shuffled_labels=share), sample
+        )
+        assert (np.sort(shuffled.y_fit) == np.sort(true.y_fit)).all()
+        assert (shuffled.x_fit == true.x_fit).all()
+        assert ((true.y_fit == SCRIBBLE) == (shuffled.y_fit == SCRIBBLE)).all()
+        assert (shuffled.y_validation == true.y_validation).all()
+        # One in ten gets its own label back by chance.
+        wrong = (shuffled.y_fit != true.y_fit)[true.y_fit != SCRIBBLE].mean()
+        assert wrong == pytest.approx(0.9 * share, abs=0.03)
+    assert (sample.y_train == before).all()
+
+
+def test_of_labels_that_mean_nothing_nothing_is_learnt(tiny_dataset):
+    result = train(dataclasses.replace(SMALL, shuffled_labels=1.0), tiny_dataset)
+    assert result.test_accuracy < 0.35
+
+
 # --- honesty ---
 
 
@@ -283,7 +398,7 @@ def test_the_compiled_steps_do_what_keras_fit_does(config, tolerance, tiny_datas
 
     by_keras = build_model(config)
     by_keras.compile(
-        keras.optimizers.Adam(training.learning_rate_schedule(config.learning_rate, steps)),
+        keras.optimizers.Adam(training.LearningRate("cosine", config.learning_rate, [steps])),
         keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
     )
     targets = keras.utils.to_categorical(labels[order], 10)
@@ -292,7 +407,9 @@ def test_the_compiled_steps_do_what_keras_fit_does(config, tolerance, tiny_datas
     )
 
     ours = build_model(config)
-    optimizer = keras.optimizers.Adam(training.learning_rate_schedule(config.learning_rate, steps))
+    optimizer = keras.optimizers.Adam(
+        training.LearningRate("cosine", config.learning_rate, [steps])
+    )
     optimizer.build(ours.trainable_variables)
     run_steps = training.compile_steps(ours, optimizer, images, labels, config)
     first_loss, _ = run_steps(order, 0, 5, 0, 1.0)
@@ -305,8 +422,26 @@ def test_the_compiled_steps_do_what_keras_fit_does(config, tolerance, tiny_datas
     )
 
 
+def test_a_line_falls_as_far_as_a_cosine_and_constant_is_constant():
+    line = training.LearningRate("linear", 0.01, [100])
+    assert [float(line(step)) for step in (0, 5, 10, 55, 100)] == pytest.approx(
+        [0.0005, 0.00525, 0.01, 0.005, 0]
+    )
+    constant = training.LearningRate("constant", 0.01, [100])
+    assert [float(constant(step)) for step in (0, 50, 99)] == pytest.approx([0.01] * 3)
+
+
+@pytest.mark.parametrize("kind", ["cosine", "linear"])
+def test_epochs_added_later_begin_with_a_tenth_of_the_rate(kind):
+    rate = training.LearningRate(kind, 0.01, [100, 50, 50])
+    assert float(rate(10)) == pytest.approx(0.01)
+    assert [float(rate(step)) for step in (105, 155)] == pytest.approx([0.001, 0.001])
+    assert float(rate(100)) == float(rate(150)) == pytest.approx(0.00005)
+    assert float(rate(200)) == pytest.approx(0, abs=1e-8)
+
+
 def test_the_schedule_warms_up_over_a_tenth_of_the_steps():
-    schedule = training.learning_rate_schedule(0.01, 200)
+    schedule = training.LearningRate("cosine", 0.01, [200])
     rates = [float(schedule(step)) for step in range(201)]
     assert rates[0] == pytest.approx(0.0005)
     assert rates[20] == pytest.approx(0.01)
@@ -316,7 +451,7 @@ def test_the_schedule_warms_up_over_a_tenth_of_the_steps():
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_the_shortest_run_has_a_schedule(steps):
-    schedule = training.learning_rate_schedule(0.01, steps)
+    schedule = training.LearningRate("cosine", 0.01, [steps])
     assert all(0 <= float(schedule(step)) <= 0.0101 for step in range(steps + 1))
 
 

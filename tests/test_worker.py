@@ -4,12 +4,14 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 
 from mnist_core import data, training, worker
 from mnist_core.calibration import Calibration
+from mnist_core.checkpoint import Checkpoint
 from mnist_core.classifier import Classifier
 from mnist_core.config import TrainConfig
 from mnist_core.errors import DownloadFailed, NotAllowed, StoreUnavailable
@@ -23,6 +25,7 @@ from mnist_core.runs import (
     LITERT,
     PREDICTIONS,
     STOPPED,
+    WAITING,
     Download,
     RunStore,
     owner_of,
@@ -97,10 +100,20 @@ def test_a_finished_runs_keras_file_loads_as_the_same_network(executed, tiny_dat
 
 def test_a_run_told_to_stop_keeps_the_network_it_has(store, run, tiny_dataset, monkeypatch):
     monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
-    monkeypatch.setattr(worker, "STORE_SECONDS", 0.0)
-    ended = worker.execute(
-        store, run, "worker", tiny_dataset, lambda _: store.request_stop(run.id, owner_of("me"))
-    )
+    monkeypatch.setattr(worker, "STORE_SECONDS", 0.001)
+    recorders = []
+
+    class Recorder(worker.Recorder):
+        def start(self):
+            recorders.append(self)
+            super().start()
+
+    def stop(_):
+        store.request_stop(run.id, owner_of("me"))
+        wait_until(recorders[0].should_stop)
+
+    monkeypatch.setattr(worker, "Recorder", Recorder)
+    ended = worker.execute(store, run, "worker", tiny_dataset, stop)
     assert ended.state == STOPPED
     assert ended.epochs == 0
     assert ended.test_accuracy is not None
@@ -114,7 +127,7 @@ def test_a_run_told_to_stop_keeps_the_network_it_has(store, run, tiny_dataset, m
 def train_badly(error: BaseException):
     """Training that reports three steps and then raises."""
 
-    def train(config, dataset, on_progress, should_stop):
+    def train(config, dataset, on_progress, *others):
         for report in reports(3):
             on_progress(report)
         raise error
@@ -149,14 +162,80 @@ def test_a_failed_run_says_why_and_keeps_its_curves(
 
 
 def test_a_run_taken_from_its_worker_is_left_as_it_is(store, run, tiny_dataset, monkeypatch):
-    monkeypatch.setattr(worker, "STORE_SECONDS", 0.0)
+    monkeypatch.setattr(worker, "STORE_SECONDS", 0.001)
 
     def lose(_):
         store.remove_worker("worker", ENDED)
+        wait_until(lambda: not any(t.name == "recorder" for t in threading.enumerate()))
 
     with pytest.raises(NotAllowed):
         worker.execute(store, run, "worker", tiny_dataset, lose)
-    assert (store.get(run.id).state, store.get(run.id).message) == (INTERRUPTED, ENDED)
+    assert (store.get(run.id).state, store.get(run.id).version) == (WAITING, 0)
+
+
+def test_a_key_pressed_at_the_command_line_interrupts_the_run(store, run, tiny_dataset):
+    def press(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        worker.execute(store, run, "worker", tiny_dataset, press)
+    ended = store.get(run.id)
+    assert (ended.state, ended.message) == (INTERRUPTED, worker.AT_THE_KEYBOARD)
+    assert store.metrics(run.id)
+
+
+def test_a_lost_run_goes_on_from_its_checkpoint_to_the_same_end(store, tiny_dataset, monkeypatch):
+    add_worker(store)
+    config = dataclasses.replace(SMALL, epochs=3, dropout=0.2)
+    whole = worker.execute(store, store.begin(config, "a", "worker"), "worker", tiny_dataset)
+
+    def lose(progress):
+        if progress.epoch > 2:
+            wait_until(lambda: store.get(run.id).checkpoint_step)
+            raise SystemExit
+
+    run = waiting_run(store, "b", config)
+    with pytest.raises(SystemExit), worker.registered(store) as (worker_id, _):
+        worker.execute(store, store.claim(worker_id), worker_id, tiny_dataset, lose)
+    assert store.get(run.id).state == WAITING
+    stored = store.get(run.id).checkpoint_step
+    assert stored > 0
+    again = worker.execute(store, store.claim("worker"), "worker", tiny_dataset)
+    assert (again.state, again.test_accuracy) == (FINISHED, whole.test_accuracy)
+    ends = [
+        [(m.step, m.validation_loss) for m in store.metrics(run_id) if m.validation_loss]
+        for run_id in (whole.id, run.id)
+    ]
+    assert ends[0] == ends[1]
+    assert store.artifact(whole.id, PREDICTIONS) == store.artifact(run.id, PREDICTIONS)
+
+
+def test_a_stopped_run_resumes_and_a_finished_one_goes_on(store, tiny_dataset):
+    run = store.begin(SMALL, owner_of("me"), add_worker(store))
+    store.request_stop(run.id, owner_of("me"))
+    run = worker.execute(store, store.get(run.id), "worker", tiny_dataset)
+    assert (run.state, run.epochs) == (STOPPED, 0)
+    store.resume(run.id, owner_of("me"))
+    run = worker.execute(store, store.claim("worker"), "worker", tiny_dataset)
+    assert (run.state, run.epochs, run.version) == (FINISHED, SMALL.epochs, 2)
+    store.resume(run.id, owner_of("me"), more_epochs=1)
+    run = worker.execute(store, store.claim("worker"), "worker", tiny_dataset)
+    assert (run.state, run.epochs, run.version) == (FINISHED, SMALL.epochs + 1, 3)
+    assert [m.epoch for m in store.metrics(run.id) if m.validation_loss] == list(
+        range(1, SMALL.epochs + 2)
+    )
+
+
+def test_a_run_whose_digits_are_gone_says_so(store, tiny_dataset, sample):
+    run = store.begin(SMALL, owner_of("me"), add_worker(store))
+    run = worker.execute(store, run, "worker", tiny_dataset)
+    store.resume(run.id, owner_of("me"), more_epochs=1)
+    logging.getLogger("mnist_core.worker").setLevel(logging.CRITICAL)
+    failed = worker.execute(store, store.claim("worker"), "worker", sample)
+    logging.getLogger("mnist_core.worker").setLevel(logging.NOTSET)
+    assert failed.state == FAILED
+    assert failed.message.startswith("The digits this run was trained with are no longer those")
+    assert failed.trained, "the network it had is kept"
 
 
 # --- storing reports ---
@@ -167,12 +246,12 @@ class Database:
 
     def __init__(self, run) -> None:
         self.run, self.trouble = run, None
-        self.calls: list[list] = []
+        self.calls: list[tuple] = []
 
-    def report(self, run_id, worker_id, new):
+    def report(self, run_id, worker_id, new, checkpoint=None):
         if self.trouble:
             raise self.trouble
-        self.calls.append(list(new))
+        self.calls.append((list(new), checkpoint and checkpoint[0]))
         return self.run
 
 
@@ -182,41 +261,81 @@ def database(run):
 
 
 @pytest.fixture
-def recorder(database):
-    return worker.Recorder(database, "run", "worker")
+def recorder(database, monkeypatch):
+    monkeypatch.setattr(worker, "STORE_SECONDS", 0.005)
+    recorder = worker.Recorder(database, database.run, "worker")
+    yield recorder
+    recorder.end()
 
 
-def test_reports_are_gathered_and_stored_a_few_times_a_second(recorder, database):
+def stored(database) -> list:
+    return [report for call, _ in database.calls for report in call]
+
+
+def checkpoint(step: int) -> Checkpoint:
+    return Checkpoint(step, 0.1, 0.0, 0.0, {}, 7, [np.zeros(2)], [])
+
+
+def test_reports_are_gathered_and_stored_while_the_training_goes_on(recorder, database):
     for report in reports(50):
         recorder(report)
-        assert recorder.should_stop() is False
-    recorder.flush()
+    recorder.start()
+    wait_until(lambda: stored(database) == reports(50))
     assert len(database.calls) < 25
-    assert [report for call in database.calls for report in call] == reports(50)
+    assert recorder.should_stop() is False
 
 
-def test_the_wish_to_stop_comes_back_with_the_next_report(recorder, database, monkeypatch):
-    monkeypatch.setattr(worker, "STORE_SECONDS", 0.0)
+def test_the_wish_to_stop_comes_back(recorder, database):
+    recorder.start()
     assert not recorder.should_stop()
     database.run = dataclasses.replace(database.run, stop_requested=True)
-    assert recorder.should_stop()
+    wait_until(recorder.should_stop)
 
 
-def test_a_busy_database_delays_the_curves_and_loses_none(recorder, database, monkeypatch):
-    monkeypatch.setattr(worker, "STORE_SECONDS", 0.0)
+def test_a_busy_database_delays_the_curves_and_loses_none(recorder, database):
     database.trouble = BUSY
+    recorder.start()
     for report in reports(3):
         recorder(report)
         assert recorder.should_stop() is False
     database.trouble = None
-    recorder.should_stop()
-    assert database.calls == [reports(3)]
+    wait_until(lambda: stored(database) == reports(3))
 
 
 def test_training_ends_when_the_run_is_no_longer_this_workers(recorder, database):
     database.trouble = NotAllowed("The run was taken from this worker.")
-    with pytest.raises(NotAllowed):
-        recorder.should_stop()
+    recorder.start()
+
+    def is_told():
+        try:
+            recorder.should_stop()
+        except NotAllowed:
+            return True
+
+    wait_until(is_told)
+
+
+def test_a_checkpoint_is_stored_with_the_report_of_its_epochs_end(recorder, database):
+    recorder(reports(1)[0])
+    recorder.keep(checkpoint(2))
+    recorder.flush()
+    recorder(reports(1, first=2)[0])
+    recorder.flush()
+    recorder.flush()
+    assert database.calls == [(reports(1), None), (reports(1, first=2), 2), ([], None)]
+
+
+def test_a_checkpoint_that_could_not_be_stored_is_stored_later(recorder, database):
+    database.trouble = BUSY
+    recorder.keep(checkpoint(1))
+    recorder(reports(1)[0])
+    with pytest.raises(StoreUnavailable):
+        recorder.flush()
+    database.trouble = None
+    recorder.keep(checkpoint(2))
+    recorder(reports(1, first=2)[0])
+    recorder.flush()
+    assert database.calls == [(reports(2), 2)], "the newer one is enough"
 
 
 # --- patience ---
@@ -289,17 +408,17 @@ def test_a_worker_is_seen_while_it_lives_and_gone_after(store, monkeypatch):
     assert store.workers() == []
 
 
-def test_a_worker_that_ends_in_mid_run_leaves_it_interrupted(store):
+def test_a_worker_that_ends_in_mid_run_leaves_it_to_the_next(store):
     def begin_and_be_interrupted():
         with worker.registered(store) as (worker_id, _):
             run = store.begin(SMALL, owner_of("me"), worker_id)
             store.report(run.id, worker_id, reports(3))
-            raise KeyboardInterrupt
+            raise SystemExit
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit):
         begin_and_be_interrupted()
     (run,) = store.list_runs()
-    assert (run.state, run.message) == (INTERRUPTED, ENDED)
+    assert (run.state, run.losses) == (WAITING, 1)
     assert store.metrics(run.id) == reports(3)
 
 
@@ -325,6 +444,7 @@ def trained(monkeypatch, tiny_dataset):
     monkeypatch.setattr(worker, "execute", execute)
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(data, "load_dataset", lambda: tiny_dataset)
+    monkeypatch.setattr(training, "warm_up", lambda: None)
     return done
 
 
@@ -380,7 +500,7 @@ def test_data_is_read_once_for_many_runs_and_again_when_better_data_comes(
     store, trained, monkeypatch, tiny_dataset
 ):
     reads = []
-    places = iter([("sample", 0), ("sample", 0), ("keras", 1)])
+    places = iter([("sample", 0), ("sample", 0), ("sample", 0), ("keras", 1)])
 
     def load():
         reads.append(1)

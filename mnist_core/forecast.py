@@ -1,0 +1,75 @@
+"""How long a run will take, from how long others took. Plain numbers, rough on purpose."""
+
+from mnist_core.config import TrainConfig
+from mnist_core.progress import Progress
+from mnist_core.runs import Run
+
+# What a step and a multiply-add cost on two cores, in seconds; used until a run has ended.
+SECONDS_PER_STEP = 0.0007
+SECONDS_PER_MULTIPLICATION = 6e-11
+# Testing, exporting and storing.
+SECONDS_AFTER = 4.0
+IMAGES = 60_000
+
+
+def work(config: TrainConfig, epochs: float) -> float:
+    """Seconds that so many epochs would take on two cores."""
+    images = min(config.training_images, IMAGES) + config.drawn_digits
+    each = SECONDS_PER_STEP / config.batch_size
+    return epochs * images * (each + SECONDS_PER_MULTIPLICATION * config.multiplications)
+
+
+def expected_seconds(config: TrainConfig, ended: list[Run]) -> float:
+    """How long a whole run with these settings takes.
+
+    Args:
+        ended: runs that ended on this machine, newest first. The first of the same network
+            and batch size is believed; else the first that tells how fast the machine is.
+    """
+    pace = 1.0
+    for run in ended:
+        if not run.epochs or not run.train_seconds:
+            continue
+        pace_of_run = run.train_seconds / work(run.config, run.epochs)
+        if _alike(run.config, config):
+            pace = pace_of_run
+            break
+        if pace == 1.0:
+            pace = pace_of_run
+    return SECONDS_AFTER + pace * work(config, config.all_epochs)
+
+
+def seconds_left(config: TrainConfig, reports: list[Progress]) -> float | None:
+    """How long a running training will go on; None before it can be told."""
+    if len(reports) < 2:
+        return None
+    # The first call compiles, and foretells nothing.
+    first, last = reports[0], reports[-1]
+    pace = (last.seconds - first.seconds) / (last.epoch - first.epoch)
+    return pace * max(0.0, config.all_epochs - last.epoch)
+
+
+def seconds_until_turn(
+    before: list[tuple[Run, list[Progress]]], ended: list[Run], workers: int
+) -> float:
+    """How long a run has to wait for those before it.
+
+    Args:
+        before: the waiting and running runs before it, and their reports.
+        ended: as for ``expected_seconds``.
+        workers: how many runs are trained at once.
+    """
+    seconds = 0.0
+    for run, reports in before:
+        whole = expected_seconds(run.config, ended)
+        left = seconds_left(run.config, reports)
+        seconds += whole if left is None else left + SECONDS_AFTER
+    return seconds / max(workers, 1)
+
+
+def _alike(one: TrainConfig, other: TrainConfig) -> bool:
+    return (one.layers, one.batch_size, one.augmentation) == (
+        other.layers,
+        other.batch_size,
+        other.augmentation,
+    )
