@@ -144,6 +144,8 @@ def submit_and_wait(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
                     say(problem, "red")
     finally:
         pool.end()
+        # If it is not over, nobody waits for it any more.
+        store.request_stop(run.id, run.owner)
     return run, names.get(run.worker or "", "")
 
 

@@ -13,6 +13,9 @@ from mnist_core.progress import Progress
 BLUE, ORANGE = "#0072B2", "#E69F00"
 LIGHT_BLUE = "#56B4E9"
 SELECTED = "#D55E00"
+# One for each of several runs; lines also differ by their markers.
+RUN_COLOURS = [ORANGE, LIGHT_BLUE, "#009E73", "#CC79A7", "#D55E00", BLUE]
+RUN_SYMBOLS = ["diamond", "circle", "square", "triangle-up", "cross", "x"]
 # From nothing to most, on a light and on a dark page: nothing looks like the page.
 LIGHT_SCALE = [[0, "#F7FBFF"], [0.3, "#B5D4EC"], [0.7, "#3B87BD"], [1, "#08306B"]]
 DARK_SCALE = [[0, "#131C2B"], [0.3, "#1F4B7A"], [0.7, "#56A5DE"], [1, "#E3F1FC"]]
@@ -76,6 +79,59 @@ def learning_rate_curve(reports: list[Progress], epochs: int) -> go.Figure:
         margin={"l": 64, "r": 12, "t": 8, "b": 52},
         font={"size": FONT_SIZE},
         hovermode="x unified",
+    )
+    return figure
+
+
+def overlaid_curves(
+    runs: list[tuple[str, list[Progress]]], value: str = "accuracy", over: str = "epoch"
+) -> go.Figure:
+    """Several runs in one figure: validation with markers, training batches thin.
+
+    Args:
+        runs: a name and the reports of each, at most six.
+        value: "accuracy" or "loss".
+        over: "epoch" or "seconds", what they are drawn over.
+    """
+    figure = go.Figure()
+    tops = []
+    for place, (name, reports) in enumerate(runs):
+        colour = RUN_COLOURS[place % len(RUN_COLOURS)]
+        validated = [r for r in reports if r.validation_loss is not None]
+        figure.add_scatter(
+            x=[round(getattr(report, over), 3) for report in reports],
+            y=[round(getattr(report, value), 5) for report in reports],
+            mode="lines",
+            line={"color": colour, "width": 1.5, "dash": "dot"},
+            legendgroup=name,
+            showlegend=False,
+            hoverinfo="skip",
+        )
+        figure.add_scatter(
+            x=[round(getattr(report, over), 3) for report in validated],
+            y=[round(getattr(report, f"validation_{value}"), 5) for report in validated],
+            mode="lines+markers",
+            name=name,
+            legendgroup=name,
+            line={"color": colour, "width": 3},
+            marker={"size": 9, "symbol": RUN_SYMBOLS[place % len(RUN_SYMBOLS)]},
+        )
+        tops += [getattr(report, f"validation_{value}") for report in validated]
+    title = "Epoch" if over == "epoch" else "Seconds of training"
+    figure.update_xaxes(title={"text": title, "standoff": 8}, rangemode="tozero")
+    if value == "accuracy":
+        bottom = min([0.94, *(0.02 * int(50 * top) for top in tops)])
+        figure.update_yaxes(title="Accuracy", range=[bottom, 1.003], tickformat=".0%")
+    else:
+        figure.update_yaxes(title="Loss", range=[0, 1.3 * max(tops, default=1.0)])
+    figure.update_layout(
+        # Another axis is another view; the same one stays as the person left it.
+        uirevision=over,
+        height=350 + 26 * len(runs),
+        margin={"l": 64, "r": 12, "t": 8, "b": 62 + 26 * len(runs)},
+        legend={"x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
+        font={"size": FONT_SIZE},
+        hovermode="closest",
     )
     return figure
 

@@ -22,6 +22,7 @@ BROKEN = (
     KeyError,
     OSError,
     EOFError,
+    MemoryError,
     RuntimeError,
     SyntaxError,
     tokenize.TokenError,
@@ -85,6 +86,8 @@ class Checkpoint:
                     ]
                     for name in ("model", "optimizer")
                 )
+                if not all(isinstance(array, np.ndarray) for array in model + optimizer):
+                    raise ValueError("a member is no array")
                 return cls(**numbers, model=model, optimizer=optimizer)
         except BROKEN as error:
             raise CannotResume(

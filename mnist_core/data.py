@@ -10,6 +10,7 @@ import contextlib
 import functools
 import hashlib
 import os
+import re
 import socket
 import tempfile
 import tokenize
@@ -58,6 +59,12 @@ class Dataset:
         """What this data is, for a person: its name and how many digits it holds."""
         name = "Bundled sample of MNIST" if self.source == "sample" else "MNIST"
         return f"{name}: {len(self.x_train):,} training and {len(self.x_test):,} test images"
+
+    @staticmethod
+    def test_images_in(description: str | None) -> int:
+        """How many test images there were, by such a description; 0 if it does not say."""
+        match = re.search(r"([\d,]+) test images", description or "")
+        return int(match[1].replace(",", "")) if match else 0
 
     @functools.cached_property
     def test_fingerprint(self) -> str:

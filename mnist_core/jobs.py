@@ -162,4 +162,10 @@ class LocalPool:
         if now - self._suspected[worker.id] < SECOND_LOOK_SECONDS:
             return False
         del self._seen[worker.id], self._suspected[worker.id]
-        return self._store.remove_worker(worker.id, ENDED, worker.beat)
+        if not self._store.remove_worker(worker.id, ENDED, worker.beat):
+            return False
+        for child in self._children:
+            if child.pid == worker.pid and worker.host == socket.gethostname():
+                # It hangs, or it will find its run gone; either way it blocks the next.
+                child.kill()
+        return True

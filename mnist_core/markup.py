@@ -38,7 +38,8 @@ _STYLE = """<style>
 .scores { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 .scores th, .scores td { padding: .35rem .7rem; text-align: right;
   border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
-.scores th:first-child, .scores td:first-child { text-align: left; }
+.scores th, .scores td { white-space: nowrap; }
+.scores .text { text-align: left; }
 .scroll { overflow-x: auto; }
 .layer, .heat { margin: 0 0 .8rem; }
 .layer img, .heat img { width: 100%; image-rendering: pixelated; border-radius: .35rem;
@@ -167,12 +168,17 @@ def probability_bars(probabilities: np.ndarray) -> str:
     )
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of text; the first column names the row."""
-    head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:
+    """A table; the first column names the row, and so many columns are text, not numbers."""
+
+    def cells(row: Sequence[str], tag: str) -> str:
+        return "".join(
+            f"<{tag}{' class=text' if place < texts else ''}>{html.escape(cell)}</{tag[:2]}>"
+            for place, cell in enumerate(row)
+        )
+
+    head = cells(header, "th scope=col")
+    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
     return (
         f'{_STYLE}<div class="scroll" tabindex="0"><table class="scores"><thead><tr>{head}</tr>'
         f"</thead><tbody>{body}</tbody></table></div>"

@@ -4,6 +4,9 @@ The one thing that training, the database of runs and the charts all speak of; i
 alone so that reading it does not load TensorFlow.
 """
 
+import csv
+import dataclasses
+import io
 from dataclasses import dataclass
 
 
@@ -55,3 +58,13 @@ def thin(reports: list[Progress], most: int) -> list[Progress]:
         for place, report in enumerate(reports)
         if place % stride == 0 or report.validation_loss is not None or place == len(reports) - 1
     ]
+
+
+def to_csv(reports: list[Progress]) -> str:
+    """The reports as comma-separated values, a line each under a line of names."""
+    text = io.StringIO()
+    names = [field.name for field in dataclasses.fields(Progress)]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(dataclasses.asdict(report) for report in reports)
+    return text.getvalue()

@@ -7,6 +7,7 @@ whatever dies in the middle leaves either the old or the new state.
 import dataclasses
 import hashlib
 import time
+import unicodedata
 import uuid
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ LOST = (
     "The curves are kept: resume it, or start a smaller network or smaller batches."
 )
 WITHDRAWN = "Stopped before it began."
+PAUSED = "Stopped while it waited to go on. Its curves are kept."
 
 MOST_ACTIVE = 50
 # The disk is everybody's: so many runs, and so many bytes of their models in all.
@@ -225,7 +227,8 @@ class RunStore:
             elif run.state == WAITING and run.trained:
                 _change(connection, run_id, state=STOPPED)
             elif run.state == WAITING:
-                _change(connection, run_id, state=INTERRUPTED, message=WITHDRAWN)
+                message = PAUSED if run.worker else WITHDRAWN
+                _change(connection, run_id, state=INTERRUPTED, message=message)
 
     def rename(self, run_id: str, owner: str, name: str) -> None:
         """Give a run a name; an empty one takes it away.
@@ -234,12 +237,13 @@ class RunStore:
             RunNotFound: there is none of that id.
             NotAllowed: it is another visitor's, or no such name is allowed.
         """
-        name = " ".join(name.split())
+        # An accent may come as a sign of its own; composed, it is a letter's.
+        name = unicodedata.normalize("NFC", " ".join(name.split()))
         if len(name) > NAME_LENGTH or not all(
             sign.isalnum() or sign in NAME_SIGNS + " " for sign in name
         ):
             raise NotAllowed(
-                f"A name has at most {NAME_LENGTH} letters, digits, spaces, or {NAME_SIGNS}"
+                f"A name has at most {NAME_LENGTH} letters, digits, spaces and {NAME_SIGNS} in it."
             )
         with schema.explained(), self._writer.begin() as connection:
             _read_own(connection, run_id, owner)
@@ -253,9 +257,9 @@ class RunStore:
             NotAllowed: it is another visitor's, or too many are kept already.
         """
         with schema.explained(), self._writer.begin() as connection:
-            _read_own(connection, run_id, owner)
+            run = _read_own(connection, run_id, owner)
             kept = sa.select(sa.func.count()).where(schema.runs.c.pinned)
-            if pinned:
+            if pinned and not run.pinned:
                 mine = connection.execute(kept.where(schema.runs.c.owner == owner)).scalar() or 0
                 if mine >= MOST_PINNED_EACH:
                     raise NotAllowed(f"You can keep {MOST_PINNED_EACH} runs; let go of one first.")
@@ -481,6 +485,10 @@ class RunStore:
         """
         with schema.explained(), self._writer.begin() as connection:
             run = _owned_by_worker(connection, run_id, worker_id)
+            for kind, data in (artifacts or {}).items():
+                _store_artifact(connection, run_id, kind, data)
+            # While it still counts as active: what just ended is not what is forgotten.
+            self._forget_oldest(connection)
             _change(
                 connection,
                 run_id,
@@ -490,9 +498,6 @@ class RunStore:
                 losses=0,
                 **(results or {}),
             )
-            for kind, data in (artifacts or {}).items():
-                _store_artifact(connection, run_id, kind, data)
-            self._forget_oldest(connection)
             return _read_run(connection, run_id)
 
     def touch(self) -> None:
@@ -555,14 +560,14 @@ class RunStore:
         return run_id
 
     def _forget_oldest(self, connection: sa.Connection) -> None:
-        """Keep what is pinned or active, and of the rest the newest that there is room for."""
+        """Keep what is pinned or active, and of the rest what was trained last and has room."""
         runs, artifacts = schema.runs.c, schema.artifacts.c
         size = sa.func.coalesce(sa.func.sum(sa.func.length(artifacts.data)), 0)
         query = (
             sa.select(runs.id, sa.or_(runs.pinned, runs.state.in_(ACTIVE)), size)
             .select_from(schema.runs.outerjoin(schema.artifacts, artifacts.run_id == runs.id))
-            .group_by(runs.id, runs.number, runs.pinned, runs.state)
-            .order_by(runs.number.desc())
+            .group_by(runs.id, runs.turn, runs.pinned, runs.state)
+            .order_by(runs.turn.desc())
         )
         stored = [tuple(row) for row in connection.execute(query)]
         room = MOST_STORED - sum(bool(kept) for _, kept, _ in stored)

@@ -28,7 +28,6 @@ from mnist_core.runs import (
     LITERT,
     PREDICTIONS,
     RUNNING,
-    TRAINED,
     Run,
     RunStore,
     owner_of,
@@ -167,23 +166,24 @@ def _home(run: Run) -> str:
 
 def classifier(run: Run) -> Classifier:
     """The network of a run that has one."""
-    return _classifier(run.id, _home(run), run.config.looks)
+    return _classifier(run.id, _home(run), run.version, run.config.looks)
 
 
+# A run that went on has another network: its version is part of what is remembered.
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _classifier(run_id: str, url: str, looks: int) -> Classifier:
-    return Classifier(_artifact(run_id, LITERT), looks)
+def _classifier(run_id: str, url: str, version: int, looks: int) -> Classifier:
+    return Classifier(artifact(run_id, LITERT), looks)
 
 
 def calibration(run: Run) -> Calibration:
     """From where on a run's answers are to be believed; the usual for a run without one."""
-    return _calibration(run.id, _home(run))
+    return _calibration(run.id, _home(run), run.version)
 
 
 @st.cache_resource(max_entries=50, show_spinner=False)
-def _calibration(run_id: str, url: str) -> Calibration:
+def _calibration(run_id: str, url: str, version: int) -> Calibration:
     try:
-        return Calibration.from_json(_artifact(run_id, CALIBRATION))
+        return Calibration.from_json(artifact(run_id, CALIBRATION))
     except RunNotFound:
         # Trained before there were any.
         return Calibration()
@@ -193,7 +193,7 @@ def known_digits(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The bundled training digits, their labels, and what a run's last hidden layer makes of
     each: uint8 (n, 28, 28), uint8 (n,), float32 (n, units)."""
     images, labels = _known_digits()
-    return images, labels, _features(classifier(run), run.id)
+    return images, labels, _features(classifier(run), run.id, run.version)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -203,19 +203,19 @@ def _known_digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Looking at 4,000 training digits …")
-def _features(_network: Classifier, run_id: str) -> np.ndarray:
+def _features(_network: Classifier, run_id: str, version: int) -> np.ndarray:
     images, _ = _known_digits()
     return explanation.hidden(_network.activations, images)
 
 
 def predictions(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """A run's test probabilities, float32 (n, 10), and the true digits, uint8 (n,)."""
-    return _predictions(run.id, _home(run))
+    return _predictions(run.id, _home(run), run.version)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _predictions(run_id: str, url: str) -> tuple[np.ndarray, np.ndarray]:
-    return shipped.unpack_predictions(_artifact(run_id, PREDICTIONS))
+def _predictions(run_id: str, url: str, version: int) -> tuple[np.ndarray, np.ndarray]:
+    return shipped.unpack_predictions(artifact(run_id, PREDICTIONS))
 
 
 def confusion(run: Run) -> np.ndarray:
@@ -224,7 +224,8 @@ def confusion(run: Run) -> np.ndarray:
     return evaluation.confusion_matrix(labels, probabilities.argmax(axis=1))
 
 
-def _artifact(run_id: str, kind: str) -> bytes:
+def artifact(run_id: str, kind: str) -> bytes:
+    """A shipped or stored run's model, predictions or calibration. Raises RunNotFound."""
     if run_id in shipped.shipped_runs():
         return shipped.shipped_artifact(run_id, kind)
     return store().artifact(run_id, kind)
@@ -263,7 +264,7 @@ def trained_runs() -> list[Run]:
     runs = [shipped.shipped_runs()[name] for name in sorted(shipped.shipped_runs(), reverse=True)]
     runs.sort(key=lambda run: run.id != BEST)
     try:
-        return runs + store().list_runs(states=TRAINED)
+        return runs + store().list_runs(trained=True)
     except StoreUnavailable as error:
         st.warning(f"{error} Meanwhile the shipped networks are shown.", icon=":material/database:")
         return runs

@@ -271,12 +271,11 @@ if run and run.trained:
     shared.next_step(
         "evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id
     )
-    st.page_link(
-        "pages/draw.py",
-        label="Let it read your handwriting",
-        icon=":material/draw:",
-        query_params={"run": run.id},
-    )
+    for page, label, icon in (
+        ("draw", "Let it read your handwriting", ":material/draw:"),
+        ("compare", "Compare it with others, name it, download it", ":material/compare_arrows:"),
+    ):
+        st.page_link(f"pages/{page}.py", label=label, icon=icon, query_params={"run": run.id})
 else:
     shared.next_step(
         "evaluate",

@@ -235,6 +235,19 @@ def test_a_submitted_run_that_ends_badly_says_why(ending, pool, run, monkeypatch
     assert pool.last.ended
 
 
+def test_a_submitted_run_that_nobody_waits_for_any_more_is_withdrawn(run, store, monkeypatch):
+    def press(self, states=()):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FakePool, "start", lambda self: self)
+    monkeypatch.setattr(jobs, "LocalPool", FakePool)
+    monkeypatch.setattr(RunStore, "workers", press)
+    status, _, err = run("train", "--submit")
+    assert (status, "Stopped." in err) == (130, True)
+    assert [found.state for found in store.list_runs()] == [INTERRUPTED]
+    assert FakePool.last.ended
+
+
 # --- classify ---
 
 

@@ -46,6 +46,9 @@ class Child:
     def terminate(self) -> None:
         self.returncode = -15
 
+    def kill(self) -> None:
+        self.returncode = -9
+
     def wait(self) -> int | None:
         return self.returncode
 
@@ -310,8 +313,56 @@ def test_a_worker_that_falls_silent_is_given_up_for_lost(ready, seconds, store, 
     assert [worker.id for worker in store.workers()] == ["worker"]
 
 
-def test_a_silent_worker_is_noticed_within_five_seconds():
-    assert LOST_SECONDS + SECOND_LOOK_SECONDS + jobs.TEND_SECONDS <= 5
+@pytest.mark.parametrize("beats", [1, 9])
+def test_a_silent_worker_is_noticed_within_five_seconds_of_its_last_beat(beats, store, pool, clock):
+    run = running_run(store)
+    for _ in range(beats):
+        clock.now += jobs.TEND_SECONDS
+        store.beat("worker", ready=True)
+        pool.tend()
+    last_seen = clock.now
+    while store.get(run.id).state == RUNNING:
+        clock.now += jobs.TEND_SECONDS
+        pool.tend()
+    assert 4 <= clock.now - last_seen <= 5
+    assert store.workers() == []
+
+
+def test_a_beat_after_the_first_look_clears_all_suspicion(store, pool, clock):
+    run = running_run(store)
+    pool.tend()
+    for _ in range(3):
+        clock.now += LOST_SECONDS + 0.1
+        pool.tend()
+        store.beat("worker", ready=True)
+        clock.now += SECOND_LOOK_SECONDS + 0.1
+        pool.tend()
+    assert store.get(run.id).state == RUNNING
+
+
+def test_a_worker_that_hangs_makes_room_for_another(store, pool, clock):
+    run = waiting_run(store)
+    pool.tend()
+    store.claim(come_alive(store, pool.started[0]))
+    for _ in range(12):
+        pool.tend()
+        clock.now += 1
+    assert pool.started[0].returncode == -9
+    assert len(pool.started) == 2
+    assert store.claim(come_alive(store, pool.started[1])).id == run.id
+
+
+def test_another_machines_process_of_the_same_number_is_left_alone(store, pool, clock):
+    pool.wake()
+    pool.tend()
+    come_alive(store, pool.started[0])
+    add_worker(store, "far", host="another-machine", pid=pool.started[0].pid)
+    for _ in range(12):
+        store.beat(f"worker {pool.started[0].pid}", ready=True)
+        pool.tend()
+        clock.now += 1
+    assert [worker.host for worker in store.workers()] == [HERE]
+    assert pool.started[0].returncode is None
 
 
 def test_a_database_that_takes_nothing_does_not_make_its_workers_lost(

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from mnist_core import runs, schema
-from mnist_core.config import PRESETS, TrainConfig
+from mnist_core.config import PRESETS
 from mnist_core.errors import InvalidConfig, NotAllowed, RunNotFound
 from mnist_core.runs import (
     CHECKPOINT,
@@ -209,6 +209,24 @@ def test_a_run_that_waits_stops_at_once_and_is_never_trained(store):
     assert waiting_run(store, "me").state == WAITING
 
 
+def test_a_run_that_waits_to_go_on_keeps_what_it_has_when_stopped(store):
+    run = stored_run(store, "me")
+    store.remove_worker("worker", ENDED)
+    store.request_stop(run.id, owner_of("me"))
+    stopped = store.get(run.id)
+    assert (stopped.state, stopped.message) == (INTERRUPTED, runs.PAUSED)
+    store.resume(run.id, owner_of("me"))
+    assert store.claim(add_worker(store, "next")).checkpoint_step == 10
+    assert store.metrics(run.id) == reports(10)
+
+
+def test_the_wish_to_stop_outlives_the_worker(store):
+    run = running_run(store, "me")
+    store.request_stop(run.id, owner_of("me"))
+    store.remove_worker("worker", ENDED)
+    assert store.claim(add_worker(store, "next")).stop_requested
+
+
 def test_stopping_what_has_ended_changes_nothing_one_can_see(store):
     run = finished_run(store, "me")
     store.request_stop(run.id, owner_of("me"))
@@ -220,6 +238,10 @@ def test_an_unknown_run_is_not_found(store):
     for action in (
         lambda: store.get("nothing"),
         lambda: store.request_stop("nothing", owner_of("me")),
+        lambda: store.resume("nothing", owner_of("me")),
+        lambda: store.rename("nothing", owner_of("me"), "x"),
+        lambda: store.pin("nothing", owner_of("me"), True),
+        lambda: store.delete("nothing", owner_of("me")),
         lambda: store.artifact("nothing", LITERT),
     ):
         with pytest.raises(RunNotFound) as caught:
@@ -400,13 +422,15 @@ def stored_run(store, owner="me", *, steps=12, at=10, config=None) -> Run:
 
 def test_a_lost_run_goes_first_and_on_from_its_checkpoint(store):
     run = stored_run(store)
-    waiting_run(store, "other")
+    other, ended = waiting_run(store, "other"), finished_run(store, "past", worker_id="past")
     store.remove_worker("worker", ENDED)
     assert store.metrics(run.id) == reports(12), "nothing vanishes while it waits"
+    assert places(store, other.id) == [run.id]
     again = store.claim(add_worker(store, "next"))
-    assert (again.id, again.checkpoint_step) == (run.id, 10)
+    assert (again.id, again.checkpoint_step, again.turn) == (run.id, 10, run.turn)
     assert store.artifact(run.id, CHECKPOINT) == b"state"
     assert store.metrics(run.id) == reports(10), "the rest will be reported again"
+    assert store.metrics(ended.id) == reports(20)
 
 
 def test_a_run_without_a_checkpoint_begins_again(store):
@@ -429,6 +453,14 @@ def test_a_run_that_loses_three_workers_at_one_place_is_not_tried_again(store):
     run = lose(store, "c")
     assert (run.state, run.message) == (INTERRUPTED, LOST)
     assert store.resume(run.id, owner_of("me")).losses == 0
+
+
+def test_the_end_of_a_run_forgives_its_losses(store):
+    run = waiting_run(store, "me")
+    for name in "ab":
+        lose(store, name)
+    store.claim(add_worker(store))
+    assert store.complete(run.id, "worker", STOPPED, artifacts={KERAS: b"k"}).losses == 0
 
 
 def test_a_checkpoint_shows_that_a_run_gets_on(store):
@@ -461,6 +493,18 @@ def test_a_worker_that_beats_again_is_not_removed(store):
     assert store.get(run.id).state == WAITING
 
 
+def extendable_run(store, owner: str) -> Run:
+    """A finished run that has all it needs to go on."""
+    run = running_run(store, owner)
+    return store.complete(
+        run.id,
+        "worker",
+        FINISHED,
+        results={"test_accuracy": 0.9, "checkpoint_step": 12},
+        artifacts={LITERT: b"l", CHECKPOINT: b"state"},
+    )
+
+
 @pytest.mark.parametrize("state", [STOPPED, INTERRUPTED])
 def test_its_owner_may_resume_what_did_not_finish(store, state):
     run = finished_run(store, "me", state=state)
@@ -473,16 +517,34 @@ def test_its_owner_may_resume_what_did_not_finish(store, state):
 
 
 def test_a_finished_run_may_have_more_epochs(store):
-    run = finished_run(store, "me")
-    store.report(running_run(store, "x").id, "worker", [])
-    with store._writer.begin() as connection:
-        runs._store_artifact(connection, run.id, CHECKPOINT, b"state")
+    run = extendable_run(store, "me")
     again = store.resume(run.id, owner_of("me"), 4)
+    assert (again.state, again.trained, again.resumable) == (WAITING, True, False)
     assert again.config == dataclasses.replace(run.config, more_epochs=(4,))
-    store.request_stop(run.id, owner_of("me"))
-    assert store.get(run.id).state == STOPPED, "it has a network, whatever becomes of the rest"
+    store.claim(add_worker(store))
+    store.complete(run.id, "worker", FINISHED)
+    again = store.resume(run.id, owner_of("me"), 2)
+    assert again.config.more_epochs == (4, 2)
+
+
+@pytest.mark.parametrize("more", [-1, 0.5, 23, 1000])
+def test_more_epochs_than_are_allowed_change_nothing(more, store):
+    run = extendable_run(store, "me")
     with pytest.raises(InvalidConfig):
-        TrainConfig.from_json(dataclasses.replace(run.config, more_epochs=(4, 30)).to_json())
+        store.resume(run.id, owner_of("me"), more)
+    assert store.get(run.id) == run
+
+
+def test_a_longer_run_that_is_withdrawn_keeps_its_network_and_can_go_on(store):
+    run = extendable_run(store, "me")
+    store.resume(run.id, owner_of("me"), 4)
+    store.request_stop(run.id, owner_of("me"))
+    stopped = store.get(run.id)
+    assert (stopped.state, stopped.trained, stopped.test_accuracy) == (
+        STOPPED, True, run.test_accuracy,
+    )  # fmt: skip
+    assert store.artifact(run.id, LITERT) == b"l"
+    assert store.resume(run.id, owner_of("me")).config.more_epochs == (4,)
 
 
 def test_what_cannot_go_on_says_so(store):
@@ -549,10 +611,25 @@ def test_a_name_that_could_be_laid_out_is_refused(store, name):
     assert store.get(run.id).name == ""
 
 
+@pytest.mark.parametrize("name", ["", "  ", "\t\n"])
+def test_a_name_of_nothing_takes_the_name_away(name, store):
+    run = finished_run(store, "me")
+    store.rename(run.id, run.owner, "x" * 40)
+    store.rename(run.id, run.owner, name)
+    assert store.get(run.id) == run
+
+
+def test_an_accent_typed_as_a_sign_of_its_own_is_the_letters(store):
+    run = finished_run(store, "me")
+    store.rename(run.id, run.owner, "E\N{COMBINING ACUTE ACCENT}va 日本")
+    assert store.get(run.id).name == "Éva 日本"
+
+
 def test_a_run_in_training_is_not_deleted(store):
-    run = running_run(store, "me")
-    with pytest.raises(NotAllowed, match="stop it first"):
-        store.delete(run.id, run.owner)
+    for run in (running_run(store, "me"), waiting_run(store, "other")):
+        with pytest.raises(NotAllowed, match="stop it first"):
+            store.delete(run.id, run.owner)
+        assert store.get(run.id) == run
 
 
 def test_pins_are_few(store, monkeypatch):
@@ -561,6 +638,9 @@ def test_pins_are_few(store, monkeypatch):
         store.pin(run_id, owner_of("me"), True)
     with pytest.raises(NotAllowed, match="You can keep 3 runs"):
         store.pin(mine[3], owner_of("me"), True)
+    store.pin(mine[0], owner_of("me"), True)  # a second click
+    store.pin(mine[0], owner_of("me"), False)
+    store.pin(mine[3], owner_of("me"), True)
     monkeypatch.setattr(runs, "MOST_PINNED", 3)
     other = finished_run(store, "other")
     with pytest.raises(NotAllowed, match="as there is room for"):
@@ -608,6 +688,30 @@ def test_the_oldest_are_forgotten_when_models_take_too_much_of_the_disk(store, m
     monkeypatch.setattr(runs, "MOST_BYTES", 2 * size + 10)
     ended = [finished_run(store, visitor).id for visitor in "bc"]
     assert [run.id for run in store.list_runs()] == ended[::-1]
+
+
+def test_what_is_pinned_or_active_stays_however_large_it_is(store, monkeypatch):
+    pinned, running = finished_run(store, "a"), stored_run(store, "b")
+    store.pin(pinned.id, owner_of("a"), True)
+    past = finished_run(store, "c")
+    monkeypatch.setattr(runs, "MOST_BYTES", 10)
+    waiting = waiting_run(store, "d")
+    assert {run.id for run in store.list_runs()} == {pinned.id, running.id, waiting.id}
+    with pytest.raises(RunNotFound):
+        store.get(past.id)
+    ended = store.complete(running.id, "worker", FINISHED, artifacts={KERAS: b"k" * 99})
+    assert store.get(running.id) == ended, "what just ended is never what is forgotten"
+
+
+def test_a_run_that_went_on_counts_as_new(store, monkeypatch):
+    first, second = finished_run(store, "a", state=STOPPED), finished_run(store, "b")
+    store.resume(first.id, owner_of("a"))
+    store.claim("worker")
+    store.complete(first.id, "worker", FINISHED)
+    monkeypatch.setattr(runs, "MOST_STORED", 2)
+    third = waiting_run(store, "c")
+    assert {run.id for run in store.list_runs()} == {first.id, third.id}
+    assert second.id not in {run.id for run in store.list_runs()}
 
 
 # --- the download ---

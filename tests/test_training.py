@@ -223,27 +223,33 @@ def test_told_to_stop_before_the_first_step_nothing_is_trained(tiny_dataset):
 HARD = dataclasses.replace(SMALL_CNN, epochs=3, dropout=0.3, batch_size=128)
 
 
-def stop_at(step: int):
-    """A listener that lets a training stop there, and the question whether to."""
-    seen = []
-    return seen.append, lambda: bool(seen) and seen[-1].step >= step
+def stop_after(steps: int):
+    """Stops a training that asks after each step."""
+    asked = itertools.count()
+    return lambda: next(asked) >= steps
 
 
-def assert_same(one: training.TrainResult, other: training.TrainResult) -> None:
+def assert_same(
+    one: training.TrainResult, other: training.TrainResult, rounding: float = 1e-6
+) -> None:
     assert (weights(one) == weights(other)).all()
     # Sums of losses are rounded as the steps happen to be shared out among calls.
     for name, values in one.history.items():
-        assert values == pytest.approx(other.history[name], rel=1e-6 if name == "loss" else 0)
+        rel = rounding if name == "loss" else 0
+        assert values == pytest.approx(other.history[name], rel=rel, abs=0)
     assert (one.test_probabilities == other.test_probabilities).all()
+
+
+SHORT = dataclasses.replace(SMALL, batch_size=128)  # three steps an epoch
 
 
 @pytest.mark.parametrize(
     "config",
     [
-        SMALL,
+        SHORT,
         HARD,
-        dataclasses.replace(SMALL, optimizer="momentum", weight_decay=0.1),
-        dataclasses.replace(SMALL, optimizer="sgd", schedule="constant"),
+        dataclasses.replace(SHORT, optimizer="momentum", schedule="linear", weight_decay=0.1),
+        dataclasses.replace(SHORT, optimizer="sgd", schedule="constant"),
     ],
     ids=["classic", "dropout, normalisation, augmentation", "momentum", "sgd"],
 )
@@ -253,16 +259,16 @@ def test_stopped_and_resumed_it_becomes_the_network_it_would_have_been(
     monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
     whole = train(config, tiny_dataset)
     checkpoint = None
-    # In the middle of an epoch, and again in a later one.
-    for step in (2, 5):
-        stopped = train(config, tiny_dataset, *stop_at(step), checkpoint=checkpoint)
+    # In the middle of an epoch, at its end, and in the middle of the next.
+    for steps, reached in ((2, 2), (1, 3), (2, 5)):
+        stopped = train(config, tiny_dataset, should_stop=stop_after(steps), checkpoint=checkpoint)
         assert stopped.stopped
         checkpoint = Checkpoint.from_bytes(stopped.checkpoint.to_bytes())
-        assert checkpoint.step == step
+        assert (checkpoint.step, stopped.epochs) == (reached, reached // 3)
     resumed = train(config, tiny_dataset, checkpoint=checkpoint)
     assert not resumed.stopped
     assert resumed.train_seconds > checkpoint.seconds
-    assert_same(resumed, whole)
+    assert_same(resumed, whole, rounding=0)
 
 
 def test_a_checkpoint_is_told_before_the_report_of_each_epochs_end(tiny_dataset):
@@ -284,6 +290,22 @@ def test_more_epochs_on_a_finished_run_are_those_of_one_planned_so(tiny_dataset)
     )
 
 
+def test_a_run_may_go_on_after_its_end_more_than_once(tiny_dataset):
+    config = dataclasses.replace(SHORT, epochs=1, more_epochs=(1, 2))
+    checkpoint = None
+    for more in ((), (1,), (1, 2)):
+        step = dataclasses.replace(config, more_epochs=more)
+        result = train(step, tiny_dataset, checkpoint=checkpoint)
+        checkpoint = result.checkpoint
+    assert result.history["epoch"] == [1, 2, 3, 4]
+    assert_same(result, train(config, tiny_dataset))
+
+
+def test_what_is_loaded_while_nobody_waits_changes_no_run(trained, tiny_dataset):
+    training.warm_up()
+    assert_same(train(SMALL, tiny_dataset), trained.result)
+
+
 def test_it_does_not_go_on_with_other_images_or_another_network(tiny_dataset, sample):
     checkpoint = train(SMALL, tiny_dataset).checkpoint
     with pytest.raises(CannotResume, match="no longer those at hand"):
@@ -303,8 +325,23 @@ def test_so_many_images_are_chosen_of_each_digit_the_same_share(sample):
     # A tenth of the 3,600 there are, and of the drawings.
     assert len(whole.y_fit) == 3600 + 1000 + 100
     assert abs(len(images.y_fit) - 470) <= 5
-    assert np.bincount(images.y_fit[:360], minlength=10).min() > 25
+    each, of = np.bincount(images.y_fit[:-110]), np.bincount(whole.y_fit[:3600])
+    assert np.abs(each - 0.1 * of).max() <= 1
+    assert (images.y_fit == SCRIBBLE).sum() == pytest.approx(10, abs=1)
+    assert (images.x_validation == whole.x_validation).all()
     assert (images.y_validation == whole.y_validation).all()
+    for few in (100, 101, 109):
+        exactly = dataclasses.replace(config, training_images=few, drawn_digits=0)
+        assert abs(len(training.choose_images(exactly, sample).y_fit) - few) <= 5
+
+
+def test_the_same_seed_chooses_and_shuffles_the_same(sample):
+    config = dataclasses.replace(SMALL, training_images=500, shuffled_labels=0.5)
+    one, again = (training.choose_images(config, sample) for _ in range(2))
+    other = training.choose_images(dataclasses.replace(config, seed=6), sample)
+    assert (one.x_fit == again.x_fit).all()
+    assert (one.y_fit == again.y_fit).all()
+    assert one.x_fit.shape != other.x_fit.shape or (one.x_fit != other.x_fit).any()
 
 
 def test_shuffled_labels_are_the_same_ones_dealt_out_anew(sample):
@@ -438,6 +475,30 @@ def test_epochs_added_later_begin_with_a_tenth_of_the_rate(kind):
     assert [float(rate(step)) for step in (105, 155)] == pytest.approx([0.001, 0.001])
     assert float(rate(100)) == float(rate(150)) == pytest.approx(0.00005)
     assert float(rate(200)) == pytest.approx(0, abs=1e-8)
+
+
+def test_a_constant_rate_is_a_tenth_in_epochs_added_later():
+    rate = training.LearningRate("constant", 0.01, [100, 50])
+    assert [float(rate(step)) for step in (0, 99, 100, 150)] == pytest.approx(
+        [0.01, 0.01, 0.001, 0.001]
+    )
+
+
+def test_each_part_falls_by_its_own_length():
+    line = training.LearningRate("linear", 0.01, [100, 50])
+    cosine = training.LearningRate("cosine", 0.01, [100, 50])
+    # Half-way down: 5 of the 50 steps go up, 45 down.
+    assert float(line(100 + 5 + 9)) == pytest.approx(0.0008)
+    assert float(cosine(100 + 5 + 15)) == pytest.approx(0.00075)  # 60 degrees
+    assert float(cosine(10 + 30)) == pytest.approx(0.0075)
+
+
+def test_the_settings_say_how_long_each_part_is():
+    config = dataclasses.replace(SMALL, schedule="linear", epochs=2, more_epochs=(1,))
+    rate = training.learning_rate_schedule(config, steps_per_epoch=10)
+    assert [float(rate(step)) for step in (2, 11, 20, 21, 30)] == pytest.approx(
+        [0.01, 0.005, 0.00005, 0.001, 0]
+    )
 
 
 def test_the_schedule_warms_up_over_a_tenth_of_the_steps():

@@ -210,6 +210,39 @@ def test_a_lost_run_goes_on_from_its_checkpoint_to_the_same_end(store, tiny_data
     assert store.artifact(whole.id, PREDICTIONS) == store.artifact(run.id, PREDICTIONS)
 
 
+def test_a_run_interrupted_at_the_keyboard_resumes_to_the_same_end(
+    store, tiny_dataset, monkeypatch
+):
+    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    config = dataclasses.replace(SMALL, epochs=2)
+    whole = worker.execute(store, running_run(store, "a", config, steps=0), "worker", tiny_dataset)
+    run = running_run(store, "b", config, steps=0)
+
+    def press(progress):
+        if progress.epoch > 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        worker.execute(store, run, "worker", tiny_dataset, press)
+    told = store.metrics(run.id)
+    assert [m.step for m in told if m.epoch == 1] == [store.get(run.id).checkpoint_step]
+    assert told[-1].epoch > 1, "nothing that was seen is lost"
+    assert store.resume(run.id, owner_of("b")).state == WAITING
+    again = worker.execute(store, store.claim("worker"), "worker", tiny_dataset)
+    assert (again.state, again.message) == (FINISHED, "")
+    assert store.artifact(again.id, PREDICTIONS) == store.artifact(whole.id, PREDICTIONS)
+
+
+def test_a_run_whose_checkpoint_is_damaged_says_so(store, run, tiny_dataset, caplog):
+    store.report(run.id, "worker", reports(5), (5, b"PK damaged"))
+    store.remove_worker("worker", ENDED)
+    again = store.claim(add_worker(store, "next"))
+    failed = worker.execute(store, again, "next", tiny_dataset)
+    assert failed.state == FAILED
+    assert failed.message.startswith("What is stored of this run cannot be read")
+    assert store.metrics(run.id) == reports(5)
+
+
 def test_a_stopped_run_resumes_and_a_finished_one_goes_on(store, tiny_dataset):
     run = store.begin(SMALL, owner_of("me"), add_worker(store))
     store.request_stop(run.id, owner_of("me"))

@@ -17,6 +17,7 @@ HEADINGS = {
     "": "Watch a network learn to read handwriting",
     "explore": "Explore the digits",
     "train": "Train a network",
+    "compare": "Compare runs",
     "evaluate": "Where is it wrong?",
     "draw": "Draw a digit",
 }
@@ -210,10 +211,99 @@ def test_a_training_moves_its_curves_and_ends_with_a_result(server, device, requ
 
     wait_until(points_of_batches)
     assert len(lengths) >= 2, "the curves moved"
-    assert page.evaluate("window.charts.size") == 2, "each chart was built once"
+    assert page.evaluate("window.charts.size") == 3, "each chart was built once"
     result = page.get_by_test_id("stMetric").filter(has_text="Test accuracy").inner_text()
     assert float(re.search(r"([\d.]+)%", result)[1]) > 80
     assert_no_fault(page)
+
+
+# Looks at the charts in every frame the browser paints: was any of them empty, and how often
+# did the curve grow?
+WATCH = """() => {
+  const seen = window.seen = { frames: 0, blank: 0, lengths: new Set(), over: false };
+  const look = () => {
+    const plots = [...document.querySelectorAll('.js-plotly-plot')];
+    if (plots.length && document.body.innerText.match(/Epoch [0-9.]+ of/)) {
+      seen.frames += 1;
+      if (plots.length < 3 || plots.some(p => !p.querySelector('.scatterlayer .trace path')))
+        seen.blank += 1;
+      seen.lengths.add(plots[0].data[0].x.length);
+    }
+    if (!seen.over) requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}"""
+
+
+def test_live_charts_show_no_blank_frame_and_keep_zoom_and_legend(server, wide):
+    open_page(wide, server, "train?preset=classic&epochs=30&batch_size=16&dense=512-512")
+    wide.get_by_role("button", name="Start training").click()
+    wide.get_by_text(re.compile(r"^Epoch \d")).wait_for()
+    plot = wide.locator(".js-plotly-plot").first
+    wait_until(lambda: plot.evaluate("p => p.data[0].x.length") > 5)
+    wide.evaluate(WATCH)
+    # As a person who zooms in and hides a line.
+    box = plot.locator(".nsewdrag").bounding_box()
+    wide.mouse.move(box["x"] + 2, box["y"] + 40)
+    wide.mouse.down()
+    wide.mouse.move(box["x"] + 90, box["y"] + 45, steps=5)
+    wide.mouse.up()
+    plot.locator(".legendtoggle").first.click()
+    wait_until(lambda: plot.evaluate("p => p._fullData[0].visible") == "legendonly")
+    zoomed = plot.evaluate("p => p._fullLayout.xaxis.range")
+    assert zoomed[1] < 15
+    wait_until(lambda: wide.evaluate("window.seen.lengths.size") > 12)
+    wide.evaluate("window.seen.over = true")
+    seen = wide.evaluate("({frames: window.seen.frames, blank: window.seen.blank})")
+    assert seen["frames"] > 30
+    assert seen["blank"] == 0
+    assert plot.evaluate("p => p._fullLayout.xaxis.range") == zoomed
+    assert plot.evaluate("p => p._fullData[0].visible") == "legendonly"
+    wide.get_by_role("button", name="Stop").click()
+    wide.get_by_role("button", name="Resume").wait_for()
+    assert_no_fault(wide)
+
+
+def test_a_stopped_training_resumes_and_finishes(server, wide):
+    open_page(wide, server, "train?preset=classic&epochs=20&batch_size=16")
+    wide.get_by_role("button", name="Start training").click()
+    wide.get_by_text(re.compile(r"^Epoch [1-9]")).wait_for()
+    wide.get_by_role("button", name="Stop").click()
+    wide.get_by_role("button", name="Resume").click()
+    wide.get_by_role("heading", name=re.compile("finished")).wait_for(timeout=90_000)
+    wide.get_by_role("button", name="Go on training").click()
+    wide.get_by_text(re.compile(r"^Epoch 2[0-9.]+ of 24")).wait_for()
+    wide.get_by_role("heading", name=re.compile("finished")).wait_for(timeout=90_000)
+    assert_no_fault(wide)
+
+
+def test_a_click_while_the_page_still_arrives_leaves_the_settings_as_they_are(server, phone):
+    # Sliders once stood at their lowest values after this.
+    for _ in range(3):
+        phone.goto(f"{server.url}/train?preset=quick&epochs=7")
+        phone.get_by_role("button", name="Start training").click()
+        stop = phone.get_by_role("button", name="Stop")
+        stop.wait_for()
+        slider = phone.get_by_role("slider", name="Epochs")
+        assert slider.evaluate("s => s.value ?? s.getAttribute('aria-valuenow')") == "7"
+        assert "epochs=7" in phone.url
+        assert "batch_size" not in phone.url
+        stop.click()
+        stop.wait_for(state="hidden")
+    assert_no_fault(phone)
+
+
+def test_runs_are_compared_and_their_files_downloaded(server, wide):
+    open_page(wide, server, "compare?runs=cnn,classic")
+    wide.locator(".js-plotly-plot").nth(1).wait_for()
+    for run in ("cnn", "classic"):
+        wide.locator(".js-plotly-plot .legendtext").get_by_text(run).first.wait_for()
+    for label, ending in (("Curves", "csv"), ("Keras script", "py"), ("LiteRT model", "tflite")):
+        with wide.expect_download() as started:
+            wide.get_by_role("button", name=re.compile(label)).click()
+        assert started.value.suggested_filename == f"cnn.{ending}"
+        assert started.value.path().stat().st_size > 1000
+    assert_no_fault(wide)
 
 
 def test_a_training_goes_on_through_a_reload_and_only_its_owner_can_stop_it(server, wide, chromium):

@@ -1,5 +1,6 @@
 import pytest
 
+from mnist_core.runs import KERAS
 from mnist_core.shipped import shipped_runs
 from tests.helpers import finished_run, running_run
 from tests.pages.helpers import (
@@ -210,6 +211,7 @@ def test_predictions_that_are_gone_are_a_sentence(open_page, store, full_data):
         "worker",
         "finished",
         results={"test_accuracy": 0.9, "test_fingerprint": full_data.test_fingerprint},
+        artifacts={KERAS: b"a network"},
     )
     tab = open_page("evaluate", run=run.id)
     assert len(tab.exception) == 0

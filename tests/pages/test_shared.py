@@ -218,7 +218,7 @@ def test_a_missing_data_file_is_said_though_the_cache_has_mnist(
 
 def make_newer(path) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE facts SET value = '2' WHERE name = 'schema_version'")
+        connection.execute("UPDATE facts SET value = '3' WHERE name = 'schema_version'")
     connection.close()
 
 

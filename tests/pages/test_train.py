@@ -1,8 +1,10 @@
+import dataclasses
+import re
 import sqlite3
 
 import pytest
 
-from mnist_core import schema
+from mnist_core import runs, schema
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.shipped import shipped_runs
 from tests.helpers import finished_run, reports, running_run, waiting_run
@@ -38,11 +40,8 @@ LABELS = {
 
 def setting(tab, label: str):
     """The widget with this label."""
-    (found,) = [
-        widget
-        for widget in (*tab.segmented_control, *tab.slider, *tab.select_slider, *tab.number_input)
-        if widget.label == label
-    ]
+    kinds = ("segmented_control", "slider", "select_slider", "number_input", "text_input", "toggle")
+    (found,) = [w for kind in kinds for w in getattr(tab, kind) if w.label == label]
     return found
 
 
@@ -72,7 +71,7 @@ def test_it_begins_with_the_classic_preset_and_an_invitation(open_page):
     assert "Stop" not in buttons(tab)
     # What to expect: the curves of the network that came with the app.
     assert any("What to expect" in caption.value for caption in tab.caption)
-    assert len(live_charts(tab)) == 2
+    assert len(live_charts(tab)) == 3
 
 
 def test_choosing_a_preset_sets_its_values_and_the_address(open_page):
@@ -147,7 +146,7 @@ def test_the_seed_of_explore_is_not_the_seed_of_train(open_page):
         ({"epochs": ""}, "Epochs must be a number. Using 8."),
         ({"learning_rate": "abc"}, "Learning rate must be a number. Using 0.006."),
         ({"learning_rate": "nan"}, "Learning rate must be a number"),
-        ({"learning_rate": "-1"}, "Learning rate must be a number from 1e-05 to 0.1."),
+        ({"learning_rate": "-1"}, "Learning rate must be a number from 1e-05 to 1.0."),
         ({"preset": "nope"}, "There is no preset of that name; using classic."),
         ({"preset": ""}, "There is no preset of that name; using classic."),
         ({"seed": "-5"}, "Seed must be a whole number from 0"),
@@ -176,6 +175,84 @@ def test_a_run_that_is_not_there_is_said_and_leaves_the_address(open_page):
     assert_shown(tab, "train")
     assert_one_sentence(notices(tab, "warning"), "There is no such run")
     assert "run" not in tab.query_params
+
+
+WHOLE = {
+    "preset": "quick",
+    "epochs": "2",
+    "optimizer": "momentum",
+    "schedule": "linear",
+    "weight_decay": "0.01",
+    "label_smoothing": "0.1",
+    "convolutions": "8x5s2-16x3s1",
+    "dense": "none",
+    "dropout": "0.5",
+    "batch_normalization": "no",
+    "looks": "3",
+    "batch_size": "64",
+    "learning_rate": "0.03",
+    "training_images": "1000",
+    "shuffled_labels": "0.5",
+    "drawn_digits": "0",
+    "augmentation": "yes",
+    "seed": "5",
+}
+
+
+def test_a_whole_configuration_is_in_the_address_and_one_button_trains_it(open_page, store):
+    tab = open_page("train", ME, **WHOLE)
+    assert notices(tab, "warning", "error") == []
+    assert tab.query_params == WHOLE
+    button(tab, "Start training").click().run()
+    (run,) = store.list_runs()
+    assert run.config.to_query() == WHOLE
+
+
+def test_every_setting_says_what_it_does_and_what_to_try(open_page):
+    tab = open_page("train", ME)
+    kinds = ("segmented_control", "slider", "select_slider", "number_input", "text_input", "toggle")
+    widgets = [widget for kind in kinds for widget in getattr(tab, kind)]
+    assert len(widgets) == len(WHOLE)
+    for widget in widgets:
+        if widget.label not in ("Network", "Seed"):
+            assert re.search(r"\b[Tt]ry ", widget.help), widget.label
+
+
+def test_the_network_is_summed_up_as_it_is_edited(open_page):
+    tab = open_page("train", ME)
+    assert any("109,386 parameters" in caption.value for caption in tab.caption)
+    setting(tab, "Dense layers").set_value("20").run()
+    assert tab.query_params["dense"] == "20"
+    assert any("15,910 parameters" in caption.value for caption in tab.caption)
+    setting(tab, "Convolutions").set_value("4").run()
+    assert "<td>14 × 14 × 4</td>" in all_text(tab)
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "part"),
+    [
+        ("Dense layers", "many", "Dense layers are written as"),
+        ("Dense layers", "1024, 1024", "This network has 1,863,690 parameters"),
+        ("Convolutions", "<script>", "Convolutions are written as"),
+        ("Convolutions", "32x7s1, 128x7s2, 8", "Use fewer filters"),
+    ],
+)
+def test_layers_that_cannot_be_are_said_and_not_trained(open_page, label, text, part):
+    tab = open_page("train", ME)
+    setting(tab, label).set_value(text).run()
+    assert_one_sentence(sentences(tab, "error"), part)
+    assert button(tab, "Start training").disabled
+    setting(tab, label).set_value("none").run()
+    assert sentences(tab, "error") == []
+    assert not button(tab, "Start training").disabled
+
+
+def test_a_changed_preset_can_be_had_back(open_page):
+    tab = open_page("train", ME, epochs="3", dense="20")
+    button(tab, "Back to classic as it was").click().run()
+    assert settings(tab) == settings_of(PRESETS["classic"])
+    assert tab.query_params == {"preset": "classic"}
+    assert "Back to classic as it was" not in buttons(tab)
 
 
 # --- starting ---
@@ -261,8 +338,9 @@ def test_a_waiting_run_says_its_place_in_the_queue(open_page, store):
     tab = open_page("train", ME)
     assert_shown(tab, "train")
     assert tab.query_params["run"] == run.id
-    assert notices(tab) == ["Waiting: 2 runs are before this one."]
-    assert notices(open_page("train", "second")) == ["Waiting: 1 run is before this one."]
+    assert_one_sentence(notices(tab), "Waiting: 2 runs are before this one, about ")
+    other = notices(open_page("train", "second"))
+    assert_one_sentence(other, "Waiting: 1 run is before this one, about ")
     assert "Stop" in buttons(tab)
     assert metrics(tab) == {}
 
@@ -302,9 +380,15 @@ def test_a_running_run_shows_its_progress_numbers_and_curves(open_page, store):
     assert headings(tab) == [f"Run {run.title}"]
     assert tab.progress[0].text.startswith("Epoch 2.4 of 8, about ")
     assert tab.progress[0].value == 30
-    assert metrics(tab) == {"Validation": "50.00%", "Batch loss": "0.693", "Time": "0.1 s"}
+    assert tab.progress[0].text.endswith("100 steps and 25,600 images a second")
+    assert metrics(tab) == {
+        "Validation": "50.00%",
+        "Batch accuracy": "72.9%",
+        "Batch loss": "0.693",
+        "Time": "0.1 s",
+    }
     charts = live_charts(tab)
-    assert [text.split(" over")[0] for text in charts] == ["Accuracy", "Loss"]
+    assert [text.split(" over")[0] for text in charts] == ["Accuracy", "Loss", "Learning rate"]
     assert all(max(len(trace["x"]) for trace in chart["data"]) for chart in charts.values())
 
 
@@ -337,7 +421,7 @@ def test_only_the_owner_sees_stop(open_page, store):
     tab = open_page("train", ME, run=run.id)
     assert_shown(tab, "train")
     assert "Stop" not in buttons(tab)
-    assert len(live_charts(tab)) == 2, "but all may watch"
+    assert len(live_charts(tab)) == 3, "but all may watch"
     assert not button(tab, "Start training").disabled
     assert "Stop" in buttons(open_page("train", "somebody else", run=run.id))
 
@@ -382,7 +466,56 @@ def test_stop_in_a_locked_database_is_a_sentence(open_page, store, monkeypatch, 
     assert not store.get(run.id).stop_requested
 
 
+def test_a_run_that_lost_its_process_says_that_it_goes_on(open_page, store, may_train):
+    running_run(store, ME)
+    store.remove_worker("worker", "It was killed.")
+    tab = open_page("train", ME)
+    assert_one_sentence(notices(tab), "The training process was lost. Another one is starting")
+    assert len(live_charts(tab)) == 3, "what it had learnt can be seen meanwhile"
+    assert "Stop" in buttons(tab)
+
+
 # --- a run that has ended ---
+
+
+@pytest.mark.parametrize("state", ["stopped", "interrupted"])
+def test_its_owner_may_resume_what_did_not_finish(open_page, store, state):
+    run = finished_run(store, ME, state=state)
+    assert "Resume" not in buttons(open_page("train", "somebody else", run=run.id))
+    tab = open_page("train", ME, run=run.id)
+    button(tab, "Resume").click().run()
+    assert store.get(run.id).state == "waiting"
+    assert "Stop" in buttons(tab)
+    assert faults(tab) == []
+
+
+def test_a_finished_run_goes_on_for_as_many_epochs_as_asked(open_page, store):
+    run = finished_run(store, ME)
+    with store._writer.begin() as connection:
+        runs._store_artifact(connection, run.id, runs.CHECKPOINT, b"state")
+    assert "Go on training" not in buttons(open_page("train", "somebody else", run=run.id))
+    tab = open_page("train", ME, run=run.id)
+    setting(tab, "More epochs").set_value(3).run()
+    button(tab, "Go on training").click().run()
+    again = store.get(run.id)
+    assert (again.state, again.config.more_epochs) == ("waiting", (3,))
+
+
+def test_a_finished_run_from_before_says_that_it_cannot_go_on(open_page, store):
+    run = finished_run(store, ME)
+    tab = open_page("train", ME, run=run.id)
+    button(tab, "Go on training").click().run()
+    assert_one_sentence(sentences(tab, "error"), "trained before runs could go on")
+
+
+def test_a_run_that_diverged_offers_a_tenth_of_its_learning_rate(open_page, store):
+    config = dataclasses.replace(PRESETS["classic"], learning_rate=1.0, epochs=3)
+    run = running_run(store, ME, config)
+    store.complete(run.id, "worker", "failed", message="The loss stopped being a number.")
+    tab = open_page("train", ME, run=run.id)
+    button(tab, "Set the learning rate to 0.1").click().run()
+    assert settings(tab) == settings_of(config) | {"learning_rate": 0.1}
+    assert not button(tab, "Start training").disabled
 
 
 @pytest.mark.parametrize(
@@ -399,7 +532,7 @@ def test_a_run_that_ended_badly_says_why_and_keeps_its_curves(open_page, store, 
     assert_shown(tab, "train")
     assert notices(tab) == [message]
     assert headings(tab) == [f"Run {run.title} · {state}"]
-    assert len(live_charts(tab)) == 2
+    assert len(live_charts(tab)) == 3
     assert metrics(tab)["Batch loss"] == "0.693"
     assert "Stop" not in buttons(tab)
     assert not button(tab, "Start training").disabled
@@ -412,9 +545,12 @@ def test_a_finished_run_shows_its_result_its_curves_and_where_to_go(open_page, s
     assert notices(tab) == []
     assert headings(tab) == [f"Run {run.title} · finished"]
     assert metrics(tab)["Test accuracy"] == f"{CLASSIC.test_accuracy:.2%}"
-    assert len(live_charts(tab)) == 2
+    assert len(live_charts(tab)) == 3
     assert len(tab.progress) == 0
-    assert [link.label for link in tab.page_link] == ["Let it read your handwriting"]
+    assert [link.label for link in tab.page_link] == [
+        "Let it read your handwriting",
+        "Compare it with others, name it, download it",
+    ]
     tab.button(key="next_step").click().run()
     assert_shown(tab, "evaluate")
     assert tab.query_params["run"] == run.id
@@ -450,7 +586,7 @@ def test_a_new_run_replaces_the_finished_one_on_the_page(open_page, store):
 def test_a_shipped_run_shows_its_curves(open_page):
     tab = open_page("train", ME, run="classic")
     assert_shown(tab, "train")
-    assert len(live_charts(tab)) == 2
+    assert len(live_charts(tab)) == 3
     assert metrics(tab)["Test accuracy"] == f"{CLASSIC.test_accuracy:.2%}"
 
 
@@ -471,4 +607,4 @@ def test_a_read_only_installation_still_shows_its_charts(open_page, store, monke
     run = finished_run(store, ME)
     tab = open_page("train", ME, run=run.id)
     assert_shown(tab, "train")
-    assert len(tab.get("plotly_chart")) == 2
+    assert len(tab.get("plotly_chart")) == 3
