@@ -68,7 +68,7 @@ def main() -> None:
         )
         for device, options in DEVICES.items():
             page = chromium.new_context(**options).new_page()
-            for name in ("overview", "explore", "train", "evaluate", "draw"):
+            for name in ("overview", "explore", "train", "compare", "evaluate", "draw"):
                 if name == "train":
                     train(page, server.url)
                 elif name == "draw":

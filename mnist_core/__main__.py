@@ -125,9 +125,9 @@ def submit_and_wait(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
     """Queue the run, follow it; the run and the host and process that trained it."""
     from mnist_core.jobs import LocalPool
 
+    run = store.submit(config, owner_of(uuid.uuid4().hex))
     pool = LocalPool(store).start()
     problem = ""
-    run = store.submit(config, owner_of(uuid.uuid4().hex))
     names: dict[str, str] = {}
     try:
         with bar(config) as show:

@@ -4,6 +4,9 @@ Colours are Okabe and Ito's, told apart by all kinds of colour vision, and by ey
 projector: https://jfly.uni-koeln.de/color/.
 """
 
+import html
+import textwrap
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -13,13 +16,17 @@ from mnist_core.progress import Progress
 BLUE, ORANGE = "#0072B2", "#E69F00"
 LIGHT_BLUE = "#56B4E9"
 SELECTED = "#D55E00"
-# One for each of several runs; lines also differ by their markers.
-RUN_COLOURS = [ORANGE, LIGHT_BLUE, "#009E73", "#CC79A7", "#D55E00", BLUE]
+# One for each of several runs; lines also differ by their markers. Those that are seen best
+# on white and on a dark page alike come first.
+RUN_COLOURS = [BLUE, SELECTED, "#009E73", "#CC79A7", ORANGE, LIGHT_BLUE]
 RUN_SYMBOLS = ["diamond", "circle", "square", "triangle-up", "cross", "x"]
 # From nothing to most, on a light and on a dark page: nothing looks like the page.
 LIGHT_SCALE = [[0, "#F7FBFF"], [0.3, "#B5D4EC"], [0.7, "#3B87BD"], [1, "#08306B"]]
 DARK_SCALE = [[0, "#131C2B"], [0.3, "#1F4B7A"], [0.7, "#56A5DE"], [1, "#E3F1FC"]]
 FONT_SIZE = 16
+# A legend of long names below a chart: signs that fit beside each other on a phone, and
+# pixels that Plotly takes for an entry and for each further line of it.
+LEGEND_SIGNS, LEGEND_ENTRY, LEGEND_LINE = 32, 34, 21
 
 
 def accuracy_curves(reports: list[Progress], epochs: int) -> go.Figure:
@@ -94,16 +101,21 @@ def overlaid_curves(
         over: "epoch" or "seconds", what they are drawn over.
     """
     figure = go.Figure()
-    tops = []
+    legend_height = 0
+    validations: list[float] = []
+    ends: list[float] = []
     for place, (name, reports) in enumerate(runs):
         colour = RUN_COLOURS[place % len(RUN_COLOURS)]
+        # Plotly takes names for a kind of HTML.
+        lines = [html.escape(line, quote=False) for line in textwrap.wrap(name, LEGEND_SIGNS)]
+        legend_height += LEGEND_ENTRY + LEGEND_LINE * (len(lines) - 1)
         validated = [r for r in reports if r.validation_loss is not None]
         figure.add_scatter(
             x=[round(getattr(report, over), 3) for report in reports],
             y=[round(getattr(report, value), 5) for report in reports],
             mode="lines",
             line={"color": colour, "width": 1.5, "dash": "dot"},
-            legendgroup=name,
+            legendgroup=str(place),
             showlegend=False,
             hoverinfo="skip",
         )
@@ -111,25 +123,38 @@ def overlaid_curves(
             x=[round(getattr(report, over), 3) for report in validated],
             y=[round(getattr(report, f"validation_{value}"), 5) for report in validated],
             mode="lines+markers",
-            name=name,
-            legendgroup=name,
+            name="<br>".join(lines),
+            legendgroup=str(place),
             line={"color": colour, "width": 3},
             marker={"size": 9, "symbol": RUN_SYMBOLS[place % len(RUN_SYMBOLS)]},
+            # The whole name beside a point that is pointed at.
+            hoverlabel={"namelength": -1},
         )
-        tops += [getattr(report, f"validation_{value}") for report in validated]
+        validations += [getattr(report, f"validation_{value}") for report in validated]
+        ends += [getattr(report, value) for report in reports[-1:]]
     title = "Epoch" if over == "epoch" else "Seconds of training"
     figure.update_xaxes(title={"text": title, "standoff": 8}, rangemode="tozero")
     if value == "accuracy":
-        bottom = min([0.94, *(0.02 * int(50 * top) for top in tops)])
+        bottom = min([0.94, *(0.02 * int(50 * low) for low in validations)])
         figure.update_yaxes(title="Accuracy", range=[bottom, 1.003], tickformat=".0%")
     else:
-        figure.update_yaxes(title="Loss", range=[0, 1.3 * max(tops, default=1.0)])
+        # With smoothed labels training ends well above validation; it shall be seen too.
+        top = 1.3 * max(validations + ends, default=1.0)
+        figure.update_yaxes(title="Loss", range=[0, top])
     figure.update_layout(
         # Another axis is another view; the same one stays as the person left it.
         uirevision=over,
-        height=350 + 26 * len(runs),
-        margin={"l": 64, "r": 12, "t": 8, "b": 62 + 26 * len(runs)},
-        legend={"x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
+        height=350 + legend_height,
+        margin={"l": 64, "r": 12, "t": 8, "b": 62 + legend_height},
+        # Anchored by hand: by itself Plotly would put it outside.
+        legend={
+            "x": 0,
+            "xref": "container",
+            "xanchor": "left",
+            "y": 0,
+            "yref": "container",
+            "yanchor": "bottom",
+        },
         font={"size": FONT_SIZE},
         hovermode="closest",
     )

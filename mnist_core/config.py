@@ -4,6 +4,7 @@ It round-trips to JSON (stored with each run) and to an address bar (a teacher's
 It knows nothing of TensorFlow, so that pages can check settings without loading it.
 """
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -140,7 +141,7 @@ class TrainConfig:
     def _check_more_epochs(self) -> None:
         more = self.more_epochs
         if not isinstance(more, tuple) or not all(_is_whole(part) and part > 0 for part in more):
-            raise InvalidConfig("More epochs must be a list of whole numbers.")
+            raise InvalidConfig("More epochs must be a list of whole numbers above 0.")
         most = int(LIMITS["epochs"][1])
         if self.all_epochs > most:
             raise InvalidConfig(f"More epochs must not bring a run over {most} in all.")
@@ -189,9 +190,10 @@ class TrainConfig:
         """
         try:
             values = json.loads(text)
-            values["dense"] = tuple(values.get("dense", ()))
-            values["convolutions"] = tuple(map(tuple, values.get("convolutions", ())))
-            values["more_epochs"] = tuple(values.get("more_epochs", ()))
+            for name in {"dense", "more_epochs"} & values.keys():
+                values[name] = tuple(values[name])
+            if "convolutions" in values:
+                values["convolutions"] = tuple(map(tuple, values["convolutions"]))
             return cls(**values)
         except InvalidConfig:
             raise
@@ -202,7 +204,7 @@ class TrainConfig:
 
     def to_query(self) -> dict[str, str]:
         """The settings as address parameters: the preset, and what differs from it."""
-        base = PRESETS.get(self.preset, TrainConfig())
+        base = PRESETS.get(self.preset, PRESETS["classic"])
         return {"preset": self.preset} | {
             name: _to_text(name, getattr(self, name))
             for name in ADDRESS_FIELDS
@@ -225,17 +227,25 @@ class TrainConfig:
             problems.append(f"There is no preset of that name; using {cls.preset}.")
             name = cls.preset
         config = PRESETS[name]
+        values: dict[str, Any] = {}
         for field in ADDRESS_FIELDS:
             if field not in query:
                 continue
             try:
-                value = _from_text(field, query[field])
+                values[field] = _from_text(field, query[field])
+            except InvalidConfig as error:
+                problems.append(f"{error} {_using(field, config)}")
+            except (ValueError, OverflowError):
+                problems.append(f"{words(field)} must be a number. {_using(field, config)}")
+        # All at once, for wide layers may be possible only with other layers than the preset's.
+        # Where they do not go together, one by one shows which of them do.
+        with contextlib.suppress(InvalidConfig):
+            return dataclasses.replace(config, **values), problems
+        for field, value in values.items():
+            try:
                 config = dataclasses.replace(config, **{field: value})
             except InvalidConfig as error:
-                problems.append(f"{error} Using {_to_text(field, getattr(config, field))}.")
-            except (ValueError, OverflowError):
-                used = _to_text(field, getattr(config, field))
-                problems.append(f"{words(field)} must be a number. Using {used}.")
+                problems.append(f"{error} {_using(field, config)}")
         return config, problems
 
 
@@ -249,6 +259,10 @@ def describe(config: TrainConfig) -> str:
 def words(name: str) -> str:
     """A setting's name as one says it."""
     return name.replace("_", " ").capitalize()
+
+
+def _using(field: str, config: TrainConfig) -> str:
+    return f"Using {_to_text(field, getattr(config, field))}."
 
 
 def _to_text(name: str, value: Any) -> str:
@@ -266,10 +280,17 @@ def _from_text(name: str, text: str) -> Any:
     """What ``_to_text`` wrote, or a stranger. Raises ValueError and its kin."""
     if name == "convolutions":
         return architecture.parse_convolutions(text)
-    if name in ("dense", "more_epochs"):
+    if name == "dense":
         return architecture.parse_dense(text)
+    if name == "more_epochs":
+        try:
+            return architecture.parse_dense(text)
+        except InvalidConfig:
+            raise InvalidConfig("More epochs are written as numbers, such as 4-2.") from None
     if name in ("batch_normalization", "augmentation"):
-        return {"yes": True, "no": False}.get(text)
+        if text not in ("yes", "no"):
+            raise InvalidConfig(f"{words(name)} must be yes or no.")
+        return text == "yes"
     if name in CHOICES:
         return text
     number = float(text)

@@ -9,6 +9,7 @@ is read from the files themselves.
 import contextlib
 import functools
 import hashlib
+import mmap
 import os
 import re
 import socket
@@ -269,6 +270,12 @@ def fetch(environ: Mapping[str, str] = os.environ) -> Path:
         with contextlib.suppress(OSError):  # No folder, so nothing is left over in it.
             target.with_name(partial).unlink(missing_ok=True)
     return target
+
+
+def give_back(images: np.ndarray) -> None:
+    """Let go of the memory in which images kept on the disk were read; they can be read again."""
+    if isinstance(images.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        images.base.madvise(mmap.MADV_DONTNEED)
 
 
 def stratified_split(labels: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

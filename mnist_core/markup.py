@@ -7,7 +7,7 @@ carries alternative text. Whatever text is passed in is escaped here.
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -40,6 +40,9 @@ _STYLE = """<style>
   border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
 .scores th, .scores td { white-space: nowrap; }
 .scores .text { text-align: left; }
+.scores .long { white-space: normal; min-width: 9rem; }
+.scores .long:last-child { min-width: 15rem; }
+.scores tbody th { font-weight: inherit; }
 .scroll { overflow-x: auto; }
 .layer, .heat { margin: 0 0 .8rem; }
 .layer img, .heat img { width: 100%; image-rendering: pixelated; border-radius: .35rem;
@@ -168,20 +171,31 @@ def probability_bars(probabilities: np.ndarray) -> str:
     )
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:
-    """A table; the first column names the row, and so many columns are text, not numbers."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], long: Collection[int] = ()) -> str:
+    """A table that scrolls sideways where it is wider than the page.
 
-    def cells(row: Sequence[str], tag: str) -> str:
-        return "".join(
-            f"<{tag}{' class=text' if place < texts else ''}>{html.escape(cell)}</{tag[:2]}>"
-            for place, cell in enumerate(row)
-        )
+    Args:
+        rows: the first cell of each names the row; the others are numbers.
+        long: places of columns that hold text, which is broken into lines.
+    """
 
-    head = cells(header, "th scope=col")
-    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
+    def cell(text: str, place: int, tag: str, scope: str) -> str:
+        names = ["text"] * (place == 0 or place in long) + ["long"] * (place in long)
+        attributes = f' scope="{scope}"' * bool(scope)
+        attributes += f' class="{" ".join(names)}"' * bool(names)
+        return f"<{tag}{attributes}>{html.escape(text)}</{tag}>"
+
+    head = "".join(cell(text, place, "th", "col") for place, text in enumerate(header))
+    body = "".join(
+        f"<tr>{cell(first, 0, 'th', 'row')}"
+        + "".join(cell(text, place, "td", "") for place, text in enumerate(rest, 1))
+        + "</tr>"
+        for first, *rest in rows
+    )
+    # In reach of the keyboard, for it may have to be scrolled.
     return (
-        f'{_STYLE}<div class="scroll" tabindex="0"><table class="scores"><thead><tr>{head}</tr>'
-        f"</thead><tbody>{body}</tbody></table></div>"
+        f'{_STYLE}<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+        f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 
 

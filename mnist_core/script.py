@@ -1,140 +1,118 @@
 """keras_script: settings -> a short Keras script that trains the same network by itself.
 
-For whoever wants to go on without this project. The text is put together here; what it
-imports is not known to this project's server.
+For whoever wants to go on without this project. The text is put together here, of numbers
+and of names known beforehand only; what it imports is not known to this project's server.
 """
-
-import textwrap
 
 from mnist_core.config import TrainConfig
 
-LEFT_OUT = {
-    "augmentation": "turned and bent digits",
-    "drawn_digits": "digits drawn by the project",
-    "looks": "several looks at each picture",
-}
-
-SCHEDULES = {
-    "cosine": "up over a tenth of the steps, then down along a cosine",
-    "linear": "up over a tenth of the steps, then down along a line",
-    "constant": "always the same, but for epochs added later",
+STEPS = "steps = epochs * int(np.ceil(len(x_train) / batch_size))"
+WARMUP = "warmup = max(1, steps // 10)"
+# Along what the learning rate falls after the warm-up, ``done`` being the share of the way.
+DECAYS = {
+    "cosine": ("a cosine", "0.5 + 0.5 * np.cos(np.pi * done)"),
+    "linear": ("a line", "1 - done"),
 }
 
 
 def keras_script(config: TrainConfig) -> str:
-    """The script's text: the same layers, optimizer, schedule, batches and epochs."""
-    later = [name for key, name in LEFT_OUT.items() if getattr(config, key) > (key == "looks")]
-    missing = textwrap.fill(
-        f"Left out of what the dashboard does: {', '.join([*later, 'calibration'])}.", 90
-    )
-    parts = [config.epochs, *config.more_epochs]
-    return f'''"""Train a network on MNIST with Keras: {config.preset}.
+    """The script's text: the same layers, optimizer, schedule, batches and epochs.
 
-{missing}
+    It is as ``ruff format`` leaves it, and needs Keras and NumPy only.
+    """
+    schedule, rate, fit = _schedule(config)
+    return f'''"""Train a network to read handwritten digits: MNIST, with Keras.
+
+Left out of what the dashboard does: {_left_out(config)}.
 """
 
-import math
 import os
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, optimizers
+
+{_numbers(config)}
 
 keras.utils.set_random_seed({config.seed})
+
 if path := os.environ.get("MNIST_DATA"):
-    with np.load(path) as data:
-        x_train, y_train, x_test, y_test = (
-            data[name] for name in ("x_train", "y_train", "x_test", "y_test")
-        )
+    data = np.load(path)
+    x_train, y_train = data["x_train"], data["y_train"]
+    x_test, y_test = data["x_test"], data["y_test"]
 else:
     (x_train, y_train), (x_test, y_test) = keras.datasets.mnist.load_data()
-x_train, x_test = x_train / np.float32(255), x_test / np.float32(255)
+x_train, x_test = (x.astype("float32") / 255 for x in (x_train, x_test))
+y_train, y_test = (keras.utils.to_categorical(y, 10) for y in (y_train, y_test))
 
-order = np.random.default_rng({config.seed}).permutation(len(x_train))
-x_train, y_train = x_train[order], y_train[order].astype(int)
 held_out = len(x_train) // 10
-x_validation, y_validation = x_train[:held_out], y_train[:held_out]
-x_train, y_train = {_chosen(config)}
-{_shuffling(config)}
+x_validation, y_validation = x_train[-held_out:], y_train[-held_out:]
+x_train, y_train = x_train[:-held_out], y_train[:-held_out]
+{_images(config)}
 model = keras.Sequential(
     [
 {_layers(config)}
     ]
 )
-model.summary()
-
-steps_per_epoch = math.ceil(len(x_train) / {config.batch_size})
-
-
-def learning_rate(step):
-    """The one of this step: {SCHEDULES[config.schedule]}."""
-    peak = {config.learning_rate!r}
-    for epochs in {parts!r}:
-        length = epochs * steps_per_epoch
-        if step < length:
-            break
-        step, peak = step - length, {config.learning_rate!r} * 0.1
-{_rate(config)}
-
-
-class Schedule(keras.callbacks.Callback):
-    """Sets the learning rate before each step; ``fit`` counts epochs only."""
-
-    def on_train_batch_begin(self, batch, logs=None):
-        step = int(self.model.optimizer.iterations.numpy())
-        self.model.optimizer.learning_rate = learning_rate(step)
-
-
+{schedule}
 model.compile(
-    optimizer={_optimizer(config)},
-    loss=keras.losses.CategoricalCrossentropy(label_smoothing={config.label_smoothing!r}),
+    optimizer={_optimizer(config, rate)},
+    loss={_loss(config)},
     metrics=["accuracy"],
 )
-model.fit(
-    x_train,
-    keras.utils.to_categorical(y_train, 10),
-    batch_size={config.batch_size},
-    epochs={config.all_epochs},
-    validation_data=(x_validation, keras.utils.to_categorical(y_validation, 10)),
-    callbacks=[Schedule()],
-)
-_, accuracy = model.evaluate(x_test, keras.utils.to_categorical(y_test, 10), verbose=0)
+{fit}
+_, accuracy = model.evaluate(x_test, y_test, verbose=0)
 print(f"test accuracy {{accuracy:.4f}}")
 model.save("digits.keras")
 '''
 
 
-def _chosen(config: TrainConfig) -> str:
-    end = f"held_out + {config.training_images}" if config.training_images < 60_000 else ""
-    part = f"held_out : {end}" if end else "held_out:"
-    return f"x_train[{part}], y_train[{part}]"
+def _left_out(config: TrainConfig) -> str:
+    used = {
+        "augmentation": config.augmentation,
+        "drawn digits": config.drawn_digits,
+        "several looks": config.looks > 1,
+        "calibration": True,
+    }
+    return ", ".join(name for name in used if used[name])
 
 
-def _shuffling(config: TrainConfig) -> str:
-    if not config.shuffled_labels:
-        return ""
-    return f"""
-# This share of the labels is dealt out at random.
-shuffled = np.arange(round({config.shuffled_labels!r} * len(y_train)))
-y_train[shuffled] = y_train[np.random.permutation(shuffled)]
+def _numbers(config: TrainConfig) -> str:
+    lines = [f"epochs = {config.epochs}"]
+    if config.more_epochs:
+        lines += [f"later = {config.more_epochs!r}"]
+    lines += [f"batch_size = {config.batch_size}", f"learning_rate = {config.learning_rate!r}"]
+    if config.weight_decay:
+        lines += [f"weight_decay = {config.weight_decay!r}"]
+    return "\n".join(lines)
+
+
+def _images(config: TrainConfig) -> str:
+    text = ""
+    if config.training_images < TrainConfig.training_images:
+        count = config.training_images
+        text += f"x_train, y_train = x_train[:{count}], y_train[:{count}]\n"
+    if config.shuffled_labels:
+        text += f"""
+# So many labels are dealt out at random among their images.
+count = round({config.shuffled_labels!r} * len(y_train))
+chosen = np.random.permutation(len(y_train))[:count]
+y_train[chosen] = y_train[np.random.permutation(chosen)]
 """
+    return text
 
 
 def _layers(config: TrainConfig) -> str:
+    bias, block = "", ["layers.ReLU(),"]
+    if config.batch_normalization:
+        bias = ", use_bias=False"
+        block.insert(0, "layers.BatchNormalization(momentum=0.9),")
     lines = ["keras.Input((28, 28)),"]
-    bias = ", use_bias=False" if config.batch_normalization else ""
-    block = ["layers.BatchNormalization(momentum=0.9),"] if config.batch_normalization else []
-    block = [*block, "layers.ReLU(),"]
     if config.convolutions:
         lines += ["layers.Reshape((28, 28, 1)),"]
     for filters, kernel, stride in config.convolutions:
-        lines += [
-            "layers.Conv2D(",
-            f'    {filters}, {kernel}, strides={stride}, padding="same"{bias},',
-            '    kernel_initializer="he_normal",',
-            "),",
-            *block,
-        ]
+        options = f'padding="same"{bias}, kernel_initializer="he_normal"'
+        lines += [f"layers.Conv2D({filters}, {kernel}, {stride}, {options}),", *block]
     lines += ["layers.Flatten(),"]
     for units in config.dense:
         if config.batch_normalization:
@@ -147,21 +125,84 @@ def _layers(config: TrainConfig) -> str:
     return "\n".join(f"        {line}" for line in lines)
 
 
-def _rate(config: TrainConfig) -> str:
+def _schedule(config: TrainConfig) -> tuple[str, str, str]:
+    """What goes before ``compile``, the optimizer's first argument, and the call of ``fit``."""
+    if config.more_epochs or config.schedule == "linear":
+        return _step_by_step(config)
+    validation = "validation_data=(x_validation, y_validation)"
+    fit = f"model.fit(x_train, y_train, batch_size, epochs, {validation})"
     if config.schedule == "constant":
-        return "    return peak"
-    falling = "0.5 * (1 + math.cos(math.pi * done))" if config.schedule == "cosine" else "1 - done"
-    return f"""    warmup = max(1, length // 10)
-    if step < warmup:
-        return peak * (0.05 + 0.95 * step / warmup)
-    done = (step - warmup) / max(1, length - warmup)
-    return peak * ({falling})"""
+        return "", "learning_rate", fit
+    schedule = f"""
+{STEPS}
+{WARMUP}
+rate = optimizers.schedules.CosineDecay(
+    initial_learning_rate=learning_rate / 20,
+    decay_steps=max(1, steps - warmup),
+    warmup_target=learning_rate,
+    warmup_steps=warmup,
+)"""
+    return schedule, "rate", fit
 
 
-def _optimizer(config: TrainConfig) -> str:
-    decay = f"weight_decay={config.weight_decay or None!r}"
-    rate = repr(config.learning_rate)
-    if config.optimizer == "adam":
-        return f"keras.optimizers.Adam({rate}, {decay})"
-    momentum = "momentum=0.9, nesterov=True, " if config.optimizer == "momentum" else ""
-    return f"keras.optimizers.SGD({rate}, {momentum}{decay})"
+def _step_by_step(config: TrainConfig) -> tuple[str, str, str]:
+    """The same, for a learning rate that is set from outside before each step.
+
+    A schedule class of the script's own would have to be at hand wherever the saved network
+    is loaded, and a new optimizer for epochs added later would forget its moments.
+    """
+    if config.schedule == "constant":
+        shape, body = "always the same", "return np.full(steps, learning_rate)"
+    else:
+        line, falling = DECAYS[config.schedule]
+        shape = f"up over a tenth of them, then down along {line}"
+        body = f"""{WARMUP}
+    step = np.arange(steps)
+    rising = 0.05 + 0.95 * step / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    return learning_rate * np.where(step < warmup, rising, {falling})"""
+    rates, epochs = "rates = schedule(epochs)", "epochs"
+    if config.more_epochs:
+        epochs = "epochs + sum(later)"
+        rates = """# Epochs added later begin with a tenth of the learning rate.
+rates = np.concatenate([schedule(epochs), *(0.1 * schedule(more) for more in later)])"""
+    schedule = f'''
+
+def schedule(epochs):
+    """The learning rate of each step: {shape}."""
+    {STEPS}
+    {body}
+
+
+{rates}
+
+
+def set_rate(batch, logs):
+    model.optimizer.learning_rate = rates[int(model.optimizer.iterations)]
+
+'''
+    fit = f"""model.fit(
+    x_train,
+    y_train,
+    batch_size,
+    {epochs},
+    validation_data=(x_validation, y_validation),
+    callbacks=[keras.callbacks.LambdaCallback(on_train_batch_begin=set_rate)],
+)"""
+    return schedule, "", fit
+
+
+def _optimizer(config: TrainConfig, rate: str) -> str:
+    arguments = [rate] if rate else []
+    if config.optimizer == "momentum":
+        arguments += ["momentum=0.9", "nesterov=True"]
+    if config.weight_decay:
+        arguments += ["weight_decay=weight_decay"]
+    name = "Adam" if config.optimizer == "adam" else "SGD"
+    return f"optimizers.{name}({', '.join(arguments)})"
+
+
+def _loss(config: TrainConfig) -> str:
+    if not config.label_smoothing:
+        return '"categorical_crossentropy"'
+    return f"keras.losses.CategoricalCrossentropy(label_smoothing={config.label_smoothing!r})"

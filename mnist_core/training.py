@@ -21,8 +21,8 @@ import tensorflow as tf
 from mnist_core.augmentation import LAST_STRENGTH, augment, strength_in
 from mnist_core.calibration import Calibration, calibrate
 from mnist_core.checkpoint import Checkpoint
-from mnist_core.config import TrainConfig
-from mnist_core.data import CLASSES, SIDE, Dataset, scale, stratified_split
+from mnist_core.config import PRESETS, TrainConfig
+from mnist_core.data import CLASSES, SIDE, Dataset, give_back, scale, stratified_split
 from mnist_core.errors import CannotResume
 from mnist_core.looks import predict_in_looks
 from mnist_core.models import build_model
@@ -126,6 +126,9 @@ def train(
     optimizer = build_optimizer(config, schedule)
     optimizer.build(model.trainable_variables)
     run_steps = compile_steps(model, optimizer, images.x_fit, y_fit, config)
+    x_validation, y_validation = images.x_validation, images.y_validation
+    # TensorFlow has a copy; another one would be 45 MB for nothing.
+    del images
 
     step, seconds, epoch_loss, epoch_correct = 0, 0.0, 0.0, 0.0
     history: dict[str, list[float]] = {name: [] for name in CURVES}
@@ -199,11 +202,11 @@ def train(
             stopped = stop()
         if done < steps_per_epoch:
             break
-        probabilities = predict(model, images.x_validation)
+        probabilities = predict(model, x_validation)
         progress = dataclasses.replace(
             progress,
-            validation_loss=cross_entropy(probabilities, images.y_validation),
-            validation_accuracy=accuracy(probabilities, images.y_validation),
+            validation_loss=cross_entropy(probabilities, y_validation),
+            validation_accuracy=accuracy(probabilities, y_validation),
         )
         digits_in_epoch = max(int(is_digit.sum()), 1)
         for name, value in (
@@ -223,7 +226,7 @@ def train(
         return predict_in_looks(lambda part: predict(model, part), pictures, config.looks)
 
     end = state()
-    calibration = calibrate(answers(images.x_validation), images.y_validation)
+    calibration = calibrate(answers(x_validation), y_validation)
     divide_logits(model, calibration.temperature)
     test_probabilities = answers(dataset.x_test)
     return TrainResult(
@@ -240,15 +243,16 @@ def train(
     )
 
 
-def warm_up() -> None:
-    """Train on next to nothing, so that TensorFlow has loaded what a run needs."""
-    blank = np.zeros((10, SIDE, SIDE), np.uint8)
-    config = TrainConfig()
+def warm_up(dataset: Dataset) -> None:
+    """Take one step as any run does, so that TensorFlow and the images are loaded by then."""
+    config = PRESETS["classic"]
+    images = choose_images(config, dataset)
+    few = slice(config.batch_size)
     model = build_model(config)
     optimizer = build_optimizer(config, learning_rate_schedule(config, 1))
     optimizer.build(model.trainable_variables)
-    run_steps = compile_steps(model, optimizer, blank, np.arange(10, dtype=np.uint8), config)
-    run_steps(np.arange(10), 0, 1, 0, 1.0)
+    run_steps = compile_steps(model, optimizer, images.x_fit[few], images.y_fit[few], config)
+    run_steps(np.arange(config.batch_size), 0, 1, 0, 1.0)
 
 
 def choose_images(config: TrainConfig, dataset: Dataset) -> Images:
@@ -261,16 +265,23 @@ def choose_images(config: TrainConfig, dataset: Dataset) -> Images:
     share = min(1.0, config.training_images / len(fit))
     if share < 1:
         fit = fit[stratified_split(dataset.y_train[fit], share, config.seed)[1]]
-    x_fit, y_fit = dataset.x_train[fit], dataset.y_train[fit]
+    x_drawn, y_drawn = np.empty((0, SIDE, SIDE), np.uint8), np.empty(0, np.uint8)
     if drawn := round(share * config.drawn_digits):
         x_drawn, y_drawn = load_drawn(drawn)
-        x_fit, y_fit = np.concatenate([x_fit, x_drawn]), np.concatenate([y_fit, y_drawn])
+    # Filled in place: these are the largest arrays there are.
+    x_fit = np.empty((len(fit) + len(x_drawn), SIDE, SIDE), np.uint8)
+    x_fit[len(fit) :] = x_drawn
+    # Without checking the indices, which would take a copy.
+    np.take(dataset.x_train, fit, axis=0, out=x_fit[: len(fit)], mode="clip")
+    y_fit = np.concatenate([dataset.y_train[fit], y_drawn])
     if config.shuffled_labels:
         random = np.random.default_rng(config.seed)
         digits = random.permutation(np.flatnonzero(y_fit != SCRIBBLE))
         chosen = digits[: round(config.shuffled_labels * len(digits))]
         y_fit[chosen] = y_fit[random.permutation(chosen)]
-    return Images(x_fit, y_fit, dataset.x_train[validation], dataset.y_train[validation])
+    x_validation, y_validation = dataset.x_train[validation], dataset.y_train[validation]
+    give_back(dataset.x_train)
+    return Images(x_fit, y_fit, x_validation, y_validation)
 
 
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
@@ -360,13 +371,17 @@ def compile_steps(
         ``strength`` says, 0 to 1. It returns the sum of the losses over those batches'
         digits, scribbles not counted, and the number of right answers.
     """
-    images, labels = tf.constant(images), tf.constant(labels)
+    # Handed over at each call, for what a compiled function refers to is never given back.
+    # As tf.constant they would be held twice: once more for the graph.
+    tensors = tf.identity(images), tf.identity(labels)
     loss_function = keras.losses.CategoricalCrossentropy(
         label_smoothing=config.label_smoothing, reduction="none"
     )
 
     @tf.function(  # type: ignore[untyped-decorator]
         input_signature=[
+            tf.TensorSpec([None, SIDE, SIDE], tf.uint8),
+            tf.TensorSpec([None], tf.uint8),
             tf.TensorSpec([None], tf.int64),
             tf.TensorSpec([], tf.int32),
             tf.TensorSpec([], tf.int32),
@@ -374,7 +389,9 @@ def compile_steps(
             tf.TensorSpec([], tf.float32),
         ]
     )
-    def run_steps(
+    def compiled(
+        images: tf.Tensor,
+        labels: tf.Tensor,
         order: tf.Tensor,
         first: tf.Tensor,
         count: tf.Tensor,
@@ -404,7 +421,12 @@ def compile_steps(
             correct += tf.reduce_sum(tf.cast(answer == label, tf.float32))
         return loss_sum, correct
 
-    return run_steps  # type: ignore[no-any-return]
+    def run_steps(
+        order: np.ndarray, first: int, count: int, step: int, strength: float
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        return compiled(*tensors, order, first, count, step, strength)  # type: ignore[no-any-return]
+
+    return run_steps
 
 
 def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:

@@ -56,6 +56,10 @@ IDLE_SECONDS = 600.0
 STORE_SECONDS = 0.15
 # How long a finished run waits for a database that does not take it.
 PATIENCE_SECONDS = 120.0
+NO_ROOM = (
+    "The disk took no files of the network; perhaps it is full. The curves are kept: free some "
+    "space and resume the run."
+)
 AT_THE_KEYBOARD = "Stopped at the keyboard. Its curves are kept."
 
 T = TypeVar("T")
@@ -209,6 +213,9 @@ def execute(
     except KeyboardInterrupt:
         complete(INTERRUPTED, message=AT_THE_KEYBOARD)
         raise
+    except StoreUnavailable as error:
+        log.exception("run %s interrupted", run.id)
+        return complete(INTERRUPTED, message=str(error))
     except Exception as error:
         log.exception("run %s failed", run.id)
         return complete(FAILED, message=failure_message(error))
@@ -245,7 +252,7 @@ def train(
         "checkpoint_step": result.checkpoint.step,
     }
     artifacts = {
-        **_models(result.model),
+        **patiently(lambda: _models(result.model)),
         PREDICTIONS: pack_predictions(result.test_probabilities, dataset.y_test),
         CALIBRATION: result.calibration.to_json().encode(),
         CHECKPOINT: result.checkpoint.to_bytes(),
@@ -283,14 +290,23 @@ def patiently(action: Callable[[], T]) -> T:
 
 
 def _models(model: object) -> dict[str, bytes]:
-    """The network as Keras saves it and as LiteRT runs it."""
+    """The network as Keras saves it and as LiteRT runs it.
+
+    Raises:
+        StoreUnavailable: the disk took no temporary files.
+    """
+    import tensorflow as tf
+
     from mnist_core import training
 
-    with tempfile.TemporaryDirectory() as folder:
-        keras_path, litert_path = Path(folder) / "model.keras", Path(folder) / "model.tflite"
-        model.save(keras_path)  # type: ignore[attr-defined]
-        training.export_litert(model, str(litert_path))
-        return {KERAS: keras_path.read_bytes(), LITERT: litert_path.read_bytes()}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            keras_path, litert_path = Path(folder) / "model.keras", Path(folder) / "model.tflite"
+            model.save(keras_path)  # type: ignore[attr-defined]
+            training.export_litert(model, str(litert_path))
+            return {KERAS: keras_path.read_bytes(), LITERT: litert_path.read_bytes()}
+    except (OSError, tf.errors.OpError) as error:
+        raise StoreUnavailable(NO_ROOM) from error
 
 
 def download(store: RunStore) -> None:
@@ -312,7 +328,7 @@ def work(store: RunStore, idle_seconds: float = IDLE_SECONDS) -> None:
         from mnist_core import training
 
         loaded = data.locate(), data.load_dataset()
-        training.warm_up()
+        training.warm_up(loaded[1])
         heart.ready = True
         fetching: threading.Thread | None = None
         busy_at = time.monotonic()

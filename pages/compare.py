@@ -1,5 +1,6 @@
 """Compare: all networks in a table, their curves in one figure, and what can be done with one."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -8,8 +9,17 @@ import streamlit as st
 from mnist_core import charts, evaluation, markup
 from mnist_core.config import describe
 from mnist_core.data import Dataset
-from mnist_core.progress import thin, to_csv
-from mnist_core.runs import KERAS, LITERT, MOST_PINNED_EACH, NAME_LENGTH, Run
+from mnist_core.progress import Progress, thin, to_csv
+from mnist_core.runs import (
+    FINISHED,
+    KERAS,
+    LITERT,
+    MOST_PINNED_EACH,
+    NAME_LENGTH,
+    RUNNING,
+    WAITING,
+    Run,
+)
 from mnist_core.script import keras_script
 from pages import shared
 from pages.live_chart import live_chart
@@ -25,39 +35,70 @@ ORDERS = {
     "Newest": (lambda run: run.created_at, True),
     "Fastest": (lambda run: run.train_seconds or 0.0, False),
     "Fewest parameters": (lambda run: run.parameters or 0, False),
+    "Fewest epochs": (lambda run: run.epochs or 0, False),
+    "Settings": (lambda run: describe(run.config), False),
     "Name": (lambda run: run.title.lower(), False),
 }
+# What the table says of a run's state; most are finished, and nothing has to be said.
+STATES = {FINISHED: "", RUNNING: "going on now", WAITING: "waits to go on"}
 
 
 def show_table(runs: list[Run], visitor: str) -> None:
-    order = st.selectbox("Sort by", list(ORDERS), key="order", bind="query-params", width=240)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        order = st.selectbox("Sort by", list(ORDERS), key="sort", bind="query-params", width=240)
+        turned = st.toggle("The other way round", key="turned", bind="query-params")
     value, largest_first = ORDERS[order]
-    runs = sorted(runs, key=value, reverse=largest_first)
-    header = ("Run", "Settings", "Test accuracy", "95 % interval", "Parameters", "Time", "Epochs")
-    rows = []
-    for run in runs[:MOST_ROWS]:
-        name = f"{run.name or run.config.preset} · {'shipped' if run.shipped else run.id}"
-        if run.owner == visitor:
-            name += " (yours)"
-        rows.append(
-            (
-                name if not run.active else f"{name}, going on",
-                describe(run.config),
-                f"{run.test_accuracy:.2%}",
-                interval(run),
-                f"{run.parameters:,}",
-                f"{run.train_seconds:.1f} s",
-                str(run.epochs),
-            )
+    runs = sorted(runs, key=value, reverse=largest_first != turned)
+    # What a phone has room for comes first.
+    header = (
+        "Run",
+        "Test accuracy",
+        "95 % interval",
+        "Test images",
+        "Parameters",
+        "Time",
+        "Epochs",
+        "Settings",
+    )
+    rows = [
+        (
+            named(run, visitor),
+            f"{run.test_accuracy:.2%}",
+            interval(run),
+            number(Dataset.test_images_in(run.dataset) or None),
+            number(run.parameters),
+            "–" if run.train_seconds is None else f"{run.train_seconds:,.1f} s",
+            number(run.epochs),
+            describe(run.config),
         )
-    st.html(markup.table(header, rows, texts=2))
+        for run in runs[:MOST_ROWS]
+    ]
+    st.html(markup.table(header, rows, long=(0, len(header) - 1)))
     if len(runs) > MOST_ROWS:
         st.caption(f"The first {MOST_ROWS} of {len(runs)} runs in this order.")
+
+
+def named(run: Run, visitor: str) -> str:
+    """A run's name, where it comes from, whose it is, and its state unless it is finished."""
+    notes = ["yours"] * (run.owner == visitor) + [STATES.get(run.state, run.state)]
+    noted = ", ".join(note for note in notes if note)
+    return short_name(run) + (f" ({noted})" if noted else "")
+
+
+def short_name(run: Run) -> str:
+    """Its title without the accuracy."""
+    return f"{run.name or run.config.preset} · {'shipped' if run.shipped else run.id}"
+
+
+def number(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
 
 
 def interval(run: Run) -> str:
     """Where the accuracy on all the world's such digits lies, with 95 % confidence."""
     images = Dataset.test_images_in(run.dataset)
+    if not images:
+        return "–"
     right = round((run.test_accuracy or 0.0) * images)
     low, high = evaluation.wilson_interval(right, images)
     return f"{100 * low:.2f} to {100 * high:.2f} %"
@@ -67,7 +108,8 @@ def choose_overlaid(runs: list[Run]) -> list[Run]:
     """Those to draw; kept in the address."""
     found = {run.id: run for run in runs}
     if "overlaid" not in st.session_state:
-        wanted = [run_id for run_id in st.query_params.get("runs", "").split(",") if run_id]
+        named_there = st.query_params.get("runs", "").split(",")
+        wanted = list(dict.fromkeys(run_id for run_id in named_there if run_id))
         known = [run_id for run_id in wanted if run_id in found][:MOST_OVERLAID]
         if len(known) < len(wanted):
             st.warning(
@@ -99,22 +141,35 @@ def show_curves(runs: list[Run]) -> None:
         required=True,
         format_func=lambda over: "Epochs" if over == "epoch" else "Seconds of training",
     )
+    axis = "epochs" if over == "epoch" else "seconds of training"
     curves = [(run.title, thin(shared.curves(run), MOST_POINTS)) for run in runs]
-    names = ", ".join(name for name, _ in curves)
     for column, value in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         with column:
             st.markdown(f"**{value.capitalize()}**: validation marked, training batches dotted")
             live_chart(
                 charts.overlaid_curves(curves, value, over),
-                f"{value.capitalize()} of {names} over {over}",
+                f"{value.capitalize()} over {axis}. {ends(curves, value)}",
                 key=f"overlaid-{value}",
             )
+
+
+def ends(curves: list[tuple[str, list[Progress]]], value: str) -> str:
+    """Where the validation curves end, in words."""
+    sentences = []
+    for name, reports in curves:
+        validated = [r for r in reports if r.validation_loss is not None]
+        if validated:
+            last = getattr(validated[-1], f"validation_{value}")
+            text = f"{last:.1%}" if value == "accuracy" else f"{last:.3f}"
+            sentences.append(f"{name} ends at {text} on validation images.")
+    return " ".join(sentences)
 
 
 def show_one(run: Run, visitor: str) -> None:
     st.write(f"{describe(run.config)} · {run.dataset}")
     with st.container(horizontal=True):
-        file = "".join(sign if sign.isalnum() else "-" for sign in run.name or run.id)
+        # Letters and digits only, and never the same for two runs.
+        file = "-".join([*re.findall(r"\w+", run.name), run.id])
         for label, kind, ending in (
             ("Keras model (.keras)", KERAS, "keras"),
             ("LiteRT model (.tflite)", LITERT, "tflite"),
@@ -141,11 +196,16 @@ def download(label: str, data: Callable[[], str | bytes], file_name: str) -> Non
 def manage(run: Run, visitor: str) -> None:
     """What only the owner may do."""
     st.subheader("This run is yours", anchor=False)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input(
-            "Name", run.name, max_chars=NAME_LENGTH, key=f"name-{run.id}", width=240
+    # A form, so that Enter renames as well.
+    with (
+        st.form(f"rename-{run.id}", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        st.text_input("Name", run.name, max_chars=NAME_LENGTH, key=f"name-{run.id}", width=240)
+        st.form_submit_button(
+            "Rename", icon=":material/edit:", on_click=rename, args=(run.id, visitor)
         )
-        st.button("Rename", icon=":material/edit:", on_click=rename, args=(run.id, visitor, name))
+    with st.container(horizontal=True):
         st.button(
             "No longer keep" if run.pinned else "Keep",
             icon=":material/keep_off:" if run.pinned else ":material/keep:",
@@ -166,8 +226,9 @@ def manage(run: Run, visitor: str) -> None:
 
 
 @shared.guarded
-def rename(run_id: str, visitor: str, name: str) -> None:
-    shared.store().rename(run_id, visitor, name)
+def rename(run_id: str, visitor: str) -> None:
+    # What the box holds now: an argument would still be what it held when it was drawn.
+    shared.store().rename(run_id, visitor, st.session_state[f"name-{run_id}"])
 
 
 @shared.guarded
@@ -183,6 +244,7 @@ def delete(run_id: str, visitor: str) -> None:
 
 st.title("Compare runs")
 visitor = shared.visitor()
+shared.check_address(sort=lambda text: text in ORDERS)
 runs = [run for run in shared.trained_runs() if run.test_accuracy is not None]
 if all(run.shipped for run in runs):
     st.info(

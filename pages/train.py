@@ -57,10 +57,18 @@ def shown_run(mine: Run | None) -> Run | None:
     return mine
 
 
-def live(run_id: str, visitor: str, was: str) -> None:
+def poll(run: Run, visitor: str) -> str | None:
+    """How often to look at a run; None once it has ended."""
+    if not run.active:
+        return None
+    mine = run.owner == visitor
+    return POLL_MINE if mine and not shared.store().before(run) else POLL_OTHERS
+
+
+def live(run_id: str, visitor: str, polled: str | None) -> None:
     """One run: its state, numbers and curves; polled while it is not done."""
     run = shared.find_run(run_id)
-    if run.state != was:
+    if poll(run, visitor) != polled:
         # The page as a whole changes: another poll or none, new links, a free button.
         st.rerun()
     reports = shared.curves(run)
@@ -262,10 +270,9 @@ with right:
             show_curves(example, shared.curves(example))
     else:
         st.subheader(f"Run {run.title}" + ("" if run.active else f" · {run.state}"), anchor=False)
-        next_or_running = run.state == RUNNING or not shared.store().before(run)
-        poll = POLL_MINE if run.owner == visitor and next_or_running else POLL_OTHERS
-        # Keyed on being active, so that the poll ends with the run.
-        shared.fragment(live, run_every=poll if run.active else None)(run.id, visitor, run.state)
+        # The poll ends with the run.
+        often = poll(run, visitor)
+        shared.fragment(live, run_every=often)(run.id, visitor, often)
 
 if run and run.trained:
     shared.next_step(

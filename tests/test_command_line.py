@@ -75,6 +75,20 @@ def test_train_ends_with_one_line_of_json(run, tiny_mnist, store):
     assert store.workers() == []
 
 
+def test_a_key_pressed_in_training_ends_it_with_its_curves(run, tiny_mnist, store, monkeypatch):
+    def press(self, progress):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command_line.bar, "__call__", press)
+    status, out, err = run("train", "--json")
+    assert (status, out) == (130, "")
+    assert err.endswith("Stopped.")
+    (ended,) = store.list_runs()
+    assert (ended.state, ended.message) == (INTERRUPTED, worker.AT_THE_KEYBOARD)
+    assert store.metrics(ended.id)
+    assert store.workers() == []
+
+
 @pytest.fixture
 def trained_at_once(monkeypatch):
     """Runs that finish without training, with the shipped classic network as their own."""

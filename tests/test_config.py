@@ -80,6 +80,13 @@ def test_both_ends_of_a_range_are_allowed(name):
         ("more_epochs", (1.5,)),
         ("more_epochs", [1]),
         ("more_epochs", (23,)),
+        ("more_epochs", (True,)),
+        ("more_epochs", (-1,)),
+        ("more_epochs", 4),
+        ("weight_decay", 0.4),
+        ("looks", 6),
+        ("training_images", 1000.0),
+        ("shuffled_labels", float("nan")),
         ("training_images", 99),
         ("training_images", 60_001),
         ("shuffled_labels", 1.1),
@@ -102,7 +109,9 @@ def test_the_sentence_names_the_setting_and_its_range():
 
 
 def test_the_sentence_about_a_seed_names_the_exact_limit():
-    with pytest.raises(InvalidConfig, match=r"2147483647|2,147,483,647"):
+    with pytest.raises(
+        InvalidConfig, match=r"^Seed must be a whole number from 0 to 2147483647\.$"
+    ):
         TrainConfig(seed=2**31)
 
 
@@ -180,8 +189,80 @@ def test_an_address_gives_back_exactly_the_settings_it_was_made_of(changes):
     assert TrainConfig.from_query(config.to_query()) == (config, [])
 
 
+# Each setting as something that no preset has, and as the address carries it.
+TEXTS = {
+    "convolutions": (((12, 7, 3), (4, 1, 1)), "12x7s3-4x1s1"),
+    "dense": ((), "none"),
+    "batch_normalization": (None, {True: "yes", False: "no"}),
+    "dropout": (0.35, "0.35"),
+    "augmentation": (None, {True: "yes", False: "no"}),
+    "drawn_digits": (77, "77"),
+    "weight_decay": (0.125, "0.125"),
+    "label_smoothing": (0.3, "0.3"),
+    "looks": (3, "3"),
+    "optimizer": ("momentum", "momentum"),
+    "schedule": ("linear", "linear"),
+    "epochs": (11, "11"),
+    "more_epochs": ((4, 2), "4-2"),
+    "batch_size": (17, "17"),
+    "learning_rate": (1.0, "1.0"),
+    "training_images": (100, "100"),
+    "shuffled_labels": (0.1, "0.1"),
+    "seed": (2**31 - 1, "2147483647"),
+}
+
+
 def test_every_setting_may_be_in_the_address():
     assert {"preset", *ADDRESS_FIELDS} == {f.name for f in dataclasses.fields(TrainConfig)}
+    assert {"preset", *TEXTS} == {f.name for f in dataclasses.fields(TrainConfig)}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", TEXTS)
+def test_one_changed_setting_is_all_that_an_address_adds(name, preset):
+    value, text = TEXTS[name]
+    if isinstance(text, dict):
+        value = not getattr(PRESETS[preset], name)
+        text = text[value]
+    config = dataclasses.replace(PRESETS[preset], **{name: value})
+    assert config.to_query() == {"preset": preset, name: text}
+    assert TrainConfig.from_query({"preset": preset, name: text}) == (config, [])
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(
+    "layers",
+    [
+        {"convolutions": ((100, 3, 1),), "dense": ()},
+        {"convolutions": ((32, 3, 1), (128, 1, 2)), "dense": (1,), "batch_normalization": False},
+        {"convolutions": (), "dense": (1024, 100), "batch_normalization": True},
+        {"convolutions": ((1, 1, 3),), "dense": (900, 900)},
+    ],
+)
+def test_layers_are_read_together_even_where_one_would_not_go_with_the_presets_own(layers, preset):
+    config = dataclasses.replace(PRESETS[preset], **layers)
+    assert TrainConfig.from_query(config.to_query()) == (config, [])
+
+
+def test_settings_of_a_preset_that_is_no_more_keep_their_values_in_the_address():
+    config, problems = TrainConfig.from_query(TrainConfig(preset="forgotten").to_query())
+    assert config == TrainConfig(preset="classic")
+    assert len(problems) == 1
+
+
+def test_what_is_of_use_in_an_address_is_used_where_the_rest_is_not():
+    query = {"preset": "cnn", "epochs": "3", "dense": "1024-1024", "seed": "x", "looks": "9"}
+    config, problems = TrainConfig.from_query(query)
+    assert config == dataclasses.replace(PRESETS["cnn"], epochs=3)
+    assert [problem.split()[0] for problem in problems] == ["Seed", "This", "Looks"]
+    assert problems[1].endswith("Using 64.")
+
+
+@pytest.mark.parametrize("epochs", [29, 30])
+def test_a_run_goes_on_for_thirty_epochs_in_all_and_no_more(epochs):
+    assert TrainConfig(epochs=epochs - 1, more_epochs=(31 - epochs,)).all_epochs == 30
+    with pytest.raises(InvalidConfig, match=r"^More epochs must not bring a run over 30 in all\.$"):
+        TrainConfig(epochs=epochs, more_epochs=(1, 1))
 
 
 def test_a_network_too_large_or_too_slow_is_refused_with_a_way_out():
@@ -191,6 +272,14 @@ def test_a_network_too_large_or_too_slow_is_refused_with_a_way_out():
     with pytest.raises(InvalidConfig, match=r"from everybody else for too long\. Use fewer"):
         TrainConfig(**slow, epochs=30)
     assert TrainConfig(**slow, epochs=1)
+    with pytest.raises(InvalidConfig, match=r"from everybody else for too long\."):
+        TrainConfig(**slow, epochs=1, more_epochs=(29,))
+
+
+def test_parameters_are_counted_with_biases_and_normalisation():
+    # 784 pixels and a bias to 5, 5 and a bias to 10; with normalisation 4 numbers for a bias.
+    assert TrainConfig(dense=(5,)).parameters == 785 * 5 + 6 * 10
+    assert TrainConfig(dense=(5,), batch_normalization=True).parameters == 788 * 5 + 6 * 10
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -203,12 +292,33 @@ def test_settings_stored_before_there_were_so_many_can_be_read():
     for name in ("optimizer", "schedule", "more_epochs", "training_images", "shuffled_labels"):
         del old[name]
     assert TrainConfig.from_json(json.dumps(old)) == PRESETS["classic"]
+    assert TrainConfig.from_json("{}") == TrainConfig()
+
+
+def test_json_gives_back_what_runs_could_not_have_before():
+    config = TrainConfig(
+        optimizer="sgd",
+        schedule="linear",
+        epochs=20,
+        more_epochs=(6, 4),
+        training_images=100,
+        shuffled_labels=0.3,
+    )
+    assert TrainConfig.from_json(config.to_json()) == config
+    assert json.loads(config.to_json())["more_epochs"] == [6, 4]
 
 
 def test_a_line_describes_what_differs_from_the_preset():
     config = dataclasses.replace(PRESETS["cnn"], epochs=3, dense=(), augmentation=False)
     assert describe(PRESETS["cnn"]) == "cnn"
     assert describe(config) == "cnn · epochs 3 · dense none · augmentation no"
+    longer = TrainConfig(
+        **dataclasses.asdict(PRESETS["classic"])
+        | {"more_epochs": (4, 2), "training_images": 100, "shuffled_labels": 0.5}
+    )
+    assert (
+        describe(longer) == "classic · more epochs 4-2 · training images 100 · shuffled labels 0.5"
+    )
 
 
 @pytest.mark.parametrize(
@@ -224,6 +334,11 @@ def test_a_line_describes_what_differs_from_the_preset():
         ("optimizer", "<script>"),
         ("schedule", ""),
         ("more_epochs", "-1"),
+        ("more_epochs", "0"),
+        ("more_epochs", "23"),
+        ("more_epochs", "many"),
+        ("training_images", "99"),
+        ("shuffled_labels", "1.1"),
     ],
 )
 def test_an_address_with_no_such_setting_falls_back_with_a_sentence(name, text):
@@ -231,7 +346,19 @@ def test_an_address_with_no_such_setting_falls_back_with_a_sentence(name, text):
     assert config == PRESETS["cnn"]
     assert len(problems) == 1
     assert "<" not in problems[0]
-    assert "Using" in problems[0]
+    assert " Using " in problems[0]
+
+
+def test_the_sentence_is_of_the_setting_that_was_written():
+    def sentence(name: str, text: str) -> str:
+        return TrainConfig.from_query({name: text})[1][0]
+
+    assert sentence("more_epochs", "many") == (
+        "More epochs are written as numbers, such as 4-2. Using none."
+    )
+    assert sentence("augmentation", "true") == "Augmentation must be yes or no. Using no."
+    assert sentence("dense", "many").startswith("Dense layers are written as their widths")
+    assert sentence("convolutions", "many").startswith("Convolutions are written as filters x")
 
 
 def test_an_empty_address_is_the_classic_preset():

@@ -365,8 +365,9 @@ def test_another_machines_process_of_the_same_number_is_left_alone(store, pool, 
     assert pool.started[0].returncode is None
 
 
+@pytest.mark.parametrize("looks", [5, 6, 7, 8, 9, 10, 20])
 def test_a_database_that_takes_nothing_does_not_make_its_workers_lost(
-    store, pool, clock, monkeypatch, user_data
+    looks, store, clock, monkeypatch, user_data
 ):
     monkeypatch.setattr(schema, "BUSY_SECONDS", 0.01)
     own = RunStore()
@@ -375,21 +376,36 @@ def test_a_database_that_takes_nothing_does_not_make_its_workers_lost(
     pool.tend()
     held = sqlite3.connect(user_data / "runs.db", isolation_level=None)
     held.execute("BEGIN IMMEDIATE")
-    for _ in range(10):
-        clock.now += 1
+    for _ in range(looks):
+        clock.now += jobs.TEND_SECONDS
         # Nobody can write: neither the worker its beat nor the pool that it is lost.
         with contextlib.suppress(StoreUnavailable):
             pool.tend()
     held.execute("ROLLBACK")
     held.close()
+    clock.now += jobs.TEND_SECONDS
     pool.tend()
     store.beat("worker", ready=True)
-    clock.now += 0.5
-    pool.tend()
-    clock.now += 0.6
-    pool.tend()
+    for _ in range(5):
+        clock.now += jobs.TEND_SECONDS
+        pool.tend()
     assert store.get(run.id).state == RUNNING
     own.close()
+
+
+def test_a_worker_that_beats_at_the_last_moment_is_not_lost(store, pool, clock, monkeypatch):
+    def remove_late(self, worker_id, *others):
+        self.beat(worker_id, ready=True)
+        return remove(self, worker_id, *others)
+
+    remove = RunStore.remove_worker
+    monkeypatch.setattr(RunStore, "remove_worker", remove_late)
+    run = running_run(store)
+    for _ in range(30):
+        pool.tend()
+        clock.now += jobs.TEND_SECONDS
+    assert store.get(run.id).state == RUNNING
+    assert store.workers()[0].beat > 1
 
 
 def test_a_worker_that_beats_is_never_lost(store, pool, clock):

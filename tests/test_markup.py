@@ -121,3 +121,20 @@ def test_every_figure_found_in_a_picture_gets_a_frame_where_it_is():
     rows = np.flatnonzero(framed.any(axis=1))
     assert (rows[0], rows[-1]) == (18, 81)
     assert not framed[30:70, 70:110].any(), "between the two there is no frame"
+
+
+def test_a_table_names_its_columns_and_rows_and_escapes_them():
+    made = markup.table(["Run", "Time", NASTY], [["first", "1 s", NASTY], [NASTY, "2 s", ""]])
+    assert "<script" not in made
+    assert made.count(html.escape(NASTY)) == 3
+    assert re.findall(r'<th scope="(.*?)"', made) == ["col", "col", "col", "row", "row"]
+    assert "<td>1 s</td>" in made
+    # It may be wider than the page: whoever has no mouse scrolls it too.
+    assert re.search(r'<div class="scroll" tabindex="0" role="region" aria-label=', made)
+
+
+def test_only_long_columns_of_a_table_are_broken_into_lines():
+    made = markup.table(["Run", "Time", "Settings"], [["a", "1 s", "b"]], long=(0, 2))
+    assert '<th scope="row" class="text long">a</th><td>1 s</td>' in made
+    assert '<td class="text long">b</td>' in made
+    assert "long" not in markup.table(["Digit", "F1"], [["0", "1"]]).split("</style>")[1]

@@ -1,8 +1,11 @@
+import csv
+import dataclasses
+import io
 import itertools
 
 import pytest
 
-from mnist_core.progress import thin
+from mnist_core.progress import Progress, thin, to_csv
 from tests.helpers import reports
 
 
@@ -38,3 +41,20 @@ def test_what_is_kept_is_evenly_spread():
     steps = [report.step for report in thin(reports(1000, steps_per_epoch=2000), 100)]
     gaps = {later - earlier for earlier, later in itertools.pairwise(steps[:-1])}
     assert gaps == {10}
+
+
+def test_as_text_every_report_is_a_line_of_its_numbers():
+    curve = reports(7)
+    text = to_csv(curve)
+    assert text.count("\n") == 8
+    assert "\r" not in text
+    header, *lines = csv.reader(io.StringIO(text))
+    assert header == [field.name for field in dataclasses.fields(Progress)]
+    values = [[float(cell) if cell else None for cell in line] for line in lines]
+    assert [Progress(int(step), *rest) for step, *rest in values] == curve
+
+
+def test_as_text_no_reports_are_a_line_of_names():
+    assert to_csv([]).splitlines() == [
+        "step,epoch,loss,accuracy,learning_rate,seconds,validation_loss,validation_accuracy"
+    ]

@@ -220,6 +220,14 @@ def test_a_run_that_waits_to_go_on_keeps_what_it_has_when_stopped(store):
     assert store.metrics(run.id) == reports(10)
 
 
+def test_a_run_lost_before_its_first_checkpoint_was_not_stopped_before_it_began(store):
+    run = running_run(store, "me")
+    store.remove_worker("worker", ENDED)
+    store.request_stop(run.id, owner_of("me"))
+    assert store.get(run.id).message == runs.PAUSED
+    assert store.metrics(run.id) == reports(12)
+
+
 def test_the_wish_to_stop_outlives_the_worker(store):
     run = running_run(store, "me")
     store.request_stop(run.id, owner_of("me"))
@@ -507,13 +515,21 @@ def extendable_run(store, owner: str) -> Run:
 
 @pytest.mark.parametrize("state", [STOPPED, INTERRUPTED])
 def test_its_owner_may_resume_what_did_not_finish(store, state):
-    run = finished_run(store, "me", state=state)
-    waiting_run(store, "other")
+    run = finished_run(store, "me", state=state, message="Lost." * (state == INTERRUPTED))
+    other = waiting_run(store, "other")
     again = store.resume(run.id, owner_of("me"))
-    assert (again.state, again.config, again.stop_requested) == (WAITING, run.config, False)
+    assert (again.state, again.config, again.message) == (WAITING, run.config, "")
     assert len(store.before(again)) == 1, "at the end of the queue"
     assert store.metrics(run.id) == reports(20)
     assert again.trained, "its network may be used meanwhile"
+    assert [store.claim("worker").id for _ in range(2)] == [other.id, run.id]
+
+
+def test_a_run_that_was_stopped_is_not_stopped_again_when_it_goes_on(store):
+    run = running_run(store, "me")
+    store.request_stop(run.id, owner_of("me"))
+    store.complete(run.id, "worker", STOPPED, artifacts={KERAS: b"k"})
+    assert not store.resume(run.id, owner_of("me")).stop_requested
 
 
 def test_a_finished_run_may_have_more_epochs(store):
@@ -573,6 +589,33 @@ def test_a_network_trained_further_replaces_the_one_before(store):
     again = store.complete(run.id, "worker", FINISHED, artifacts={KERAS: b"new"})
     assert (again.version, store.artifact(run.id, KERAS)) == (2, b"new")
     assert [found.id for found in store.list_runs(trained=True)] == [run.id]
+
+
+def test_a_run_that_fails_while_it_goes_on_keeps_the_network_it_had(store):
+    run = extendable_run(store, "me")
+    store.resume(run.id, owner_of("me"), 4)
+    store.claim("worker")
+    failed = store.complete(run.id, "worker", FAILED, message="It diverged.")
+    assert (failed.version, failed.test_accuracy) == (1, 0.9)
+    assert store.artifact(run.id, LITERT) == b"l"
+    assert [found.id for found in store.list_runs(trained=True)] == [run.id]
+
+
+def test_two_clicks_on_resume_let_a_run_go_on_once(store):
+    run = extendable_run(store, "me")
+    store.resume(run.id, owner_of("me"), 4)
+    with pytest.raises(NotAllowed):
+        store.resume(run.id, owner_of("me"), 4)
+    assert store.get(run.id).config.more_epochs == (4,)
+
+
+def test_a_full_queue_takes_no_run_that_would_go_on(store, monkeypatch):
+    run = extendable_run(store, "me")
+    waiting_run(store, "other")
+    monkeypatch.setattr(runs, "MOST_ACTIVE", 1)
+    with pytest.raises(NotAllowed, match="The queue is full"):
+        store.resume(run.id, owner_of("me"), 4)
+    assert store.get(run.id) == run
 
 
 # --- one's own runs ---

@@ -66,7 +66,10 @@ def test_a_database_in_memory_works():
     engine.dispose()
 
 
-def test_many_programs_may_open_a_new_database_at_once():
+@pytest.mark.parametrize("old", [False, True], ids=["new", "of the version before"])
+def test_many_programs_may_open_a_database_for_the_first_time_at_once(old, path):
+    if old:
+        old_database(path)
     code = "from mnist_core.runs import RunStore; print(len(RunStore().list_runs()))"
     programs = [
         subprocess.Popen(
@@ -76,7 +79,7 @@ def test_many_programs_may_open_a_new_database_at_once():
         for _ in range(6)
     ]  # fmt: skip
     answers = [program.communicate() for program in programs]
-    assert [out.strip() for out, _ in answers] == ["0"] * 6, answers
+    assert [out.strip() for out, _ in answers] == ["2" if old else "0"] * 6, answers
 
 
 @pytest.mark.parametrize(("version", "age"), [("3", "newer"), ("99", "newer"), ("x", "different")])
@@ -92,6 +95,7 @@ def test_a_database_of_another_version_is_left_alone_with_a_sentence(version, ag
 
 
 FIRST_SCHEMA = """
+PRAGMA journal_mode = WAL;
 CREATE TABLE facts (name VARCHAR(40) PRIMARY KEY, value TEXT NOT NULL);
 INSERT INTO facts VALUES ('schema_version', '1');
 CREATE TABLE runs (number INTEGER PRIMARY KEY, id VARCHAR(40) NOT NULL UNIQUE,
@@ -134,6 +138,31 @@ def test_a_database_of_an_older_version_is_brought_up_to_date_with_all_it_holds(
     assert waiting_run(store, "next").turn == 10
     store.close()
     assert RunStore().get("done") == done
+
+
+def columns(url: str) -> dict[str, set[str]]:
+    """The names of each table's columns."""
+    engine = schema.open_engine(url)
+    inspector = sa.inspect(engine)
+    found = {
+        table: {column["name"] for column in inspector.get_columns(table)}
+        for table in inspector.get_table_names()
+    }
+    engine.dispose()
+    return found
+
+
+def test_brought_up_to_date_it_is_as_a_new_one(path):
+    old_database(path)
+    assert columns(f"sqlite:///{path}") == columns("sqlite://")
+
+
+def test_an_upgrade_that_fails_half_way_changes_nothing(path, monkeypatch):
+    old_database(path)
+    with monkeypatch.context() as patch:
+        patch.setitem(schema.MIGRATIONS, 2, [*schema.MIGRATIONS[2], "UPDATE nothing SET x = 1"])
+        sentence(RunStore)
+    assert RunStore().get("done").turn == 7
 
 
 def test_many_may_bring_it_up_to_date_at_once(path):

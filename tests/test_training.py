@@ -2,6 +2,7 @@ import dataclasses
 import itertools
 import os
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
@@ -302,7 +303,7 @@ def test_a_run_may_go_on_after_its_end_more_than_once(tiny_dataset):
 
 
 def test_what_is_loaded_while_nobody_waits_changes_no_run(trained, tiny_dataset):
-    training.warm_up()
+    training.warm_up(tiny_dataset)
     assert_same(train(SMALL, tiny_dataset), trained.result)
 
 
@@ -419,23 +420,29 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(tiny_dataset, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("config", "tolerance"),
+    ("config", "reference", "tolerance"),
     [
-        (dataclasses.replace(SMALL, label_smoothing=0.1), 1e-5),
+        (dataclasses.replace(SMALL, label_smoothing=0.1), keras.optimizers.Adam, 1e-5),
         # Weights of pixels that are hardly ever inked have gradients next to nothing, and
         # Adam makes steps as long as any other of their rounding.
-        (dataclasses.replace(SMALL, batch_normalization=True), 3e-3),
+        (dataclasses.replace(SMALL, batch_normalization=True), keras.optimizers.Adam, 3e-3),
+        (
+            dataclasses.replace(SMALL, optimizer="momentum", weight_decay=0.1),
+            partial(keras.optimizers.SGD, momentum=0.9, nesterov=True, weight_decay=0.1),
+            1e-5,
+        ),
+        (dataclasses.replace(SMALL, optimizer="sgd"), keras.optimizers.SGD, 1e-5),
     ],
-    ids=["smoothed labels", "normalisation"],
+    ids=["smoothed labels", "normalisation", "momentum", "sgd"],
 )
-def test_the_compiled_steps_do_what_keras_fit_does(config, tolerance, tiny_dataset):
+def test_the_compiled_steps_do_what_keras_fit_does(config, reference, tolerance, tiny_dataset):
     images, labels = tiny_dataset.x_train, tiny_dataset.y_train
     order = np.random.default_rng(0).permutation(len(images))
     steps = 13  # 12 batches of 32 and one of 16
 
     by_keras = build_model(config)
     by_keras.compile(
-        keras.optimizers.Adam(training.LearningRate("cosine", config.learning_rate, [steps])),
+        reference(training.LearningRate("cosine", config.learning_rate, [steps])),
         keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
     )
     targets = keras.utils.to_categorical(labels[order], 10)
@@ -444,8 +451,8 @@ def test_the_compiled_steps_do_what_keras_fit_does(config, tolerance, tiny_datas
     )
 
     ours = build_model(config)
-    optimizer = keras.optimizers.Adam(
-        training.LearningRate("cosine", config.learning_rate, [steps])
+    optimizer = training.build_optimizer(
+        config, training.LearningRate("cosine", config.learning_rate, [steps])
     )
     optimizer.build(ours.trainable_variables)
     run_steps = training.compile_steps(ours, optimizer, images, labels, config)

@@ -2,6 +2,7 @@ import dataclasses
 import logging
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -9,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from mnist_core import data, training, worker
+from mnist_core import data, schema, training, worker
 from mnist_core.calibration import Calibration
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.classifier import Classifier
@@ -271,6 +272,70 @@ def test_a_run_whose_digits_are_gone_says_so(store, tiny_dataset, sample):
     assert failed.trained, "the network it had is kept"
 
 
+def test_a_run_that_was_to_stop_when_its_worker_was_lost_stops_where_it_was(
+    store, tiny_dataset, monkeypatch
+):
+    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    config = dataclasses.replace(SMALL, epochs=2)
+    run = waiting_run(store, "me", config)
+
+    def stop_and_be_lost(progress):
+        if progress.epoch > 1:
+            wait_until(lambda: store.get(run.id).checkpoint_step)
+            store.request_stop(run.id, owner_of("me"))
+            raise SystemExit
+
+    with pytest.raises(SystemExit), worker.registered(store) as (worker_id, _):
+        worker.execute(store, store.claim(worker_id), worker_id, tiny_dataset, stop_and_be_lost)
+    again = store.claim(add_worker(store))
+    ended = worker.execute(store, again, "worker", tiny_dataset)
+    assert (ended.state, ended.epochs, ended.version) == (STOPPED, 1, 1)
+    assert store.metrics(run.id)[-1].step == ended.checkpoint_step == again.checkpoint_step
+
+
+def test_a_locked_database_loses_no_report_of_a_run(
+    store, run, tiny_dataset, monkeypatch, user_data
+):
+    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(worker, "STORE_SECONDS", 0.001)
+    hasty = RunStore()
+    held = sqlite3.connect(user_data / "runs.db", isolation_level=None)
+    heard = []
+
+    def lock(progress):
+        heard.append(progress)
+        if len(heard) == 1:
+            held.execute("BEGIN IMMEDIATE")
+        elif progress.epoch == SMALL.epochs:
+            assert len(store.metrics(run.id)) <= 1, "nothing could be stored"
+            held.execute("ROLLBACK")
+
+    ended = worker.execute(hasty, run, "worker", tiny_dataset, lock)
+    assert ended.state == FINISHED
+    assert store.metrics(run.id) == heard
+    held.close()
+    hasty.close()
+
+
+def test_a_checkpoint_is_never_stored_without_its_epochs_end(store, run, tiny_dataset, monkeypatch):
+    monkeypatch.setattr(worker, "STORE_SECONDS", 0.001)
+    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    run = dataclasses.replace(run, config=dataclasses.replace(SMALL, epochs=3))
+    stored = []
+
+    def report(*arguments):
+        after = RunStore.report(store, *arguments)
+        step, ends = store.get(run.id).checkpoint_step, store.metrics(run.id)
+        stored.append((step, max((m.step for m in ends if m.validation_loss), default=0)))
+        return after
+
+    monkeypatch.setattr(store, "report", report)
+    worker.execute(store, run, "worker", tiny_dataset)
+    assert all(checkpoint == end for checkpoint, end in stored)
+    assert stored[-1] == (18, 18)
+
+
 # --- storing reports ---
 
 
@@ -356,6 +421,23 @@ def test_a_checkpoint_is_stored_with_the_report_of_its_epochs_end(recorder, data
     recorder.flush()
     recorder.flush()
     assert database.calls == [(reports(1), None), (reports(1, first=2), 2), ([], None)]
+
+
+def test_what_is_told_while_reports_are_stored_is_stored_next(recorder, database):
+    report = database.report
+
+    def told_meanwhile(*arguments):
+        database.report = report
+        recorder.keep(checkpoint(2))
+        recorder(reports(1, first=2)[0])
+        return report(*arguments)
+
+    database.report = told_meanwhile
+    recorder.keep(checkpoint(1))
+    recorder(reports(1)[0])
+    recorder.flush()
+    recorder.flush()
+    assert database.calls == [(reports(1), 1), (reports(1, first=2), 2)]
 
 
 def test_a_checkpoint_that_could_not_be_stored_is_stored_later(recorder, database):
@@ -477,7 +559,7 @@ def trained(monkeypatch, tiny_dataset):
     monkeypatch.setattr(worker, "execute", execute)
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(data, "load_dataset", lambda: tiny_dataset)
-    monkeypatch.setattr(training, "warm_up", lambda: None)
+    monkeypatch.setattr(training, "warm_up", lambda dataset: None)
     return done
 
 

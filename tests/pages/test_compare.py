@@ -4,7 +4,7 @@ import pytest
 
 from mnist_core import schema
 from mnist_core.config import PRESETS
-from mnist_core.runs import owner_of
+from mnist_core.runs import KERAS, owner_of
 from tests.helpers import finished_run, running_run
 from tests.pages.helpers import (
     all_text,
@@ -16,18 +16,16 @@ from tests.pages.helpers import (
     hold,
     live_charts,
     sentences,
+    table_rows,
 )
 
 ME = "token-of-this-visitor-0123456789abcdef"
-SAMPLE = "This is the bundled sample"
 CONFIG = dataclasses.replace(PRESETS["classic"], epochs=3, dense=(20,))
 
 
 def rows(tab) -> list[str]:
     """The first cell of each row of the table."""
-    return [
-        part.split("<td class=text>")[1].split("<")[0] for part in all_text(tab).split("<tr>")[2:]
-    ]
+    return [row[0] for row in table_rows(tab)[1:]]
 
 
 def drawn(tab) -> list[str]:
@@ -67,24 +65,102 @@ def test_all_runs_stand_in_a_table_with_what_matters(open_page, mine, others, st
         "classic · shipped",
         f"classic · {mine.id} (yours)",
     ]
-    text = all_text(tab)
-    for cell in ("90.00%", "89.40 to 90.57 %", "classic · epochs 3 · dense 20", "109,386", "1.0 s"):
-        assert cell in text
+    header, *_, last = table_rows(tab)
+    assert header == [
+        "Run",
+        "Test accuracy",
+        "95 % interval",
+        "Test images",
+        "Parameters",
+        "Time",
+        "Epochs",
+        "Settings",
+    ]
+    assert last[1:] == [
+        "90.00%",
+        "89.40 to 90.57 %",
+        "10,000",
+        "109,386",
+        "1.0 s",
+        "8",
+        "classic · epochs 3 · dense 20",
+    ]
+
+
+def test_the_table_says_what_state_a_run_is_in_unless_it_is_finished(open_page, store):
+    stopped = finished_run(store, ME, state="stopped", test_accuracy=0.2)
+    again = finished_run(store, "somebody", test_accuracy=0.1)
+    store.resume(stopped.id, owner_of(ME))
+    assert rows(open_page("compare"))[2] == f"classic · {stopped.id} (waits to go on)"
+    store.claim("worker")
+    assert rows(open_page("compare"))[2:] == [
+        f"classic · {stopped.id} (going on now)",
+        f"classic · {again.id}",
+    ]
+    store.request_stop(stopped.id, owner_of(ME))
+    store.complete(stopped.id, "worker", "stopped", results={"test_accuracy": 0.2}, artifacts={})
+    assert rows(open_page("compare", ME))[2] == f"classic · {stopped.id} (yours, stopped)"
+
+
+def test_a_run_of_which_little_is_known_has_dashes(open_page, store):
+    run = running_run(store, ME)
+    store.complete(
+        run.id, "worker", "finished", results={"test_accuracy": 0.5}, artifacts={KERAS: b"network"}
+    )
+    tab = open_page("compare", ME)
+    assert_shown(tab, "compare")
+    assert table_rows(tab)[-1][1:7] == ["50.00%", "–", "–", "–", "–", "–"]
 
 
 @pytest.mark.parametrize(
-    ("order", "first"),
-    [("Newest", "Theirs"), ("Fastest", "classic"), ("Name", "classic"), ("Test accuracy", "cnn")],
+    ("sort", "first", "last"),
+    [
+        ("Test accuracy", "cnn", "classic"),
+        ("Newest", "Theirs", "classic"),
+        ("Fastest", "classic", "cnn"),
+        ("Fewest parameters", "classic", "cnn"),
+        ("Fewest epochs", "classic", "cnn"),
+        ("Settings", "classic", "Theirs"),
+        ("Name", "classic", "Theirs"),
+    ],
 )
-def test_the_table_is_sorted_as_wished(open_page, mine, others, order, first):
-    tab = open_page("compare", ME, order=order)
+def test_the_table_is_sorted_as_wished_and_the_other_way_round(
+    open_page, mine, others, sort, first, last
+):
+    tab = open_page("compare", ME, sort=sort)
     assert rows(tab)[0].startswith(first)
+    assert rows(tab)[-1].startswith(last)
+    tab.toggle(key="turned").set_value(True).run()
+    assert rows(tab)[0].startswith(last)
+    assert rows(tab)[-1].startswith(first)
+
+
+def test_an_order_that_is_none_is_said_and_the_usual_one_shown(open_page, mine):
+    tab = open_page("compare", ME, sort="<b>")
+    assert_one_sentence(sentences(tab, "warning"), "The address asks for a sort that cannot be")
+    assert rows(tab)[0] == "cnn · shipped"
+
+
+def test_of_very_many_runs_the_first_are_shown(open_page, store):
+    many = 59
+    for count in range(many):
+        finished_run(store, f"visitor-{count}", steps=0, test_accuracy=0.1 + count / 1000)
+    tab = open_page("compare")
+    assert len(rows(tab)) == 60
+    assert any(text.value == "The first 60 of 61 runs in this order." for text in tab.caption)
 
 
 def test_any_runs_are_drawn_together_and_kept_in_the_address(open_page, mine, others):
     tab = open_page("compare", ME, runs=f"{mine.id},classic")
     assert drawn(tab) == [mine.title, "classic · 98.23% · shipped"]
-    assert len(live_charts(tab)) == 2
+    assert list(live_charts(tab)) == [
+        f"{value} over epochs. {mine.title} ends at {mine_end} on validation images. "
+        f"classic · 98.23% · shipped ends at {classic_end} on validation images."
+        for value, mine_end, classic_end in (
+            ("Accuracy", "50.0%", "98.1%"),
+            ("Loss", "0.298", "0.062"),
+        )
+    ]
     tab.multiselect(key="overlaid").set_value([others.id, "cnn"]).run()
     assert tab.query_params["runs"] == f"{others.id},cnn"
     assert len(drawn(tab)) == 2
@@ -95,7 +171,32 @@ def test_any_runs_are_drawn_together_and_kept_in_the_address(open_page, mine, ot
     assert faults(tab) == []
 
 
-@pytest.mark.parametrize("runs", ["nope", "classic,<script>", ",".join(["classic"] * 9)])
+def test_no_more_runs_than_there_are_colours_are_drawn(open_page, store):
+    runs = [finished_run(store, f"visitor-{count}", steps=5).id for count in range(7)]
+    tab = open_page("compare", runs=",".join(runs))
+    assert tab.multiselect(key="overlaid").value == runs[:6]
+    assert len(drawn(tab)) == 6
+    assert_one_sentence(sentences(tab, "warning"), "The address names runs that are not here, or")
+
+
+def test_a_run_named_twice_is_drawn_once(open_page):
+    tab = open_page("compare", runs="classic,,classic,")
+    assert tab.multiselect(key="overlaid").value == ["classic"]
+    assert sentences(tab, "warning") == []
+
+
+def test_a_choice_stays_when_others_come_and_go(open_page, store, mine, others):
+    tab = open_page("compare", ME, runs=f"classic,{others.id},{mine.id}")
+    store.delete(others.id, owner_of("somebody"))
+    store.rename(mine.id, owner_of(ME), "Renamed")
+    finished_run(store, "third", test_accuracy=0.99)
+    tab.segmented_control(key="over").set_value("seconds").run()
+    assert tab.query_params["runs"] == f"classic,{mine.id}"
+    assert drawn(tab)[1].startswith("Renamed")
+    assert_shown(tab, "compare")
+
+
+@pytest.mark.parametrize("runs", ["nope", "classic,<script>"])
 def test_runs_of_an_address_that_are_not_here_are_said(open_page, runs):
     tab = open_page("compare", ME, runs=runs)
     assert_shown(tab, "compare")
@@ -106,7 +207,7 @@ def test_runs_of_an_address_that_are_not_here_are_said(open_page, runs):
 
 def test_its_owner_renames_keeps_and_deletes_a_run(open_page, mine, store):
     tab = open_page("compare", ME, run=mine.id)
-    tab.text_input(key=f"name-{mine.id}").set_value("My first").run()
+    tab.text_input(key=f"name-{mine.id}").set_value("My first")
     button(tab, "Rename").click().run()
     assert store.get(mine.id).name == "My first"
     assert f"My first · {mine.id} (yours)" in rows(tab)
@@ -122,7 +223,7 @@ def test_its_owner_renames_keeps_and_deletes_a_run(open_page, mine, store):
 
 def test_a_name_that_is_none_is_refused_with_a_sentence(open_page, mine, store):
     tab = open_page("compare", ME, run=mine.id)
-    tab.text_input(key=f"name-{mine.id}").set_value("<b>bold</b>").run()
+    tab.text_input(key=f"name-{mine.id}").set_value("<b>bold</b>")
     button(tab, "Rename").click().run()
     assert_one_sentence(sentences(tab, "error"), "A name has at most 40 letters")
     assert store.get(mine.id).name == ""
@@ -140,6 +241,32 @@ def test_of_others_runs_one_may_only_look_and_download(open_page, mine, others):
             "Keras script (.py)",
         ]
     assert owner_of("somebody") not in all_text(tab)
+
+
+def test_a_run_in_training_cannot_be_deleted(open_page, store):
+    run = finished_run(store, ME, state="stopped")
+    store.resume(run.id, owner_of(ME))
+    tab = open_page("compare", ME, run=run.id)
+    assert {"Rename", "Keep"} <= set(buttons(tab))
+    assert "Delete this run for good" not in buttons(tab)
+
+
+def test_a_fourth_run_cannot_be_kept(open_page, store, mine):
+    for _ in range(3):
+        store.pin(finished_run(store, ME, steps=0).id, owner_of(ME), True)
+    tab = open_page("compare", ME, run=mine.id)
+    button(tab, "Keep").click().run()
+    assert_one_sentence(sentences(tab, "error"), "You can keep 3 runs; let go of one first.")
+    assert not store.get(mine.id).pinned
+
+
+def test_without_a_database_the_shipped_runs_are_compared(open_page, monkeypatch, tmp_path):
+    monkeypatch.setenv("MNIST_DATABASE_URL", f"sqlite:///{tmp_path / 'no' / 'folder' / 'runs.db'}")
+    (tmp_path / "no").write_text("not a folder")
+    tab = open_page("compare", ME)
+    assert_shown(tab, "compare")
+    assert rows(tab) == ["cnn · shipped", "classic · shipped"]
+    assert_one_sentence(sentences(tab, "warning"), "Meanwhile the shipped networks are shown.")
 
 
 def test_a_locked_database_is_a_sentence(open_page, mine, store, monkeypatch, tmp_path):

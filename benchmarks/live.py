@@ -1,0 +1,101 @@
+"""How soon the curves move after "Start training", and how often.
+
+    MNIST_DATA=mnist.npz python -m benchmarks.live
+
+Starts the real app, waits until its worker is warm, and presses the button ten times in
+Chromium: the time from the press to the first point of the new run on the page, how many
+different curves were painted a second, and whether a painted frame ever lacked a chart.
+Measured in the page itself, at each frame. Then the memory of the worker, and whether it
+goes back when idle. Needs requirements-dev.txt and Chromium.
+"""
+
+import os
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psutil
+from playwright.sync_api import sync_playwright
+
+from mnist_core.runs import RunStore
+from tests.browser.server import CHROMIUM_FLAGS, Server
+from tests.helpers import wait_until
+
+PRESSES = 10
+PRESETS = ("classic", "quick")
+IDLE_SECONDS = 15
+
+# From the press on, at each frame: is the progress of a run on the page, and which curve?
+WATCH = """() => {
+  const seen = window.seen = { first: null, last: null, lengths: new Set(), frames: 0, blank: 0 };
+  addEventListener('click', () => {
+    const start = performance.now();
+    const look = () => {
+      const plots = [...document.querySelectorAll('.js-plotly-plot')];
+      const length = plots[0]?.data?.[0]?.x?.length ?? 0;
+      if (document.body.innerText.match(/Epoch [0-9.]+ of/) && length) {
+        seen.first ??= performance.now() - start;
+        seen.frames += 1;
+        if (plots.length < 3 || plots.some(p => !p.querySelector('.scatterlayer .trace path')))
+          seen.blank += 1;
+        if (!seen.lengths.has(length)) seen.last = performance.now() - start;
+        seen.lengths.add(length);
+      }
+      requestAnimationFrame(look);
+    };
+    look();
+  }, { capture: true, once: true });
+}"""
+
+
+def press(page: Any, server: Server, preset: str) -> dict[str, float]:
+    """One training from the press to its end; what was seen meanwhile."""
+    page.goto(f"{server.url}/train?preset={preset}&epochs=4")
+    page.get_by_role("button", name="Start training").wait_for()
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.evaluate(WATCH)
+    page.get_by_role("button", name="Start training").click()
+    page.get_by_role("button", name="Go on training").wait_for(timeout=120_000)
+    seen: dict[str, float] = page.evaluate("({...window.seen, lengths: window.seen.lengths.size})")
+    return seen
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        server = Server(
+            Path(folder),
+            MNIST_WORKERS="1",
+            MNIST_WORKER_IDLE_SECONDS=str(IDLE_SECONDS),
+            **({"MNIST_DATA": os.environ["MNIST_DATA"]} if "MNIST_DATA" in os.environ else {}),
+        )
+        store = RunStore(f"sqlite:///{Path(folder) / 'runs.db'}")
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
+        )
+        page = chromium.new_page(viewport={"width": 1366, "height": 900})
+        page.goto(f"{server.url}/train")
+        for preset in PRESETS:
+            wait_until(lambda: any(worker.ready for worker in store.workers()))
+            seen = [press(page, server, preset) for _ in range(PRESSES)]
+            firsts = [one["first"] / 1000 for one in seen]
+            rates = [(one["lengths"] - 1) / (one["last"] - one["first"]) * 1000 for one in seen]
+            print(
+                f"{preset}: press to first point, {PRESSES} presses: median "
+                f"{statistics.median(firsts):.2f} s, slowest {max(firsts):.2f} s; "
+                f"{statistics.median(rates):.1f} curves a second, "
+                f"{sum(one['blank'] for one in seen):.0f} blank frames of "
+                f"{sum(one['frames'] for one in seen):.0f}"
+            )
+        process = psutil.Process(store.workers()[0].pid)
+        print(f"worker after {2 * PRESSES} runs: {process.memory_info().rss / 1e6:.0f} MB")
+        page.goto(f"{server.url}/draw")
+        wait_until(lambda: not store.workers() and not process.is_running(), timeout=60)
+        print("and gone when idle")
+        chromium.close()
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()
