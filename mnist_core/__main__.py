@@ -117,7 +117,7 @@ def train_here(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
     with worker.registered(store) as (worker_id, heart), bar(config) as show:
         heart.ready = True
         run = store.begin(config, owner_of(uuid.uuid4().hex), worker_id)
-        run = worker.execute(store, run, worker_id, dataset, show)
+        run = worker.execute(store, run, worker_id, dataset, show, heart)
     return run, f"{socket.gethostname()}:{os.getpid()}"
 
 

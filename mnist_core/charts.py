@@ -26,7 +26,7 @@ DARK_SCALE = [[0, "#131C2B"], [0.3, "#1F4B7A"], [0.7, "#56A5DE"], [1, "#E3F1FC"]
 FONT_SIZE = 16
 # A legend of long names below a chart: signs that fit beside each other on a phone, and
 # pixels that Plotly takes for an entry and for each further line of it.
-LEGEND_SIGNS, LEGEND_ENTRY, LEGEND_LINE = 32, 34, 21
+LEGEND_SIGNS, LEGEND_ENTRY, LEGEND_LINE = 26, 34, 21
 
 
 def accuracy_curves(reports: list[Progress], epochs: int) -> go.Figure:
@@ -101,37 +101,36 @@ def overlaid_curves(
         over: "epoch" or "seconds", what they are drawn over.
     """
     figure = go.Figure()
-    legend_height = 0
-    validations: list[float] = []
-    ends: list[float] = []
-    for place, (name, reports) in enumerate(runs):
-        colour = RUN_COLOURS[place % len(RUN_COLOURS)]
-        # Plotly takes names for a kind of HTML.
-        lines = [html.escape(line, quote=False) for line in textwrap.wrap(name, LEGEND_SIGNS)]
-        legend_height += LEGEND_ENTRY + LEGEND_LINE * (len(lines) - 1)
-        validated = [r for r in reports if r.validation_loss is not None]
+    # First, so that no run's batches lie over another's validation.
+    for place, (_, reports) in enumerate(runs):
         figure.add_scatter(
             x=[round(getattr(report, over), 3) for report in reports],
             y=[round(getattr(report, value), 5) for report in reports],
             mode="lines",
-            line={"color": colour, "width": 1.5, "dash": "dot"},
+            line={"color": RUN_COLOURS[place % len(RUN_COLOURS)], "width": 1.5, "dash": "dot"},
             legendgroup=str(place),
             showlegend=False,
             hoverinfo="skip",
         )
+    legend_height = 0
+    validations: list[float] = []
+    for place, (name, reports) in enumerate(runs):
+        # Plotly takes names for a kind of HTML.
+        lines = [html.escape(line, quote=False) for line in textwrap.wrap(name, LEGEND_SIGNS)]
+        legend_height += LEGEND_ENTRY + LEGEND_LINE * (len(lines) - 1)
+        validated = [r for r in reports if r.validation_loss is not None]
+        validations += [getattr(report, f"validation_{value}") for report in validated]
         figure.add_scatter(
             x=[round(getattr(report, over), 3) for report in validated],
             y=[round(getattr(report, f"validation_{value}"), 5) for report in validated],
             mode="lines+markers",
             name="<br>".join(lines),
             legendgroup=str(place),
-            line={"color": colour, "width": 3},
+            line={"color": RUN_COLOURS[place % len(RUN_COLOURS)], "width": 3},
             marker={"size": 9, "symbol": RUN_SYMBOLS[place % len(RUN_SYMBOLS)]},
             # The whole name beside a point that is pointed at.
             hoverlabel={"namelength": -1},
         )
-        validations += [getattr(report, f"validation_{value}") for report in validated]
-        ends += [getattr(report, value) for report in reports[-1:]]
     title = "Epoch" if over == "epoch" else "Seconds of training"
     figure.update_xaxes(title={"text": title, "standoff": 8}, rangemode="tozero")
     if value == "accuracy":
@@ -139,22 +138,14 @@ def overlaid_curves(
         figure.update_yaxes(title="Accuracy", range=[bottom, 1.003], tickformat=".0%")
     else:
         # With smoothed labels training ends well above validation; it shall be seen too.
-        top = 1.3 * max(validations + ends, default=1.0)
-        figure.update_yaxes(title="Loss", range=[0, top])
+        ends = [reports[-1].loss for _, reports in runs if reports]
+        figure.update_yaxes(title="Loss", range=[0, 1.3 * max(validations + ends, default=1.0)])
     figure.update_layout(
         # Another axis is another view; the same one stays as the person left it.
         uirevision=over,
         height=350 + legend_height,
         margin={"l": 64, "r": 12, "t": 8, "b": 62 + legend_height},
-        # Anchored by hand: by itself Plotly would put it outside.
-        legend={
-            "x": 0,
-            "xref": "container",
-            "xanchor": "left",
-            "y": 0,
-            "yref": "container",
-            "yanchor": "bottom",
-        },
+        legend={"x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
         font={"size": FONT_SIZE},
         hovermode="closest",
     )

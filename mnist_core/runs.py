@@ -41,11 +41,11 @@ MOST_ACTIVE = 50
 # The disk is everybody's: so many runs, and so many bytes of their models in all.
 MOST_STORED = 200
 MOST_BYTES = 1_000_000_000
-MOST_PINNED_EACH, MOST_PINNED = 3, 50
+MOST_PINNED_EACH, MOST_PINNED = 3, 20
 MOST_LOSSES = 3
 # Signs that a name may have beside letters, digits and spaces: none means anything where
-# text is laid out.
-NAME_SIGNS = "-.,+()'"
+# text is laid out. Not even a full stop, which makes a link of www.example.org.
+NAME_SIGNS = "-,+()'"
 NAME_LENGTH = 40
 
 

@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,7 +80,7 @@ class Recorder:
         self._next: Checkpoint | None = None
         self._due: Checkpoint | None = None
         self._stop = run.stop_requested
-        self._taken: NotAllowed | None = None
+        self._trouble: Exception | None = None
         self._over = threading.Event()
 
     def __call__(self, progress: Progress) -> None:
@@ -102,8 +102,8 @@ class Recorder:
         Raises:
             NotAllowed: the run is no longer this worker's.
         """
-        if self._taken:
-            raise self._taken
+        if self._trouble:
+            raise self._trouble
         return self._stop
 
     def start(self) -> None:
@@ -116,8 +116,9 @@ class Recorder:
                 self.flush()
             except StoreUnavailable as error:
                 log.warning("reports of run %s wait: %s", self._run_id, error)
-            except NotAllowed as error:
-                self._taken = error
+            except Exception as error:
+                # Told to the training, which asks; here nobody would hear of it.
+                self._trouble = error
                 return
 
     def end(self) -> None:
@@ -153,10 +154,24 @@ class Heart(threading.Thread):
 
     def run(self) -> None:
         while not self._end.wait(BEAT_SECONDS):
-            try:
-                self.lost = not self._store.beat(self._worker_id, self.ready)
-            except StoreUnavailable as error:
-                log.warning("no beat: %s", error)
+            self.beat()
+
+    def beat(self) -> None:
+        """Say that this process lives, and whether it is ready."""
+        try:
+            self.lost = not self._store.beat(self._worker_id, self.ready)
+        except StoreUnavailable as error:
+            log.warning("no beat: %s", error)
+
+    @contextmanager
+    def skipping(self) -> Iterator[None]:
+        """While this lasts beats may fail to come, as they do while TensorFlow is loaded."""
+        self.ready = False
+        self.beat()
+        try:
+            yield
+        finally:
+            self.ready = True
 
     def end(self) -> None:
         self._end.set()
@@ -183,6 +198,7 @@ def execute(
     worker_id: str,
     dataset: data.Dataset,
     on_progress: Callable[[Progress], None] | None = None,
+    heart: Heart | None = None,
 ) -> Run:
     """Train one claimed run, from its checkpoint if it has one, and store how it ended.
 
@@ -207,7 +223,7 @@ def execute(
 
     recorder.start()
     try:
-        state, results, artifacts = train(store, run, dataset, report, recorder)
+        state, results, artifacts = train(store, run, dataset, report, recorder, heart)
     except NotAllowed:
         raise
     except KeyboardInterrupt:
@@ -230,6 +246,7 @@ def train(
     dataset: data.Dataset,
     report: Callable[[Progress], None],
     recorder: Recorder,
+    heart: Heart | None,
 ) -> tuple[str, dict[str, str | float | int], dict[str, bytes]]:
     """Train a run: the state it ended in, its results and its artifacts."""
     from mnist_core import training
@@ -251,8 +268,11 @@ def train(
         "parameters": result.parameters,
         "checkpoint_step": result.checkpoint.step,
     }
+    # Exporting a deep network keeps Python from running anything else for seconds.
+    with heart.skipping() if heart else nullcontext():
+        models = patiently(lambda: _models(result.model))
     artifacts = {
-        **patiently(lambda: _models(result.model)),
+        **models,
         PREDICTIONS: pack_predictions(result.test_probabilities, dataset.y_test),
         CALIBRATION: result.calibration.to_json().encode(),
         CHECKPOINT: result.checkpoint.to_bytes(),
@@ -305,6 +325,9 @@ def _models(model: object) -> dict[str, bytes]:
             model.save(keras_path)  # type: ignore[attr-defined]
             training.export_litert(model, str(litert_path))
             return {KERAS: keras_path.read_bytes(), LITERT: litert_path.read_bytes()}
+    except tf.errors.ResourceExhaustedError:
+        # Of memory, not of the disk.
+        raise
     except (OSError, tf.errors.OpError) as error:
         raise StoreUnavailable(NO_ROOM) from error
 
@@ -349,7 +372,7 @@ def work(store: RunStore, idle_seconds: float = IDLE_SECONDS) -> None:
             if loaded[0] != place:
                 loaded = place, data.load_dataset()
             try:
-                ended = execute(store, run, worker_id, loaded[1])
+                ended = execute(store, run, worker_id, loaded[1], heart=heart)
                 log.info("run %s %s, test accuracy %s", run.id, ended.state, ended.test_accuracy)
             except NotAllowed as error:
                 log.warning("run %s: %s", run.id, error)

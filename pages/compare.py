@@ -211,8 +211,6 @@ def manage(run: Run, visitor: str) -> None:
             icon=":material/keep_off:" if run.pinned else ":material/keep:",
             on_click=pin,
             args=(run.id, visitor, not run.pinned),
-            help=f"Old runs are deleted when there are many; up to {MOST_PINNED_EACH} of yours "
-            "can be kept.",
         )
         if not run.active:
             with st.popover("Delete", icon=":material/delete:"):
@@ -223,6 +221,9 @@ def manage(run: Run, visitor: str) -> None:
                     on_click=delete,
                     args=(run.id, visitor),
                 )
+    st.caption(
+        f"Old runs are deleted when there are many; you can keep up to {MOST_PINNED_EACH} of yours."
+    )
 
 
 @shared.guarded

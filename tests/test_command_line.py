@@ -93,7 +93,7 @@ def test_a_key_pressed_in_training_ends_it_with_its_curves(run, tiny_mnist, stor
 def trained_at_once(monkeypatch):
     """Runs that finish without training, with the shipped classic network as their own."""
 
-    def execute(store, run, worker_id, dataset, on_progress):
+    def execute(store, run, worker_id, dataset, on_progress, heart):
         for report in reports(10):
             on_progress(report)
         store.report(run.id, worker_id, reports(10))

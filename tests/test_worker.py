@@ -544,6 +544,25 @@ def test_a_worker_notices_that_it_was_given_up_for_lost(store, monkeypatch):
         wait_until(lambda: heart.lost)
 
 
+def test_a_worker_that_exports_may_be_silent_for_as_long_as_one_that_loads(
+    store, tiny_dataset, monkeypatch
+):
+    seen = []
+    models = worker._models
+
+    def look_and_export(model):
+        seen.append(store.workers()[0].ready)
+        return models(model)
+
+    monkeypatch.setattr(worker, "_models", look_and_export)
+    with worker.registered(store) as (worker_id, heart):
+        heart.ready = True
+        run = store.begin(SMALL, owner_of("me"), worker_id)
+        worker.execute(store, run, worker_id, tiny_dataset, heart=heart)
+        assert seen == [False]
+        assert heart.ready
+
+
 # --- taking work ---
 
 
@@ -552,7 +571,7 @@ def trained(monkeypatch, tiny_dataset):
     """Runs that were trained, by a training that takes no time on tiny data."""
     done = []
 
-    def execute(store, run, worker_id, dataset, on_progress=None):
+    def execute(store, run, worker_id, dataset, on_progress=None, heart=None):
         done.append((run.id, dataset.source))
         return store.complete(run.id, worker_id, FINISHED)
 
@@ -583,7 +602,7 @@ def test_a_worker_given_up_for_lost_takes_no_more_runs(store, trained, monkeypat
     monkeypatch.setattr(worker, "BEAT_SECONDS", 0.01)
     execute = worker.execute
 
-    def execute_and_be_lost(store, run, worker_id, dataset):
+    def execute_and_be_lost(store, run, worker_id, dataset, heart):
         ended = execute(store, run, worker_id, dataset)
         store.remove_worker(worker_id, ENDED)
         (heart,) = [t for t in worker.threading.enumerate() if isinstance(t, worker.Heart)]
@@ -600,7 +619,7 @@ def test_a_worker_given_up_for_lost_takes_no_more_runs(store, trained, monkeypat
 def test_a_run_taken_away_does_not_end_the_worker(store, trained, monkeypatch):
     execute = worker.execute
 
-    def execute_second_only(store, run, worker_id, dataset):
+    def execute_second_only(store, run, worker_id, dataset, heart):
         if run.id == first.id:
             raise NotAllowed("The run was taken from this worker.")
         return execute(store, run, worker_id, dataset)

@@ -1,13 +1,14 @@
 """What a person does with the app, in a real browser against a real server."""
 
 import io
+import os
 import re
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers import cut, wait_until, write_archive
+from tests.helpers import cut, finished_run, wait_until, write_archive
 
 pytestmark = pytest.mark.browser
 
@@ -303,6 +304,60 @@ def test_runs_are_compared_and_their_files_downloaded(server, wide):
             wide.get_by_role("button", name=re.compile(label)).click()
         assert started.value.suggested_filename == f"cnn.{ending}"
         assert started.value.path().stat().st_size > 1000
+    assert_no_fault(wide)
+
+
+# Where the parts of the first chart are, in pixels from its left upper corner.
+PARTS = """() => {
+  const plot = document.querySelector('.js-plotly-plot'), origin = plot.getBoundingClientRect();
+  const box = (selector) => {
+    const found = plot.querySelector(selector).getBoundingClientRect();
+    return { left: found.left - origin.left, right: found.right - origin.left,
+             top: found.top - origin.top, bottom: found.bottom - origin.top };
+  };
+  return { width: origin.width, height: origin.height, ticks: box('.xtick text'),
+           title: box('.xtitle'), legend: box('.legend'), plot: box('.nsewdrag') };
+}"""
+
+
+@pytest.mark.parametrize("device", ["wide", "phone"])
+def test_the_legend_of_compared_runs_has_its_place_below_the_curves(
+    new_server, store, device, request
+):
+    runs = [finished_run(store, f"visitor-{count}") for count in range(6)]
+    store.rename(runs[0].id, runs[0].owner, "A name as long as a name may be (40), ok")
+    server = new_server(MNIST_WORKERS="0", MNIST_DATABASE_URL=os.environ["MNIST_DATABASE_URL"])
+    page = request.getfixturevalue(device)
+    open_page(page, server, f"compare?runs={','.join(run.id for run in runs)}")
+    wait_until(lambda: page.locator(".js-plotly-plot .legendtext").count() == 12, timeout=30)
+    parts = page.evaluate(PARTS)
+    assert parts["plot"]["right"] - parts["plot"]["left"] > 0.7 * parts["width"]
+    assert parts["ticks"]["bottom"] <= parts["title"]["top"] + 4
+    assert parts["title"]["bottom"] <= parts["legend"]["top"] + 4
+    assert parts["legend"]["left"] >= 0
+    assert parts["legend"]["right"] <= parts["width"]
+    assert parts["legend"]["bottom"] <= parts["height"] + 1
+    assert_no_fault(page)
+
+
+def test_a_name_that_is_typed_and_sent_at_once_is_the_one_that_is_stored(new_server, store, wide):
+    run = finished_run(store, "t" * 40)
+    server = new_server(MNIST_WORKERS="0", MNIST_DATABASE_URL=os.environ["MNIST_DATABASE_URL"])
+    wide.context.add_cookies([{"name": "mnist_visitor", "value": "t" * 40, "url": server.url}])
+    open_page(wide, server, f"compare?run={run.id}")
+    box = wide.get_by_role("textbox", name="Name")
+    box.fill("By a click")
+    wide.get_by_role("button", name="Rename").click()
+    wait_until(lambda: store.get(run.id).name == "By a click", timeout=30)
+    box.fill("By Enter")
+    box.press("Enter")
+    wait_until(lambda: store.get(run.id).name == "By Enter", timeout=30)
+    # The row of the table says so; then the name is in what is downloaded, too.
+    wide.get_by_role("rowheader", name=f"By Enter · {run.id} (yours)").wait_for()
+    with wide.expect_download() as started:
+        wide.get_by_role("button", name="Keras model (.keras)").click()
+    assert started.value.suggested_filename == f"By-Enter-{run.id}.keras"
+    assert started.value.path().stat().st_size > 1000
     assert_no_fault(wide)
 
 

@@ -31,7 +31,8 @@ def rows(tab) -> list[str]:
 def drawn(tab) -> list[str]:
     """What the legend of the first chart names."""
     chart = next(iter(live_charts(tab).values()))
-    return [trace["name"] for trace in chart["data"] if "name" in trace]
+    names = [trace["name"] for trace in chart["data"] if "name" in trace]
+    return [name.replace("<br>", " ") for name in names]
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
 
-from mnist_core.runs import KERAS
+from mnist_core.runs import KERAS, PREDICTIONS, STOPPED
 from mnist_core.shipped import shipped_runs
 from tests.helpers import finished_run, running_run
 from tests.pages.helpers import (
@@ -216,3 +216,19 @@ def test_predictions_that_are_gone_are_a_sentence(open_page, store, full_data):
     tab = open_page("evaluate", run=run.id)
     assert len(tab.exception) == 0
     assert_one_sentence(sentences(tab, "error"), f"Run {run.id} has no predictions stored")
+
+
+def test_a_run_that_went_on_shows_its_new_network(open_page, store, full_data):
+    before, after = (run_on(store, full_data, {(4, 9): count}) for count in (3, 1))
+    run = running_run(store, "another")
+    for source, wrong in ((before, "3 of 100"), (after, "1 of 100")):
+        store.complete(
+            run.id,
+            "worker",
+            STOPPED,
+            results={"test_accuracy": source.test_accuracy, "dataset": full_data.description},
+            artifacts={PREDICTIONS: store.artifact(source.id, PREDICTIONS)},
+        )
+        assert metrics(open_page("evaluate", run=run.id))["Read wrongly"] == wrong
+        store.resume(run.id, run.owner)
+        store.claim("worker")
