@@ -28,6 +28,8 @@ TEND_SECONDS = 0.5
 LOST_SECONDS = 3.5
 LOST_SECONDS_LOADING = 60.0
 SECOND_LOOK_SECONDS = 1.0
+# How long a worker may take to leave when it is told to.
+END_SECONDS = 20.0
 NO_WORKERS = "This server does not train (MNIST_WORKERS is 0); another one has to."
 PROJECT = Path(__file__).parent.parent
 
@@ -71,7 +73,11 @@ class LocalPool:
         for child in self._children:
             child.terminate()
         for child in self._children:
-            child.wait()
+            try:
+                child.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
 
     def wake(self) -> None:
         """Somebody is about to train: have a worker ready."""
@@ -156,6 +162,9 @@ class LocalPool:
             return False
         if now - since < (LOST_SECONDS if worker.ready else LOST_SECONDS_LOADING):
             return False
+        if now - since >= LOST_SECONDS_LOADING:
+            # It may hang with the database locked; then nothing below would ever come to pass.
+            self._kill(worker)
         if worker.id not in self._suspected:
             self._store.touch()
             self._suspected[worker.id] = time.monotonic()
@@ -164,8 +173,12 @@ class LocalPool:
         del self._seen[worker.id], self._suspected[worker.id]
         if not self._store.remove_worker(worker.id, ENDED, worker.beat):
             return False
+        # It hangs, or it will find its run gone; either way it blocks the next.
+        self._kill(worker)
+        return True
+
+    def _kill(self, worker: Worker) -> None:
+        """Make an end of a worker, if it is a child of this process."""
         for child in self._children:
             if child.pid == worker.pid and worker.host == socket.gethostname():
-                # It hangs, or it will find its run gone; either way it blocks the next.
                 child.kill()
-        return True

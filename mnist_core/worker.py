@@ -325,10 +325,11 @@ def _models(model: object) -> dict[str, bytes]:
             model.save(keras_path)  # type: ignore[attr-defined]
             training.export_litert(model, str(litert_path))
             return {KERAS: keras_path.read_bytes(), LITERT: litert_path.read_bytes()}
-    except tf.errors.ResourceExhaustedError:
-        # Of memory, not of the disk.
-        raise
     except (OSError, tf.errors.OpError) as error:
+        exhausted = isinstance(error, tf.errors.ResourceExhaustedError)
+        if exhausted and "No space left" not in str(error):
+            # Of memory, not of the disk.
+            raise
         raise StoreUnavailable(NO_ROOM) from error
 
 

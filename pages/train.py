@@ -5,7 +5,7 @@ import dataclasses
 import streamlit as st
 
 from mnist_core import charts, forecast
-from mnist_core.config import LIMITS, TrainConfig
+from mnist_core.config import LIMITS, TrainConfig, describe
 from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, steps_per_second, thin
 from mnist_core.runs import FAILED, FINISHED, INTERRUPTED, RUNNING, WAITING, Run
@@ -28,13 +28,17 @@ def my_active_run(visitor: str) -> Run | None:
 
 @shared.guarded
 def start(config: TrainConfig, visitor: str) -> None:
+    """Called once the settings are read: a callback would be given those before the last
+    change, which a press may bring along."""
     run = shared.store().submit(config, visitor)
     shared.pool().wake()
     st.query_params["run"] = run.id
 
 
 @shared.guarded
-def resume(run_id: str, visitor: str, more_epochs: int = 0) -> None:
+def resume(run_id: str, visitor: str, more_key: str = "") -> None:
+    """The number of more epochs is read by its key, for the same reason."""
+    more_epochs = int(st.session_state[more_key]) if more_key else 0
     shared.store().resume(run_id, visitor, more_epochs)
     shared.pool().wake()
 
@@ -175,14 +179,13 @@ def go_on(run: Run, visitor: str) -> None:
     if most < 1:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        more = st.number_input(
-            "More epochs", 1, most, min(4, most), key=f"more-{run.id}", width=150
-        )
+        key = f"more-{run.id}"
+        st.number_input("More epochs", 1, most, min(4, most), key=key, width=150)
         st.button(
             "Go on training",
             icon=":material/resume:",
             on_click=resume,
-            args=(run.id, visitor, int(more)),
+            args=(run.id, visitor, key),
             help="The learning rate begins anew; the network goes on from what it knows.",
         )
 
@@ -242,14 +245,16 @@ shared.pool().wake()
 left, right = st.columns([1, 2], gap="large")
 with left:
     config, place = settings()
+    if st.session_state.pop("start_pressed", False) and config:
+        with place:
+            start(config, visitor)
     mine = my_active_run(visitor)
     place.button(
         "Start training",
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
-        on_click=start,
-        args=(config, visitor),
+        on_click=lambda: st.session_state.update(start_pressed=True),
         disabled=mine is not None or config is None,
         help="One at a time for each visitor." if mine else None,
     )
@@ -270,6 +275,7 @@ with right:
             show_curves(example, shared.curves(example))
     else:
         st.subheader(f"Run {run.title}" + ("" if run.active else f" · {run.state}"), anchor=False)
+        st.caption(describe(run.config))
         # The poll ends with the run.
         often = poll(run, visitor)
         shared.fragment(live, run_every=often)(run.id, visitor, often)

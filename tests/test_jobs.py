@@ -49,7 +49,7 @@ class Child:
     def kill(self) -> None:
         self.returncode = -9
 
-    def wait(self) -> int | None:
+    def wait(self, timeout: float | None = None) -> int | None:
         return self.returncode
 
 

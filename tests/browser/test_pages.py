@@ -265,6 +265,18 @@ def test_live_charts_show_no_blank_frame_and_keep_zoom_and_legend(server, wide):
     assert_no_fault(wide)
 
 
+def test_what_was_just_typed_is_what_is_trained(server, wide):
+    open_page(wide, server, "train?preset=classic&epochs=1")
+    wide.get_by_text("More settings").click()
+    wide.get_by_role("tab", name="Layers").click()
+    wide.get_by_role("textbox", name="Dense layers").fill("20")
+    # No Enter: the press brings the text along.
+    wide.get_by_role("button", name="Start training").click()
+    wide.get_by_text("classic · epochs 1 · dense 20").wait_for()
+    wide.get_by_role("heading", name=re.compile("finished")).wait_for(timeout=90_000)
+    assert_no_fault(wide)
+
+
 def test_a_stopped_training_resumes_and_finishes(server, wide):
     open_page(wide, server, "train?preset=classic&epochs=20&batch_size=16")
     wide.get_by_role("button", name="Start training").click()
