@@ -103,7 +103,7 @@ def keras_fit(
 
     x, y = fitting_images(dataset, config.seed)
     model = models.build_model(config)
-    model.compile(optimizer, "sparse_categorical_crossentropy", ["accuracy"])
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     measured = Measured([], [])
     started = 0.0
 
@@ -165,7 +165,7 @@ def scikit_learn(dataset: Dataset, seed: int) -> Measured:
     )
     return by_epoch(
         # One pass over all it is given, in shuffled batches.
-        lambda epoch: network.partial_fit(x, y, np.arange(LAYERS[-1])),
+        lambda epoch: network.partial_fit(x, y, classes=np.arange(LAYERS[-1])),
         lambda: float(network.score(x_test, dataset.y_test)),
         MOST_EPOCHS,
     )

@@ -53,7 +53,7 @@ POLL_SECONDS = 0.1
 IDLE_SECONDS = 600.0
 # Reports are gathered and stored this often: more would wear the disk for nothing, less
 # would be seen.
-STORE_SECONDS = 0.15
+STORE_SECONDS = 0.1
 # How long a finished run waits for a database that does not take it.
 PATIENCE_SECONDS = 120.0
 NO_ROOM = (

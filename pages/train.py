@@ -18,7 +18,7 @@ shared.guard("train")
 MOST_POINTS = 300
 # The owner of a running training sees it move; thirty who watch it, or wait, cost the
 # server no more than a few such.
-POLL_MINE, POLL_OTHERS = "250ms", "1s"
+POLL_MINE, POLL_OTHERS = "200ms", "1s"
 
 
 def my_active_run(visitor: str) -> Run | None:
