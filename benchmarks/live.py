@@ -23,7 +23,7 @@ from mnist_core.runs import RunStore
 from tests.browser.server import CHROMIUM_FLAGS, Server
 from tests.helpers import wait_until
 
-PRESSES = 5
+PRESSES = 10
 PRESET = "classic"
 IDLE_SECONDS = 15
 
