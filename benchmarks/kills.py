@@ -23,9 +23,9 @@ from pathlib import Path
 
 from mnist_core.config import PRESETS
 from mnist_core.jobs import LocalPool
-from mnist_core.progress import Progress
+from mnist_core.progress import epoch_ends
 from mnist_core.runs import FINISHED, RUNNING, Run, RunStore, Worker, owner_of
-from tests.helpers import wait_until
+from tests.helpers import wait_for_end, wait_until
 
 CONFIG = PRESETS["classic"]
 OWNER = owner_of("benchmark")
@@ -52,15 +52,11 @@ class Killed:
     epochs_twice: float
 
 
-def ends_of_epochs(store: RunStore, run_id: str) -> list[Progress]:
-    return [item for item in store.metrics(run_id) if item.validation_loss is not None]
-
-
 def outcome(store: RunStore, run: Run) -> tuple[object, ...]:
     """What must not depend on kills; losses in between depend on when they were reported."""
     ends = [
         (item.step, item.validation_loss, item.validation_accuracy)
-        for item in ends_of_epochs(store, run.id)
+        for item in epoch_ends(store.metrics(run.id))
     ]
     return run.test_accuracy, run.epochs, ends
 
@@ -71,10 +67,6 @@ def start(store: RunStore, pool: LocalPool) -> Run:
     wait_until(lambda: any(worker.ready for worker in store.workers()))
     run_id = store.submit(CONFIG, OWNER).id
     return wait_until(lambda: run if (run := store.get(run_id)).state == RUNNING else None)
-
-
-def end(store: RunStore, run_id: str) -> Run:
-    return wait_until(lambda: None if (run := store.get(run_id)).active else run)
 
 
 def went_on(store: RunStore, run_id: str, killed: Worker) -> Run | None:
@@ -94,7 +86,7 @@ def kill_one(
     moment = time.monotonic() + after_seconds
     wait_until(lambda: time.monotonic() >= moment or not store.get(run.id).active)
     (worker,) = [worker for worker in store.workers() if worker.id == run.worker]
-    reports, seen = store.metrics(run.id), ends_of_epochs(store, run.id)
+    reports, seen = store.metrics(run.id), epoch_ends(store.metrics(run.id))
     if not store.get(run.id).active:
         return None
     os.kill(worker.pid, signal.SIGKILL)
@@ -103,8 +95,8 @@ def kill_one(
     kept_step = store.get(run.id).checkpoint_step
     wait_until(lambda: went_on(store, run.id, worker))
     seconds = time.monotonic() - killed_at
-    run = end(store, run.id)
-    after = ends_of_epochs(store, run.id)
+    run = wait_for_end(store, run.id)
+    after = epoch_ends(store.metrics(run.id))
     steps_twice = max(0, reports[-1].step - kept_step) if reports else 0
     return Killed(
         finished=run.state == FINISHED,
@@ -129,7 +121,7 @@ def main() -> int:
         pool = LocalPool(store, limit=1).start()
         run = start(store, pool)
         started = time.monotonic()
-        run = end(store, run.id)
+        run = wait_for_end(store, run.id)
         duration = time.monotonic() - started
         undisturbed = outcome(store, run)
         print(

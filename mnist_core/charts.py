@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mnist_core.data import CLASSES
-from mnist_core.progress import Progress
+from mnist_core.progress import Progress, epoch_ends
 
 BLUE, ORANGE = "#0072B2", "#E69F00"
 LIGHT_BLUE = "#56B4E9"
@@ -78,15 +78,8 @@ def learning_rate_curve(reports: list[Progress], epochs: int) -> go.Figure:
         name="Learning rate",
         line={"color": BLUE, "width": 3},
     )
-    figure.update_xaxes(title="Epoch", range=[0, epochs * 1.02])
     figure.update_yaxes(rangemode="tozero", nticks=4, tickformat=".2g")
-    figure.update_layout(
-        uirevision="constant",
-        height=200,
-        margin={"l": 64, "r": 12, "t": 8, "b": 52},
-        font={"size": FONT_SIZE},
-        hovermode="x unified",
-    )
+    _over_epochs(figure, epochs, height=200)
     return figure
 
 
@@ -118,7 +111,7 @@ def overlaid_curves(
         # Plotly takes names for a kind of HTML.
         lines = [html.escape(line, quote=False) for line in textwrap.wrap(name, LEGEND_SIGNS)]
         legend_height += LEGEND_ENTRY + LEGEND_LINE * (len(lines) - 1)
-        validated = [r for r in reports if r.validation_loss is not None]
+        validated = epoch_ends(reports)
         validations += [getattr(report, f"validation_{value}") for report in validated]
         figure.add_scatter(
             x=[round(getattr(report, over), 3) for report in validated],
@@ -172,17 +165,22 @@ def _curves(
         line={"color": ORANGE, "width": 3},
         marker={"size": 9, "symbol": "diamond"},
     )
+    _over_epochs(figure, epochs, height=340)
+    figure.update_layout(legend={"x": 0.98, "xanchor": "right", "bgcolor": "rgba(0,0,0,0)"})
+    return figure
+
+
+def _over_epochs(figure: go.Figure, epochs: int, height: int) -> None:
+    """Lay out a figure of one run's reports over its epochs."""
     figure.update_xaxes(title="Epoch", range=[0, epochs * 1.02])
     figure.update_layout(
         # Zoom and hidden lines stay as the person left them while points arrive.
         uirevision="constant",
-        height=340,
+        height=height,
         margin={"l": 64, "r": 12, "t": 8, "b": 52},
-        legend={"x": 0.98, "xanchor": "right", "bgcolor": "rgba(0,0,0,0)"},
         font={"size": FONT_SIZE},
         hovermode="x unified",
     )
-    return figure
 
 
 def confusion_heatmap(

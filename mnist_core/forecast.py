@@ -9,12 +9,11 @@ SECONDS_PER_STEP = 0.0007
 SECONDS_PER_MULTIPLICATION = 6e-11
 # Testing, exporting and storing.
 SECONDS_AFTER = 4.0
-IMAGES = 60_000
 
 
 def work(config: TrainConfig, epochs: float) -> float:
     """Seconds that so many epochs would take on two cores."""
-    images = min(config.training_images, IMAGES) + config.drawn_digits
+    images = config.training_images + config.drawn_digits
     each = SECONDS_PER_STEP / config.batch_size
     return epochs * images * (each + SECONDS_PER_MULTIPLICATION * config.multiplications)
 
@@ -26,16 +25,9 @@ def expected_seconds(config: TrainConfig, ended: list[Run]) -> float:
         ended: runs that ended on this machine, newest first. The first of the same network
             and batch size is believed; else the first that tells how fast the machine is.
     """
-    pace = 1.0
-    for run in ended:
-        if not run.epochs or not run.train_seconds:
-            continue
-        pace_of_run = run.train_seconds / work(run.config, run.epochs)
-        if _alike(run.config, config):
-            pace = pace_of_run
-            break
-        if pace == 1.0:
-            pace = pace_of_run
+    trained = [run for run in ended if run.epochs and run.train_seconds]
+    alike = [run for run in trained if _alike(run.config, config)]
+    pace = _pace((alike or trained)[0]) if trained else 1.0
     return SECONDS_AFTER + pace * work(config, config.all_epochs)
 
 
@@ -61,10 +53,17 @@ def seconds_until_turn(
     """
     seconds = 0.0
     for run, reports in before:
-        whole = expected_seconds(run.config, ended)
         left = seconds_left(run.config, reports)
-        seconds += whole if left is None else left + SECONDS_AFTER
+        if left is None:
+            seconds += expected_seconds(run.config, ended)
+        else:
+            seconds += left + SECONDS_AFTER
     return seconds / max(workers, 1)
+
+
+def _pace(run: Run) -> float:
+    """How many times as long as on two cores this run took."""
+    return (run.train_seconds or 0.0) / work(run.config, run.epochs or 1)
 
 
 def _alike(one: TrainConfig, other: TrainConfig) -> bool:

@@ -38,6 +38,11 @@ class Progress:
     validation_accuracy: float | None = None
 
 
+def epoch_ends(reports: list[Progress]) -> list[Progress]:
+    """Those at the end of an epoch, which know of the validation images."""
+    return [report for report in reports if report.validation_loss is not None]
+
+
 def steps_per_second(reports: list[Progress], latest: int = 10) -> float | None:
     """The pace over the latest reports; None before there are two."""
     if len(reports) < 2:

@@ -115,11 +115,20 @@ class Run:
         return self.state in (STOPPED, INTERRUPTED)
 
     @property
+    def label(self) -> str:
+        """What its owner calls it, or else its preset."""
+        return self.name or self.config.preset
+
+    @property
+    def origin(self) -> str:
+        """What tells it from others of the same label."""
+        return "shipped" if self.shipped else self.id
+
+    @property
     def title(self) -> str:
-        """A short name for lists: name or preset, accuracy, and where it comes from."""
+        """A short name for lists: label, accuracy, and where it comes from."""
         accuracy = "" if self.test_accuracy is None else f" · {self.test_accuracy:.2%}"
-        origin = "shipped" if self.shipped else self.id
-        return f"{self.name or self.config.preset}{accuracy} · {origin}"
+        return f"{self.label}{accuracy} · {self.origin}"
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ class Recorder:
 
         Raises:
             NotAllowed: the run is no longer this worker's.
+            Exception: whatever else ended the thread.
         """
         if self._trouble:
             raise self._trouble

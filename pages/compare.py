@@ -9,7 +9,7 @@ import streamlit as st
 from mnist_core import charts, evaluation, markup
 from mnist_core.config import describe
 from mnist_core.data import Dataset
-from mnist_core.progress import Progress, thin, to_csv
+from mnist_core.progress import Progress, epoch_ends, thin, to_csv
 from mnist_core.runs import (
     FINISHED,
     KERAS,
@@ -87,7 +87,7 @@ def named(run: Run, visitor: str) -> str:
 
 def short_name(run: Run) -> str:
     """Its title without the accuracy."""
-    return f"{run.name or run.config.preset} · {'shipped' if run.shipped else run.id}"
+    return f"{run.label} · {run.origin}"
 
 
 def number(value: int | None) -> str:
@@ -157,8 +157,7 @@ def ends(curves: list[tuple[str, list[Progress]]], value: str) -> str:
     """Where the validation curves end, in words."""
     sentences = []
     for name, reports in curves:
-        validated = [r for r in reports if r.validation_loss is not None]
-        if validated:
+        if validated := epoch_ends(reports):
             last = getattr(validated[-1], f"validation_{value}")
             text = f"{last:.1%}" if value == "accuracy" else f"{last:.3f}"
             sentences.append(f"{name} ends at {text} on validation images.")

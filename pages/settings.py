@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import architecture, markup
-from mnist_core.config import ADDRESS_FIELDS, CHOICES, LIMITS, PRESETS, TrainConfig
+from mnist_core.config import ADDRESS_FIELDS, CHOICES, LIMITS, PRESETS, TrainConfig, words
 from mnist_core.errors import InvalidConfig
 
 BATCH_SIZES = [16, 32, 64, 128, 256, 512, 1024]
@@ -215,7 +215,7 @@ LABELS = {"dense": "Dense layers", "shuffled_labels": "Share of labels shuffled"
 
 
 def _label(field: str) -> str:
-    return LABELS.get(field, field.replace("_", " ").capitalize())
+    return LABELS.get(field, words(field))
 
 
 def _write_address(config: TrainConfig) -> None:

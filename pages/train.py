@@ -7,7 +7,7 @@ import streamlit as st
 from mnist_core import charts, forecast
 from mnist_core.config import LIMITS, TrainConfig, describe
 from mnist_core.errors import RunNotFound
-from mnist_core.progress import Progress, steps_per_second, thin
+from mnist_core.progress import Progress, epoch_ends, steps_per_second, thin
 from mnist_core.runs import FAILED, FINISHED, INTERRUPTED, RUNNING, WAITING, Run
 from pages import shared
 from pages.live_chart import live_chart
@@ -65,8 +65,11 @@ def poll(run: Run, visitor: str) -> str | None:
     """How often to look at a run; None once it has ended."""
     if not run.active:
         return None
-    mine = run.owner == visitor
-    return POLL_MINE if mine and not shared.store().before(run) else POLL_OTHERS
+    if run.owner != visitor:
+        return POLL_OTHERS
+    # Of several workers each has a run; what others train matters only to one that waits.
+    moving = run.state == RUNNING or not shared.store().before(run)
+    return POLL_MINE if moving else POLL_OTHERS
 
 
 def live(run_id: str, visitor: str, polled: str | None) -> None:
@@ -196,9 +199,9 @@ def show_numbers(run: Run, reports: list[Progress]) -> None:
     last = reports[-1] if reports else None
     if run.state == RUNNING:
         show_progress(run, reports)
-    validated = [r.validation_accuracy for r in reports if r.validation_accuracy is not None]
+    ends = epoch_ends(reports)
     numbers = {
-        "Validation": f"{validated[-1]:.2%}" if validated else "–",
+        "Validation": f"{ends[-1].validation_accuracy:.2%}" if ends else "–",
         "Batch accuracy": f"{last.accuracy:.1%}" if last else "–",
         "Batch loss": f"{last.loss:.3f}" if last else "–",
         "Time": f"{last.seconds:.1f} s" if last else "–",

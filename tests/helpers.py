@@ -34,6 +34,11 @@ def wait_until(condition: Callable[[], T], timeout: float = PATIENCE_SECONDS) ->
     return answer
 
 
+def wait_for_end(store: RunStore, run_id: str) -> Run:
+    """The run, once it neither waits nor runs."""
+    return wait_until(lambda: None if (run := store.get(run_id)).active else run)
+
+
 def reports(steps: int, first: int = 1, steps_per_epoch: int = 5) -> list[Progress]:
     """Reports of a run that learns: one a step, with validation at each epoch's end."""
     return [

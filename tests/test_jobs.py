@@ -1,4 +1,4 @@
-"""The pool against doubles; test_processes.py has it against real processes."""
+"""The pool against doubles; processes/test_pool.py has it against real processes."""
 
 import contextlib
 import itertools

@@ -25,7 +25,7 @@ from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import TrainConfig
 from mnist_core.errors import StoreUnavailable
 from mnist_core.jobs import LOST_SECONDS, SECOND_LOOK_SECONDS, LocalPool
-from mnist_core.progress import Progress
+from mnist_core.progress import Progress, epoch_ends
 from mnist_core.runs import (
     CHECKPOINT,
     FAILED,
@@ -41,7 +41,7 @@ from mnist_core.runs import (
     owner_of,
 )
 from mnist_core.schema import BUSY_SECONDS
-from tests.helpers import PROJECT, wait_until
+from tests.helpers import PROJECT, wait_for_end, wait_until
 
 pytestmark = pytest.mark.processes
 
@@ -92,36 +92,10 @@ class Server:
     process: subprocess.Popen[bytes]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def user_data(tmp_path_factory):
-    """In place of the one in conftest.py: a folder for all tests of this file."""
-    folder = tmp_path_factory.mktemp("faults")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MNIST_DATABASE_URL", f"sqlite:///{folder / 'runs.db'}")
-        patch.setenv("KERAS_HOME", str(folder / "keras"))
-        patch.delenv("MNIST_DATA", raising=False)
-        patch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def store(user_data):
-    opened = RunStore()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def pool(store):
-    pool = LocalPool(store, limit=1).start()
-    yield pool
-    pool.end()
-
-
 @pytest.fixture(scope="module")
 def undisturbed(store, pool):
     """How the run ends that all tests begin, if nothing happens to it."""
-    return outcome(store, end(store, submit(store)))
+    return outcome(store, wait_for_end(store, submit(store)))
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +103,7 @@ def prolonged(store, pool, undisturbed):
     """How it ends if it is then given ``MORE_EPOCHS``, and still nothing happens to it."""
     (run,) = store.list_runs()
     store.resume(run.id, OWNER, MORE_EPOCHS)
-    return outcome(store, end(store, run.id))
+    return outcome(store, wait_for_end(store, run.id))
 
 
 @pytest.fixture(scope="module")
@@ -169,14 +143,6 @@ def worker_of(store: RunStore, run_id: str) -> Worker:
     return next(worker for worker in store.workers() if worker.id == name)
 
 
-def end(store: RunStore, run_id: str) -> Run:
-    return wait_until(lambda: None if (run := store.get(run_id)).active else run)
-
-
-def ends_of_epochs(store: RunStore, run_id: str) -> list[Progress]:
-    return [item for item in store.metrics(run_id) if item.validation_loss is not None]
-
-
 def after_epoch(store: RunStore, run_id: str, epoch: float) -> list[Progress]:
     """Wait until a run has gone further than this; the ends of epochs seen by then."""
     wait_until(
@@ -186,12 +152,12 @@ def after_epoch(store: RunStore, run_id: str, epoch: float) -> list[Progress]:
         )
     )
     assert store.get(run_id).state == RUNNING
-    return ends_of_epochs(store, run_id)
+    return epoch_ends(store.metrics(run_id))
 
 
 def outcome(store: RunStore, run: Run) -> Outcome:
     """How a run ended; and no report of it may be missing."""
-    ends = ends_of_epochs(store, run.id)
+    ends = epoch_ends(store.metrics(run.id))
     history = Checkpoint.from_bytes(store.artifact(run.id, CHECKPOINT)).history
     assert mean_of_reports(store, run.id) == pytest.approx(history["accuracy"], abs=1e-6)
     assert [item.validation_loss for item in ends] == history["validation_loss"]
@@ -253,16 +219,16 @@ def test_a_run_outlives_the_kill_of_its_worker_at_any_time(store, undisturbed, p
     second = worker_of(store, run_id)
     assert second.id != first.id
     before_the_test = wait_until(
-        lambda: ends if len(ends := ends_of_epochs(store, run_id)) == CONFIG.epochs else None
+        lambda: ends if len(ends := epoch_ends(store.metrics(run_id))) == CONFIG.epochs else None
     )
     os.kill(second.pid, signal.SIGSTOP)
     assert store.get(run_id).state == RUNNING  # it tests, or exports
     os.kill(second.pid, signal.SIGKILL)
     assert before_the_test[: len(seen)] == seen
 
-    run = end(store, run_id)
+    run = wait_for_end(store, run_id)
     assert run.worker not in (first.id, second.id)
-    assert ends_of_epochs(store, run_id) == before_the_test
+    assert epoch_ends(store.metrics(run_id)) == before_the_test
     assert outcome(store, run) == undisturbed
 
     store.resume(run_id, OWNER, MORE_EPOCHS)
@@ -270,10 +236,10 @@ def test_a_run_outlives_the_kill_of_its_worker_at_any_time(store, undisturbed, p
     seen = after_epoch(store, run_id, CONFIG.epochs + 1)
     assert seen[: CONFIG.epochs] == before_the_test
     os.kill(third.pid, signal.SIGKILL)
-    run = end(store, run_id)
+    run = wait_for_end(store, run_id)
     assert (run.state, run.epochs, run.version) == (FINISHED, CONFIG.epochs + MORE_EPOCHS, 2)
     assert run.worker != third.id
-    assert ends_of_epochs(store, run_id)[: len(seen)] == seen
+    assert epoch_ends(store.metrics(run_id))[: len(seen)] == seen
     assert outcome(store, run) == prolonged
 
 
@@ -282,9 +248,9 @@ def test_a_stopped_run_resumes_though_one_worker_hangs_and_the_next_is_ended(sto
     worker = worker_of(store, run_id)
     after_epoch(store, run_id, 2.2)
     store.request_stop(run_id, OWNER)
-    stopped = end(store, run_id)
+    stopped = wait_for_end(store, run_id)
     assert stopped.state == STOPPED
-    seen = ends_of_epochs(store, run_id)
+    seen = epoch_ends(store.metrics(run_id))
     assert store.artifact(run_id, LITERT)
     # The pool has room for one, so the next can come only once it has made an end of this.
     freeze(store, worker.pid)
@@ -297,9 +263,9 @@ def test_a_stopped_run_resumes_though_one_worker_hangs_and_the_next_is_ended(sto
     os.kill(second.pid, signal.SIGTERM)
     wait_until(lambda: store.get(run_id).state == WAITING)
     assert store.get(run_id).message == ""
-    run = end(store, run_id)
+    run = wait_for_end(store, run_id)
     assert run.worker != second.id
-    assert ends_of_epochs(store, run_id)[: len(more)] == more
+    assert epoch_ends(store.metrics(run_id))[: len(more)] == more
     assert outcome(store, run) == undisturbed
 
 
@@ -324,9 +290,9 @@ def test_a_worker_that_wakes_after_it_was_given_up_stores_nothing(store, pool, u
     finally:
         sleeper.kill()
         sleeper.wait()
-    run = end(store, run_id)
+    run = wait_for_end(store, run_id)
     assert run.worker == other.id
-    assert ends_of_epochs(store, run_id)[: len(seen)] == seen
+    assert epoch_ends(store.metrics(run_id))[: len(seen)] == seen
     assert outcome(store, run) == undisturbed
 
 
@@ -343,10 +309,10 @@ def test_a_database_locked_for_long_costs_neither_the_run_nor_its_worker(
     assert store.get(run_id).state == RUNNING
     other_program.execute("ROLLBACK")
     other_program.close()
-    run = end(store, run_id)
+    run = wait_for_end(store, run_id)
     assert run.worker == worker.id
     assert [one.id for one in store.workers()] == [worker.id]
-    assert ends_of_epochs(store, run_id)[: len(seen)] == seen
+    assert epoch_ends(store.metrics(run_id))[: len(seen)] == seen
     assert outcome(store, run) == undisturbed
 
 
@@ -360,8 +326,8 @@ def test_a_run_for_which_memory_runs_out_ends_in_plain_words(store, undisturbed)
         resource.RLIMIT_AS,
         (pages * resource.getpagesize() + 100_000, resource.RLIM_INFINITY),
     )
-    run = end(store, run_id)
-    assert ends_of_epochs(store, run_id)[: len(seen)] == seen
+    run = wait_for_end(store, run_id)
+    assert epoch_ends(store.metrics(run_id))[: len(seen)] == seen
     if run.state == FINISHED:
         assert outcome(store, run) == undisturbed
     else:
@@ -370,7 +336,7 @@ def test_a_run_for_which_memory_runs_out_ends_in_plain_words(store, undisturbed)
     # Its worker may still live in its narrow room.
     if not gone(worker.pid):
         resource.prlimit(worker.pid, resource.RLIMIT_AS, UNLIMITED)
-    assert outcome(store, end(store, submit(store))) == undisturbed
+    assert outcome(store, wait_for_end(store, submit(store))) == undisturbed
 
 
 @pytest.mark.parametrize("epoch", [2, CONFIG.epochs])
@@ -379,10 +345,10 @@ def test_a_full_disk_costs_neither_the_run_nor_its_worker(epoch, lonely_server, 
     store, server = lonely_server.store, lonely_server.process
     run_id = submit(store)
     worker = worker_of(store, run_id)
-    wait_until(lambda: len(ends_of_epochs(store, run_id)) >= epoch)
+    wait_until(lambda: len(epoch_ends(store.metrics(run_id))) >= epoch)
     os.kill(worker.pid, signal.SIGSTOP)
     assert store.get(run_id).state == RUNNING
-    seen = ends_of_epochs(store, run_id)
+    seen = epoch_ends(store.metrics(run_id))
     for pid in (worker.pid, server.pid):
         # What would make a file longer than that fails as it does on a full disk.
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
@@ -393,9 +359,9 @@ def test_a_full_disk_costs_neither_the_run_nor_its_worker(epoch, lonely_server, 
     assert next(one.beat for one in store.workers() if one.id == worker.id) <= beat + 1
     for pid in (worker.pid, server.pid):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, UNLIMITED)
-    run = end(store, run_id)
+    run = wait_for_end(store, run_id)
     assert run.worker == worker.id
-    assert ends_of_epochs(store, run_id)[: len(seen)] == seen
+    assert epoch_ends(store.metrics(run_id))[: len(seen)] == seen
     assert outcome(store, run) == undisturbed
 
 
@@ -409,10 +375,10 @@ def test_a_server_that_is_killed_leaves_its_run_to_finish(lonely_server, monkeyp
     server.wait()
     next_server = LocalPool(store, limit=1).start()
     try:
-        run = end(store, run_id)
+        run = wait_for_end(store, run_id)
         assert run.worker == worker.id
         assert outcome(store, run) == undisturbed
-        next_run = end(store, submit(store))
+        next_run = wait_for_end(store, submit(store))
         assert next_run.worker != worker.id
         assert outcome(store, next_run) == undisturbed
         assert store.get(run_id) == run
@@ -428,7 +394,7 @@ def test_a_clock_that_jumps_by_days_costs_neither_the_run_nor_its_worker(tmp_pat
         store = server.store
         run_id = submit(store)
         worker = worker_of(store, run_id)
-        run = end(store, run_id)
+        run = wait_for_end(store, run_id)
         assert run.worker == worker.id
         assert [one.id for one in store.workers()] == [worker.id]
         assert outcome(store, run) == undisturbed

@@ -12,51 +12,22 @@ import pytest
 from mnist_core.classifier import Classifier
 from mnist_core.config import PRESETS
 from mnist_core.data import SAMPLE_PATH, read
-from mnist_core.jobs import LocalPool
+from mnist_core.progress import epoch_ends
 from mnist_core.runs import (
     FINISHED,
     LITERT,
     RUNNING,
     STOPPED,
     WAITING,
-    RunStore,
     owner_of,
 )
-from tests.helpers import wait_until
+from tests.helpers import wait_for_end, wait_until
 
 pytestmark = pytest.mark.processes
 
 SHORT = dataclasses.replace(PRESETS["classic"], epochs=1)
 LONG = dataclasses.replace(PRESETS["classic"], dense=(512, 512), epochs=30, batch_size=16)
 FEW = dataclasses.replace(LONG, epochs=3)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def user_data(tmp_path_factory):
-    """In place of the one in conftest.py: a folder for all tests of this file."""
-    folder = tmp_path_factory.mktemp("processes")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MNIST_DATABASE_URL", f"sqlite:///{folder / 'runs.db'}")
-        patch.setenv("KERAS_HOME", str(folder / "keras"))
-        patch.delenv("MNIST_DATA", raising=False)
-        patch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def store(user_data):
-    opened = RunStore()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def pool(store):
-    pool = LocalPool(store, limit=1).start()
-    yield pool
-    pool.end()
-    assert store.workers() == []  # they left by the door
-    assert pool.problem == ""
 
 
 def is_running(pid: int) -> bool:
@@ -71,17 +42,13 @@ def submit(store, config, owner):
     return store.submit(config, owner_of(owner)).id
 
 
-def ends_of_epochs(store, run_id):
-    return [item for item in store.metrics(run_id) if item.validation_loss is not None]
-
-
 def test_a_submitted_run_is_trained_by_another_process(store, pool):
     run_id = submit(store, SHORT, "first")
     wait_until(lambda: store.get(run_id).state == RUNNING)
     (worker,) = store.workers()
     assert worker.pid != os.getpid()
     assert is_running(worker.pid)
-    run = wait_until(lambda: None if store.get(run_id).active else store.get(run_id))
+    run = wait_for_end(store, run_id)
     assert (run.state, run.message, run.epochs) == (FINISHED, "", 1)
     assert run.test_accuracy > 0.8
     assert run.dataset == "Bundled sample of MNIST: 4,000 training and 1,000 test images"
@@ -95,7 +62,7 @@ def test_stop_ends_a_run_within_its_epoch_and_keeps_its_network(store, pool):
     run_id = submit(store, LONG, "second")
     wait_until(lambda: store.metrics(run_id))
     store.request_stop(run_id, owner_of("second"))
-    run = wait_until(lambda: None if store.get(run_id).active else store.get(run_id))
+    run = wait_for_end(store, run_id)
     assert run.state == STOPPED
     assert run.epochs < 30
     assert store.artifact(run_id, LITERT)
@@ -103,19 +70,19 @@ def test_stop_ends_a_run_within_its_epoch_and_keeps_its_network(store, pool):
 
 def test_a_killed_workers_run_goes_on_and_the_next_one_works(store, pool):
     run_id = submit(store, FEW, "third")
-    wait_until(lambda: ends_of_epochs(store, run_id))
+    wait_until(lambda: epoch_ends(store.metrics(run_id)))
     (worker,) = store.workers()
-    ends = ends_of_epochs(store, run_id)
+    ends = epoch_ends(store.metrics(run_id))
     os.kill(worker.pid, signal.SIGKILL)
     wait_until(lambda: store.get(run_id).state == WAITING)
     assert store.get(run_id).message == ""
-    run = wait_until(lambda: None if store.get(run_id).active else store.get(run_id))
+    run = wait_for_end(store, run_id)
     assert (run.state, run.message, run.epochs) == (FINISHED, "", FEW.epochs)
     assert run.worker != worker.id
-    assert ends_of_epochs(store, run_id)[: len(ends)] == ends
-    assert [item.epoch for item in ends_of_epochs(store, run_id)] == [1, 2, 3]
+    assert epoch_ends(store.metrics(run_id))[: len(ends)] == ends
+    assert [item.epoch for item in epoch_ends(store.metrics(run_id))] == [1, 2, 3]
 
     again = submit(store, SHORT, "third")
-    run = wait_until(lambda: None if store.get(again).active else store.get(again))
+    run = wait_for_end(store, again)
     assert run.state == FINISHED
     assert run.worker != worker.id

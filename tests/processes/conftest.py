@@ -1,0 +1,35 @@
+"""One database and one pool of real workers for all tests of a file: each worker loads
+TensorFlow, which takes seconds."""
+
+import pytest
+
+from mnist_core.jobs import LocalPool
+from mnist_core.runs import RunStore
+
+
+@pytest.fixture(scope="module", autouse=True)
+def user_data(tmp_path_factory):
+    """In place of the one in tests/conftest.py: a folder for all tests of a file."""
+    folder = tmp_path_factory.mktemp("processes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MNIST_DATABASE_URL", f"sqlite:///{folder / 'runs.db'}")
+        patch.setenv("KERAS_HOME", str(folder / "keras"))
+        patch.delenv("MNIST_DATA", raising=False)
+        patch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def store(user_data):
+    opened = RunStore()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def pool(store):
+    pool = LocalPool(store, limit=1).start()
+    yield pool
+    pool.end()
+    assert store.workers() == []  # they left by the door
+    assert pool.problem == ""
