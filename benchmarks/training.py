@@ -134,7 +134,11 @@ def quick(dataset: Dataset, seed: int) -> Measured:
 
 def train(dataset: Dataset, config: TrainConfig) -> Measured:
     """training.train itself; the test images are read afterwards, from its checkpoints."""
-    from mnist_core import looks, models, training
+    from mnist_core import worker
+
+    # As a worker loads it; the others are left to load what they like.
+    training = worker.load_training()
+    from mnist_core import looks, models
 
     checkpoints: list[Any] = []
     training.train(config, dataset, on_checkpoint=checkpoints.append)

@@ -38,17 +38,25 @@ SPREAD = 0.25
 Stroke = np.ndarray
 
 
-def load_drawn(digits: int = DRAWN_DIGITS) -> tuple[np.ndarray, np.ndarray]:
-    """The first so many digits that come with the project, and a tenth as many scribbles.
+def load_drawn() -> tuple[np.ndarray, np.ndarray]:
+    """The digits and scribbles that come with the project, all digits first.
 
     Returns:
         uint8 (n, 28, 28) and their labels, uint8 (n,): 0 to 9, or 10 for a scribble.
     """
     with np.load(DRAWN_PATH, allow_pickle=False) as archive:
-        images, labels = archive["images"], archive["labels"]
-    # All digits come first.
-    chosen = np.r_[:digits, DRAWN_DIGITS : DRAWN_DIGITS + digits // SCRIBBLE_EVERY]
-    return images[chosen], labels[chosen]
+        return archive["images"], archive["labels"]
+
+
+def choose_drawn(digits: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first so many of ``load_drawn``'s digits, and a tenth as many scribbles.
+
+    Returns:
+        Their places, int64 (n,), and their labels, uint8 (n,).
+    """
+    places = np.r_[:digits, DRAWN_DIGITS : DRAWN_DIGITS + digits // SCRIBBLE_EVERY]
+    with np.load(DRAWN_PATH, allow_pickle=False) as archive:
+        return places, archive["labels"][places]
 
 
 def make_drawn(digits: int, scribbles: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ stop. Loads TensorFlow.
 
 import dataclasses
 import math
+import mmap
 import time
 import zlib
 from collections.abc import Callable
@@ -27,17 +28,20 @@ from mnist_core.errors import CannotResume
 from mnist_core.looks import predict_in_looks
 from mnist_core.models import build_model
 from mnist_core.progress import Progress
-from mnist_core.strokes import SCRIBBLE, load_drawn
+from mnist_core.strokes import SCRIBBLE, choose_drawn, load_drawn
 
 VALIDATION_SHARE = 0.1
 # A call of the compiled function should take about this long: the callback is then told
 # ten times a second, and calling costs little beside the steps.
 SECONDS_PER_CALL = 0.1
 EVALUATION_BATCH = 500
+IMAGES_AT_ONCE = 5000
 MOMENTUM = 0.9
 # A network that has settled is only unsettled by the learning rate it began with; epochs
 # added later begin with this share of it.
 LATER_SHARE = 0.1
+# Of the losses, and of the right answers.
+Sums = tuple[tf.Tensor, tf.Tensor]
 CURVES = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
 
 
@@ -73,13 +77,43 @@ class TrainResult:
 
 
 @dataclass(frozen=True)
-class Images:
-    """What a run sees: uint8 (n, 28, 28) and labels uint8 (n,), some ``SCRIBBLE``."""
+class Choice:
+    """Which images a run sees.
 
-    x_fit: np.ndarray
-    y_fit: np.ndarray
-    x_validation: np.ndarray
-    y_validation: np.ndarray
+    Attributes:
+        fit: int64 (n,), places among ``hold``'s images of those trained on.
+        labels: uint8 (n,), what the run is told of them; some ``SCRIBBLE``.
+        validation: int64 (m,), places among the training images of those set aside.
+    """
+
+    fit: np.ndarray
+    labels: np.ndarray
+    validation: np.ndarray
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A network, its optimizer and the functions compiled for them, for one run at a time.
+
+    Attributes:
+        key: the settings it is for, with seed 0, and the steps of an epoch.
+        forward: float32 (n, 28, 28), 0 to 1 -> probabilities, float32 (n, 10).
+        run_steps: as ``compile_steps`` returns it.
+    """
+
+    key: tuple[TrainConfig, int]
+    model: keras.Model
+    optimizer: keras.optimizers.Optimizer
+    schedule: "LearningRate"
+    forward: Callable[[tf.Tensor], tf.Tensor]
+    run_steps: Callable[..., Sums]
+
+
+# The trainer of the last run: compiling takes longer than a run's first steps, and most
+# runs of a class have the same settings. Whoever uses it takes it out meanwhile.
+_spare: dict[tuple[TrainConfig, int], Trainer] = {}
+# The last dataset's images, of which another copy would be 56 MB for nothing.
+_held: list[tuple[Dataset, tf.Tensor]] = []
 
 
 class Diverged(ArithmeticError):
@@ -115,20 +149,20 @@ def train(
     """
     report = on_progress or (lambda progress: None)
     stop = should_stop or (lambda: False)
-    images = choose_images(config, dataset)
-    y_fit = images.y_fit
+    images = hold(dataset)
+    choice = choose_images(config, dataset)
+    y_fit = choice.labels
     checksum = zlib.crc32(y_fit.tobytes())
+    x_validation = tf.gather(images, choice.validation).numpy()
+    y_validation = dataset.y_train[choice.validation]
 
-    model = build_model(config)
     steps_per_epoch = math.ceil(len(y_fit) / config.batch_size)
     steps = steps_per_epoch * config.all_epochs
-    schedule = learning_rate_schedule(config, steps_per_epoch)
-    optimizer = build_optimizer(config, schedule)
-    optimizer.build(model.trainable_variables)
-    run_steps = compile_steps(model, optimizer, images.x_fit, y_fit, config)
-    x_validation, y_validation = images.x_validation, images.y_validation
-    # TensorFlow has a copy; another one would be 45 MB for nothing.
-    del images
+    trainer = _take(config, steps_per_epoch)
+    network, optimizer = trainer.model, trainer.optimizer
+    model = build_model(config)
+    _restore(network.variables, [variable.value for variable in model.variables])
+    _restore(optimizer.variables, [tf.zeros_like(variable) for variable in optimizer.variables])
 
     step, seconds, epoch_loss, epoch_correct = 0, 0.0, 0.0, 0.0
     history: dict[str, list[float]] = {name: [] for name in CURVES}
@@ -138,7 +172,7 @@ def train(
                 "The digits this run was trained with are no longer those at hand, so it cannot "
                 "go on; start it anew."
             )
-        _restore(model.variables, checkpoint.model)
+        _restore(network.variables, checkpoint.model)
         _restore(optimizer.variables, checkpoint.optimizer)
         step, seconds = checkpoint.step, checkpoint.seconds
         epoch_loss, epoch_correct = checkpoint.epoch_loss, checkpoint.epoch_correct
@@ -152,7 +186,7 @@ def train(
             epoch_correct=epoch_correct,
             history={name: list(values) for name, values in history.items()},
             images=checksum,
-            model=[variable.value.numpy() for variable in model.variables],
+            model=[variable.value.numpy() for variable in network.variables],
             optimizer=[variable.value.numpy() for variable in optimizer.variables],
         )
 
@@ -170,7 +204,10 @@ def train(
             if count > 1.5 * steps_per_call:
                 count = steps_per_call
             started = time.perf_counter()
-            loss_sum, correct = (float(x) for x in run_steps(order, done, count, step, strength))
+            sums = trainer.run_steps(
+                images, choice, order, done, count, step, strength, config.seed
+            )
+            loss_sum, correct = (float(value) for value in sums)
             elapsed = time.perf_counter() - started
             seconds += elapsed
             # The first call also compiles, so its time says nothing about the next.
@@ -194,7 +231,7 @@ def train(
                 epoch=epoch + done / steps_per_epoch,
                 loss=loss_sum / digits,
                 accuracy=correct / digits,
-                learning_rate=float(schedule(step)),
+                learning_rate=float(trainer.schedule(step)),
                 seconds=seconds,
             )
             if done < steps_per_epoch:
@@ -202,7 +239,7 @@ def train(
             stopped = stop()
         if done < steps_per_epoch:
             break
-        probabilities = predict(model, x_validation)
+        probabilities = predict(trainer.forward, x_validation)
         progress = dataclasses.replace(
             progress,
             validation_loss=cross_entropy(probabilities, y_validation),
@@ -223,12 +260,14 @@ def train(
         report(progress)
 
     def answers(pictures: np.ndarray) -> np.ndarray:
-        return predict_in_looks(lambda part: predict(model, part), pictures, config.looks)
+        return predict_in_looks(lambda part: predict(trainer.forward, part), pictures, config.looks)
 
     end = state()
     calibration = calibrate(answers(x_validation), y_validation)
-    divide_logits(model, calibration.temperature)
+    divide_logits(network, calibration.temperature)
     test_probabilities = answers(dataset.x_test)
+    _restore(model.variables, [variable.value for variable in network.variables])
+    _put_back(trainer)
     return TrainResult(
         model=model,
         calibration=calibration,
@@ -244,18 +283,41 @@ def train(
 
 
 def warm_up(dataset: Dataset) -> None:
-    """Take one step as any run does, so that TensorFlow and the images are loaded by then."""
+    """Take one step as a run of ``classic`` does, so that such a run has nothing to wait for."""
     config = PRESETS["classic"]
-    images = choose_images(config, dataset)
-    few = slice(config.batch_size)
-    model = build_model(config)
-    optimizer = build_optimizer(config, learning_rate_schedule(config, 1))
-    optimizer.build(model.trainable_variables)
-    run_steps = compile_steps(model, optimizer, images.x_fit[few], images.y_fit[few], config)
-    run_steps(np.arange(config.batch_size), 0, 1, 0, 1.0)
+    choice = choose_images(config, dataset)
+    trainer = _take(config, math.ceil(len(choice.labels) / config.batch_size))
+    order = np.arange(len(choice.labels))
+    trainer.run_steps(hold(dataset), choice, order, 0, 1, 0, 1.0, config.seed)
+    predict(trainer.forward, dataset.x_test[:EVALUATION_BATCH])
+    _put_back(trainer)
 
 
-def choose_images(config: TrainConfig, dataset: Dataset) -> Images:
+def hold(dataset: Dataset) -> tf.Tensor:
+    """All images there are to train on, in one tensor that all runs share.
+
+    Returns:
+        uint8 (n, 28, 28): the dataset's training images, then the project's own drawings.
+    """
+    if not _held or _held[0][0] is not dataset:
+        _held.clear()
+        drawn, _ = load_drawn()
+        count = len(dataset.x_train)
+        # Filled bit by bit and then lent to TensorFlow, which takes whole pages as they
+        # are: each copy on the way would be another 56 MB that never comes back.
+        shape = count + len(drawn), SIDE, SIDE
+        pages = mmap.mmap(-1, math.prod(shape))
+        images = np.frombuffer(pages, np.uint8).reshape(shape)
+        for start in range(0, count, IMAGES_AT_ONCE):
+            part = dataset.x_train[start : start + IMAGES_AT_ONCE]
+            images[start : start + len(part)] = part
+            give_back(dataset.x_train)
+        images[count:] = drawn
+        _held.append((dataset, tf.experimental.dlpack.from_dlpack(images.__dlpack__())))
+    return _held[0][1]
+
+
+def choose_images(config: TrainConfig, dataset: Dataset) -> Choice:
     """The images to train on and to validate with, as the settings say.
 
     Labels are shuffled among the images trained on only, the project's own drawings
@@ -265,23 +327,46 @@ def choose_images(config: TrainConfig, dataset: Dataset) -> Images:
     share = min(1.0, config.training_images / len(fit))
     if share < 1:
         fit = fit[stratified_split(dataset.y_train[fit], share, config.seed)[1]]
-    x_drawn, y_drawn = np.empty((0, SIDE, SIDE), np.uint8), np.empty(0, np.uint8)
-    if drawn := round(share * config.drawn_digits):
-        x_drawn, y_drawn = load_drawn(drawn)
-    # Filled in place: these are the largest arrays there are.
-    x_fit = np.empty((len(fit) + len(x_drawn), SIDE, SIDE), np.uint8)
-    x_fit[len(fit) :] = x_drawn
-    # Without checking the indices, which would take a copy.
-    np.take(dataset.x_train, fit, axis=0, out=x_fit[: len(fit)], mode="clip")
-    y_fit = np.concatenate([dataset.y_train[fit], y_drawn])
+    drawn, y_drawn = choose_drawn(round(share * config.drawn_digits))
+    labels = np.concatenate([dataset.y_train[fit], y_drawn])
     if config.shuffled_labels:
         random = np.random.default_rng(config.seed)
-        digits = random.permutation(np.flatnonzero(y_fit != SCRIBBLE))
+        digits = random.permutation(np.flatnonzero(labels != SCRIBBLE))
         chosen = digits[: round(config.shuffled_labels * len(digits))]
-        y_fit[chosen] = y_fit[random.permutation(chosen)]
-    x_validation, y_validation = dataset.x_train[validation], dataset.y_train[validation]
-    give_back(dataset.x_train)
-    return Images(x_fit, y_fit, x_validation, y_validation)
+        labels[chosen] = labels[random.permutation(chosen)]
+    return Choice(np.concatenate([fit, len(dataset.x_train) + drawn]), labels, validation)
+
+
+def _take(config: TrainConfig, steps_per_epoch: int) -> Trainer:
+    """A trainer for these settings: the spare one if it is of the same, or a new one."""
+    # The seed is told at each step; all else is part of what is compiled.
+    key = dataclasses.replace(config, seed=0), steps_per_epoch
+    trainer = _spare.pop(key, None)
+    return trainer or _build_trainer(*key)
+
+
+def _put_back(trainer: Trainer) -> None:
+    """Keep this trainer, and no other, for the next run of the same settings."""
+    _spare.clear()
+    _spare[trainer.key] = trainer
+
+
+def _build_trainer(config: TrainConfig, steps_per_epoch: int) -> Trainer:
+    model = build_model(config)
+    schedule = learning_rate_schedule(config, steps_per_epoch)
+    optimizer = build_optimizer(config, schedule)
+    optimizer.build(model.trainable_variables)
+    return Trainer(
+        key=(config, steps_per_epoch),
+        model=model,
+        optimizer=optimizer,
+        schedule=schedule,
+        forward=tf.function(
+            lambda x: model(x, training=False),
+            input_signature=[tf.TensorSpec([None, SIDE, SIDE], tf.float32)],
+        ),
+        run_steps=compile_steps(model, optimizer, config),
+    )
 
 
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
@@ -351,62 +436,58 @@ def _restore(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
 
 
 def compile_steps(
-    model: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-    images: np.ndarray,
-    labels: np.ndarray,
-    config: TrainConfig,
-) -> Callable[[np.ndarray, int, int, int, float], tuple[tf.Tensor, tf.Tensor]]:
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, config: TrainConfig
+) -> Callable[[tf.Tensor, Choice, np.ndarray, int, int, int, float, int], Sums]:
     """One function that runs many training steps a call.
 
-    Args:
-        images, labels: uint8 (n, 28, 28) and uint8 (n,), held in memory as they are. Of
-            a picture labelled ``SCRIBBLE`` every digit is to be equally likely, so that
-            the network learns to doubt (Hendrycks et al. 2019, arXiv:1812.04606).
+    Of a picture labelled ``SCRIBBLE`` every digit is to be equally likely, so that the
+    network learns to doubt (Hendrycks et al. 2019, arXiv:1812.04606).
 
     Returns:
-        ``run_steps(order, first, count, step, strength)``: trains on batches ``first`` to
-        ``first + count - 1`` of the epoch whose images are ``images[order]``; ``step``
-        counts from the start of the run and seeds the augmentation, which is as strong as
-        ``strength`` says, 0 to 1. It returns the sum of the losses over those batches'
-        digits, scribbles not counted, and the number of right answers.
+        ``run_steps(images, choice, order, first, count, step, strength, seed)``: trains on
+        batches ``first`` to ``first + count - 1`` of the epoch that sees the images of the
+        choice in this order; ``step`` counts from the start of the run and seeds, with
+        ``seed``, the augmentation, which is as strong as ``strength`` says, 0 to 1. It
+        returns the sum of the losses over those batches' digits, scribbles not counted,
+        and the number of right answers.
     """
-    # Handed over at each call, for what a compiled function refers to is never given back.
-    # As tf.constant they would be held twice: once more for the graph.
-    tensors = tf.identity(images), tf.identity(labels)
     loss_function = keras.losses.CategoricalCrossentropy(
         label_smoothing=config.label_smoothing, reduction="none"
     )
 
+    # Images are handed over at each call, for what a compiled function refers to is never
+    # given back.
     @tf.function(  # type: ignore[untyped-decorator]
         input_signature=[
             tf.TensorSpec([None, SIDE, SIDE], tf.uint8),
-            tf.TensorSpec([None], tf.uint8),
             tf.TensorSpec([None], tf.int64),
+            tf.TensorSpec([None], tf.uint8),
             tf.TensorSpec([], tf.int32),
             tf.TensorSpec([], tf.int32),
             tf.TensorSpec([], tf.int32),
             tf.TensorSpec([], tf.float32),
+            tf.TensorSpec([], tf.int32),
         ]
     )
     def compiled(
         images: tf.Tensor,
+        places: tf.Tensor,
         labels: tf.Tensor,
-        order: tf.Tensor,
         first: tf.Tensor,
         count: tf.Tensor,
         step: tf.Tensor,
         strength: tf.Tensor,
+        seed: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         loss_sum = tf.constant(0.0)
         correct = tf.constant(0.0)
         for offset in tf.range(count):
             start = (first + offset) * config.batch_size
-            batch = order[start : start + config.batch_size]
-            x = tf.cast(tf.gather(images, batch), tf.float32) / 255.0
+            batch = slice(start, start + config.batch_size)
+            x = tf.cast(tf.gather(images, places[batch]), tf.float32) / 255.0
             if config.augmentation:
-                x = augment(x, tf.stack([config.seed, step + offset]), strength)
-            label = tf.cast(tf.gather(labels, batch), tf.int32)
+                x = augment(x, tf.stack([seed, step + offset]), strength)
+            label = tf.cast(labels[batch], tf.int32)
             # Beyond the last digit one_hot gives zeros.
             is_digit = tf.cast(label != SCRIBBLE, tf.float32)
             y = tf.one_hot(label, CLASSES) + (1.0 - is_digit)[:, tf.newaxis] / CLASSES
@@ -422,16 +503,24 @@ def compile_steps(
         return loss_sum, correct
 
     def run_steps(
-        order: np.ndarray, first: int, count: int, step: int, strength: float
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        return compiled(*tensors, order, first, count, step, strength)  # type: ignore[no-any-return]
+        images: tf.Tensor,
+        choice: Choice,
+        order: np.ndarray,
+        first: int,
+        count: int,
+        step: int,
+        strength: float,
+        seed: int,
+    ) -> Sums:
+        seen = choice.fit[order], choice.labels[order]
+        sums: Sums = compiled(images, *seen, first, count, step, strength, seed)
+        return sums
 
     return run_steps
 
 
-def predict(model: keras.Model, images: np.ndarray) -> np.ndarray:
+def predict(forward: Callable[[tf.Tensor], tf.Tensor], images: np.ndarray) -> np.ndarray:
     """Probabilities, float32 (n, 10), for uint8 (n, 28, 28), in batches of 500."""
-    forward = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
     chunks = [
         forward(tf.constant(scale(images[start : start + EVALUATION_BATCH]))).numpy()
         for start in range(0, len(images), EVALUATION_BATCH)

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from mnist_core import data
@@ -250,8 +251,7 @@ def train(
     heart: Heart | None,
 ) -> tuple[str, dict[str, str | float | int], dict[str, bytes]]:
     """Train a run: the state it ended in, its results and its artifacts."""
-    from mnist_core import training
-
+    training = load_training()
     result = training.train(
         run.config,
         dataset,
@@ -279,6 +279,28 @@ def train(
         CHECKPOINT: result.checkpoint.to_bytes(),
     }
     return STOPPED if result.stopped else FINISHED, results, artifacts
+
+
+def load_training() -> ModuleType:
+    """The module ``training``, and TensorFlow with it."""
+    # Keras also loads these wherever they are installed, for what is not used here: 120 MB
+    # of a worker's memory, and more than a second of its start.
+    with without("pandas", "sklearn"):
+        from mnist_core import training
+    return training
+
+
+@contextmanager
+def without(*packages: str) -> Iterator[None]:
+    """While this lasts these packages cannot be imported, unless they already were."""
+    hidden = [name for name in packages if name not in sys.modules]
+    # None stands for a module that is known not to be there.
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
 
 
 def stored_checkpoint(store: RunStore, run: Run) -> Checkpoint | None:
@@ -318,8 +340,7 @@ def _models(model: object) -> dict[str, bytes]:
     """
     import tensorflow as tf
 
-    from mnist_core import training
-
+    training = load_training()
     try:
         with tempfile.TemporaryDirectory() as folder:
             keras_path, litert_path = Path(folder) / "model.keras", Path(folder) / "model.tflite"
@@ -350,8 +371,7 @@ def work(store: RunStore, idle_seconds: float = IDLE_SECONDS) -> None:
     parent = os.getppid()
     with registered(store) as (worker_id, heart):
         # All that a run would have to wait for is done while nobody waits.
-        from mnist_core import training
-
+        training = load_training()
         loaded = data.locate(), data.load_dataset()
         training.warm_up(loaded[1])
         heart.ready = True

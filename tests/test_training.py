@@ -17,7 +17,7 @@ from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.data import Dataset, scale, stratified_split
 from mnist_core.errors import CannotResume
 from mnist_core.models import build_model
-from mnist_core.strokes import SCRIBBLE
+from mnist_core.strokes import SCRIBBLE, load_drawn
 from mnist_core.training import train
 
 SMALL = TrainConfig(dense=(32,), epochs=2, batch_size=32, learning_rate=0.01, seed=5)
@@ -316,33 +316,56 @@ def test_it_does_not_go_on_with_other_images_or_another_network(tiny_dataset, sa
             train(dataclasses.replace(SMALL, **other), tiny_dataset, checkpoint=checkpoint)
 
 
+def test_a_run_is_the_same_after_one_of_the_same_settings_and_another_seed(tiny_dataset):
+    config = dataclasses.replace(SMALL, dropout=0.2, augmentation=True)
+    alone = train(config, tiny_dataset)
+    kept = [weights.copy() for weights in alone.model.get_weights()]
+    train(dataclasses.replace(config, seed=1), tiny_dataset)
+    again = train(config, tiny_dataset)
+    for before, now, after in zip(
+        kept, alone.model.get_weights(), again.model.get_weights(), strict=True
+    ):
+        assert (before == now).all(), "a later run must leave a finished network alone"
+        assert (before == after).all()
+
+
 # --- images for teaching ---
 
 
 def test_so_many_images_are_chosen_of_each_digit_the_same_share(sample):
     config = dataclasses.replace(SMALL, training_images=360, drawn_digits=1000)
-    images = training.choose_images(config, sample)
+    few = training.choose_images(config, sample)
     whole = training.choose_images(dataclasses.replace(config, training_images=60_000), sample)
     # A tenth of the 3,600 there are, and of the drawings.
-    assert len(whole.y_fit) == 3600 + 1000 + 100
-    assert abs(len(images.y_fit) - 470) <= 5
-    each, of = np.bincount(images.y_fit[:-110]), np.bincount(whole.y_fit[:3600])
+    assert len(whole.labels) == 3600 + 1000 + 100
+    assert abs(len(few.labels) - 470) <= 5
+    each, of = np.bincount(few.labels[:-110]), np.bincount(whole.labels[:3600])
     assert np.abs(each - 0.1 * of).max() <= 1
-    assert (images.y_fit == SCRIBBLE).sum() == pytest.approx(10, abs=1)
-    assert (images.x_validation == whole.x_validation).all()
-    assert (images.y_validation == whole.y_validation).all()
-    for few in (100, 101, 109):
-        exactly = dataclasses.replace(config, training_images=few, drawn_digits=0)
-        assert abs(len(training.choose_images(exactly, sample).y_fit) - few) <= 5
+    assert (few.labels == SCRIBBLE).sum() == pytest.approx(10, abs=1)
+    assert (few.validation == whole.validation).all()
+    for count in (100, 101, 109):
+        exactly = dataclasses.replace(config, training_images=count, drawn_digits=0)
+        assert abs(len(training.choose_images(exactly, sample).labels) - count) <= 5
+
+
+def test_each_chosen_place_holds_the_picture_of_its_label(sample):
+    config = dataclasses.replace(SMALL, training_images=360, drawn_digits=1000)
+    choice = training.choose_images(config, sample)
+    drawn_images, drawn_labels = load_drawn()
+    images = np.concatenate([sample.x_train, drawn_images])
+    labels = np.concatenate([sample.y_train, drawn_labels])
+    assert (training.hold(sample).numpy()[choice.fit] == images[choice.fit]).all()
+    assert (labels[choice.fit] == choice.labels).all()
+    assert not set(choice.fit) & set(choice.validation)
 
 
 def test_the_same_seed_chooses_and_shuffles_the_same(sample):
     config = dataclasses.replace(SMALL, training_images=500, shuffled_labels=0.5)
     one, again = (training.choose_images(config, sample) for _ in range(2))
     other = training.choose_images(dataclasses.replace(config, seed=6), sample)
-    assert (one.x_fit == again.x_fit).all()
-    assert (one.y_fit == again.y_fit).all()
-    assert one.x_fit.shape != other.x_fit.shape or (one.x_fit != other.x_fit).any()
+    assert (one.fit == again.fit).all()
+    assert (one.labels == again.labels).all()
+    assert set(one.fit) != set(other.fit)
 
 
 def test_shuffled_labels_are_the_same_ones_dealt_out_anew(sample):
@@ -353,12 +376,12 @@ def test_shuffled_labels_are_the_same_ones_dealt_out_anew(sample):
         shuffled = training.choose_images(
             dataclasses.replace(config, shuffled_labels=share), sample
         )
-        assert (np.sort(shuffled.y_fit) == np.sort(true.y_fit)).all()
-        assert (shuffled.x_fit == true.x_fit).all()
-        assert ((true.y_fit == SCRIBBLE) == (shuffled.y_fit == SCRIBBLE)).all()
-        assert (shuffled.y_validation == true.y_validation).all()
+        assert (np.sort(shuffled.labels) == np.sort(true.labels)).all()
+        assert (shuffled.fit == true.fit).all()
+        assert ((true.labels == SCRIBBLE) == (shuffled.labels == SCRIBBLE)).all()
+        assert (shuffled.validation == true.validation).all()
         # One in ten gets its own label back by chance.
-        wrong = (shuffled.y_fit != true.y_fit)[true.y_fit != SCRIBBLE].mean()
+        wrong = (shuffled.labels != true.labels)[true.labels != SCRIBBLE].mean()
         assert wrong == pytest.approx(0.9 * share, abs=0.03)
     assert (sample.y_train == before).all()
 
@@ -455,9 +478,10 @@ def test_the_compiled_steps_do_what_keras_fit_does(config, reference, tolerance,
         config, training.LearningRate("cosine", config.learning_rate, [steps])
     )
     optimizer.build(ours.trainable_variables)
-    run_steps = training.compile_steps(ours, optimizer, images, labels, config)
-    first_loss, _ = run_steps(order, 0, 5, 0, 1.0)
-    second_loss, _ = run_steps(order, 5, 8, 5, 1.0)
+    run_steps = training.compile_steps(ours, optimizer, config)
+    seen = tf.constant(images), training.Choice(np.arange(len(images)), labels, np.array([]))
+    first_loss, _ = run_steps(*seen, order, 0, 5, 0, 1.0, config.seed)
+    second_loss, _ = run_steps(*seen, order, 5, 8, 5, 1.0, config.seed)
 
     for mine, theirs in zip(ours.get_weights(), by_keras.get_weights(), strict=True):
         assert np.allclose(mine, theirs, rtol=1e-3, atol=tolerance)
@@ -545,17 +569,28 @@ def test_a_scribble_teaches_that_every_digit_is_as_likely(tiny_dataset):
     model = build_model(config)
     optimizer = keras.optimizers.Adam(0.01)
     optimizer.build(model.trainable_variables)
-    run_steps = training.compile_steps(model, optimizer, images, labels, config)
-    _, correct = run_steps(np.arange(64), 0, 1, 0, 1.0)
+    run_steps = training.compile_steps(model, optimizer, config)
+    places = np.arange(64)
+    seen = tf.constant(images), training.Choice(places, labels, np.array([])), places
+    _, correct = run_steps(*seen, 0, 1, 0, 1.0, config.seed)
     assert float(correct) == 0, "no answer to a scribble is right"
     for step in range(1, 200):
-        run_steps(np.arange(64), 0, 1, step, 1.0)
+        run_steps(*seen, 0, 1, step, 1.0, config.seed)
     assert np.abs(training.predict(model, images) - 0.1).max() < 0.05
 
 
+def draw_only_scribbles(monkeypatch, images):
+    """Let these be the drawings that come with the project."""
+    labels = np.full(len(images), SCRIBBLE, np.uint8)
+    monkeypatch.setattr(training, "_held", [])
+    monkeypatch.setattr(training, "load_drawn", lambda: (images, labels))
+    monkeypatch.setattr(
+        training, "choose_drawn", lambda digits: (np.arange(digits), labels[:digits])
+    )
+
+
 def test_drawn_digits_are_trained_on_and_scribbles_count_for_no_accuracy(tiny_dataset, monkeypatch):
-    drawn = tiny_dataset.x_test[:64], np.full(64, SCRIBBLE, np.uint8)
-    monkeypatch.setattr(training, "load_drawn", lambda digits: drawn)
+    draw_only_scribbles(monkeypatch, tiny_dataset.x_test[:64])
     config = dataclasses.replace(SMALL, drawn_digits=64)
     reports = []
     result = train(config, tiny_dataset, reports.append)
@@ -567,8 +602,7 @@ def test_drawn_digits_are_trained_on_and_scribbles_count_for_no_accuracy(tiny_da
 
 def test_a_network_that_saw_scribbles_doubts_them_more(tiny_dataset, monkeypatch):
     scribbles = np.random.default_rng(0).integers(0, 256, (200, 28, 28)).astype(np.uint8)
-    drawn = scribbles[:100], np.full(100, SCRIBBLE, np.uint8)
-    monkeypatch.setattr(training, "load_drawn", lambda digits: drawn)
+    draw_only_scribbles(monkeypatch, scribbles[:100])
     best = [
         training.predict(train(config, tiny_dataset).model, scribbles[100:]).max(axis=1).mean()
         for config in (SMALL, dataclasses.replace(SMALL, drawn_digits=64))

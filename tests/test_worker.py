@@ -695,3 +695,33 @@ def test_nobodys_worker_is_left_in_the_database(store):
     with worker.registered(store):
         pass
     assert [other.id for other in store.workers()] == ["somebody else's"]
+
+
+# --- what a worker loads ---
+
+
+def test_what_is_hidden_cannot_be_imported_meanwhile_and_can_again_afterwards():
+    assert "wave" not in sys.modules
+    with worker.without("wave", "sys"):
+        with pytest.raises(ImportError):
+            import wave
+        import sys as still_there
+
+        assert still_there is sys
+    import wave
+
+    assert wave
+
+
+def test_training_is_loaded_without_what_keras_takes_along():
+    script = (
+        "import sys\n"
+        "from mnist_core.worker import load_training\n"
+        "load_training()\n"
+        "print([name for name in ('tensorflow', 'keras', 'pandas', 'sklearn')"
+        " if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout == "['tensorflow', 'keras']\n", done.stderr
