@@ -1,4 +1,4 @@
-"""The command line: ``python -m mnist_core fetch | train | classify``."""
+"""The command line: ``python -m mnist_core fetch | train | classify | suspects``."""
 
 import argparse
 import dataclasses
@@ -16,12 +16,13 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
-from mnist_core import data, drawing, photo
+from mnist_core import data, drawing, photo, suspects
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.errors import EmptyDrawing, UserError
 from mnist_core.progress import Progress
 from mnist_core.runs import TRAINED, Run, RunStore, owner_of
 from mnist_core.shipped import FILES, export_run, shipped_runs
+from mnist_core.studies import StudyStore
 
 # Everything but results goes to standard error, so that results can be piped on.
 console = Console(stderr=True)
@@ -52,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     root = argparse.ArgumentParser(prog="python -m mnist_core", description=__doc__)
-    commands = root.add_subparsers(required=True, metavar="fetch | train | classify")
+    commands = root.add_subparsers(required=True, metavar="fetch | train | classify | suspects")
 
     fetch = commands.add_parser("fetch", help="download MNIST into Keras's cache")
     fetch.set_defaults(command=run_fetch)
@@ -74,6 +75,12 @@ def parser() -> argparse.ArgumentParser:
     classify.add_argument("--run", default="cnn", metavar="ID", help="whose network; default cnn")
     classify.add_argument("pictures", nargs="+", metavar="PICTURE")
     classify.set_defaults(command=run_classify)
+
+    suspect = commands.add_parser("suspects", help="find training images that may be mislabelled")
+    suspect.add_argument(
+        "--export", action="store_true", help="write them as a file that ships with the project"
+    )
+    suspect.set_defaults(command=run_suspects)
     return root
 
 
@@ -110,15 +117,21 @@ def train_here(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
     """Train in this process; the run and the host and process that trained it."""
     from mnist_core import worker
 
-    dataset = data.load_dataset(download=True)
-    if dataset.note:
-        say(dataset.note, "yellow")
-    say(dataset.description)
-    with worker.registered(store) as (worker_id, heart), bar(config) as show:
+    dataset = load_data()
+    with worker.registered(store) as (worker_id, heart), bar(config.epochs) as show:
         heart.ready = True
         run = store.begin(config, owner_of(uuid.uuid4().hex), worker_id)
         run = worker.execute(store, run, worker_id, dataset, show, heart)
     return run, f"{socket.gethostname()}:{os.getpid()}"
+
+
+def load_data() -> data.Dataset:
+    """The digits at hand, downloaded if need be, and a word on them."""
+    dataset = data.load_dataset(download=True)
+    if dataset.note:
+        say(dataset.note, "yellow")
+    say(dataset.description)
+    return dataset
 
 
 def submit_and_wait(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
@@ -130,7 +143,7 @@ def submit_and_wait(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
     problem = ""
     names: dict[str, str] = {}
     try:
-        with bar(config) as show:
+        with bar(config.epochs) as show:
             step = 0
             while run.active:
                 time.sleep(0.2)
@@ -152,7 +165,7 @@ def submit_and_wait(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
 class bar:
     """A progress bar that is told of reports, as ``train`` tells of them."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, epochs: int) -> None:
         self._bar = ProgressBar(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
@@ -162,7 +175,7 @@ class bar:
             console=console,
         )
         self._task = self._bar.add_task(
-            "train", total=config.epochs, epoch="0", loss="-", accuracy="-", validation="-"
+            "train", total=epochs, epoch="0", loss="-", accuracy="-", validation="-"
         )
 
     def __enter__(self) -> "bar":
@@ -218,6 +231,30 @@ def run_classify(options: argparse.Namespace) -> int:
         # All digits of a row are right with the product of their probabilities.
         print(f"{name}\t{digits}\t{probabilities.max(axis=1).prod():.4f}")
     return status
+
+
+def run_suspects(options: argparse.Namespace) -> int:
+    dataset = load_data()
+    fingerprint = dataset.train_fingerprint
+    if suspects.shipped(fingerprint) and not options.export:
+        say("The suspects among these digits come with the project.")
+        return 0
+    # Before the work: a database that cannot be used is known at once.
+    store = None if options.export else StudyStore()
+    with bar(suspects.EPOCHS) as show:
+        found = suspects.compute(dataset, show)
+    if store:
+        store.keep(suspects.study_key(fingerprint), found.to_json().encode())
+    else:
+        path = suspects.path_of(fingerprint)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(found.to_json())
+    say(
+        f"Of {found.images:,} training images {found.differing:,} were read as another digit "
+        f"than their label; the {len(found.ranked):,} most suspect of them are in "
+        f"{'the database' if store else path}."
+    )
+    return 0
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ LOST = (
 )
 WITHDRAWN = "Stopped before it began."
 PAUSED = "Stopped while it waited to go on. Its curves are kept."
+LOST_STUDY = "The process that computed this was lost three times, perhaps for want of memory."
 
 MOST_ACTIVE = 50
 # The disk is everybody's: so many runs, and so many bytes of their models in all.
@@ -165,7 +166,8 @@ class RunStore:
 
     def __init__(self, url: str | None = None) -> None:
         """Open the database, making it if there is none. Default: MNIST_DATABASE_URL."""
-        self._engine = schema.open_engine(url or schema.database_url())
+        self.url = url or schema.database_url()
+        self._engine = schema.open_engine(self.url)
         self._writer = self._engine.execution_options(write=True)
 
     def close(self) -> None:
@@ -380,7 +382,8 @@ class RunStore:
     def remove_worker(self, worker_id: str, reason: str, beat: int | None = None) -> bool:
         """A worker has ended: the run it had waits for the next, which goes on with it.
 
-        A run that lost three workers since its last checkpoint is not tried again.
+        A run that lost three workers since its last checkpoint is not tried again. So it is
+        with studies (studies.py).
 
         Args:
             reason: why, in one sentence.
@@ -404,6 +407,7 @@ class RunStore:
                     _change(connection, run.id, state=WAITING, losses=losses)
                 else:
                     _change(connection, run.id, state=INTERRUPTED, losses=losses, message=LOST)
+            _release_studies(connection, worker_id)
             if _fact(connection, "download_worker") == worker_id:
                 _write_facts(connection, download="failed", download_message=reason)
             return True
@@ -642,6 +646,15 @@ def _owned_by_worker(connection: sa.Connection, run_id: str, worker_id: str) -> 
     if run.state != RUNNING or run.worker != worker_id:
         raise NotAllowed("The run was taken from this worker.")
     return run
+
+
+def _release_studies(connection: sa.Connection, worker_id: str) -> None:
+    """The study of a lost worker waits for the next, or has failed with the third."""
+    studies = schema.studies.c
+    had = sa.update(schema.studies).where(studies.worker == worker_id, studies.state == RUNNING)
+    last = had.where(studies.losses + 1 >= MOST_LOSSES)
+    connection.execute(last.values(state=FAILED, message=LOST_STUDY))
+    connection.execute(had.values(state=WAITING, losses=studies.losses + 1))
 
 
 def _is_registered(worker_id: str) -> sa.Exists:

@@ -1,6 +1,6 @@
 """The database: its tables, how it is opened, and its faults in plain words.
 
-runs.py says what is stored in it and when. SQLite by default, any SQLAlchemy URL by
+runs.py and studies.py say what is stored in it and when. SQLite by default, any SQLAlchemy URL by
 MNIST_DATABASE_URL.
 """
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from mnist_core.errors import StoreUnavailable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DEFAULT_PATH = Path(__file__).parent.parent / "runs.db"
 BUSY_SECONDS = 5.0
 
@@ -92,8 +92,23 @@ workers = sa.Table(
     sa.Column("ready", sa.Boolean, nullable=False),
 )
 
+studies = sa.Table(
+    "studies",
+    metadata,
+    # What is to be computed, in full.
+    sa.Column("key", sa.String(120), primary_key=True),
+    sa.Column("state", sa.String(20), nullable=False),
+    # The order in which they were asked for.
+    sa.Column("turn", sa.Integer, nullable=False),
+    sa.Column("worker", sa.String(40)),
+    # How often a worker was lost over it.
+    sa.Column("losses", sa.Integer, nullable=False, default=0),
+    sa.Column("message", sa.Text, nullable=False, default=""),
+    sa.Column("data", sa.LargeBinary),
+)
+
 # How to make a database of the version before into one of this version.
-MIGRATIONS = {
+MIGRATIONS: dict[int, list[str | sa.schema.CreateTable]] = {
     2: [
         "ALTER TABLE runs ADD COLUMN name VARCHAR(40) NOT NULL DEFAULT ''",
         "ALTER TABLE runs ADD COLUMN pinned BOOLEAN NOT NULL DEFAULT false",
@@ -103,7 +118,10 @@ MIGRATIONS = {
         "ALTER TABLE runs ADD COLUMN losses INTEGER NOT NULL DEFAULT 0",
         "UPDATE runs SET turn = number",
         "UPDATE runs SET version = 1 WHERE test_accuracy IS NOT NULL",
-    ]
+    ],
+    # As it is above, for every database has its own word for bytes. When the table changes,
+    # what it was like in version 3 belongs here.
+    3: [sa.schema.CreateTable(studies)],
 }
 
 
@@ -172,7 +190,7 @@ def _migrate(engine: sa.Engine) -> str | None:
         version = _version(connection)
         for step in range(int(version or 0) + 1, SCHEMA_VERSION + 1):
             for statement in MIGRATIONS.get(step, []):
-                connection.exec_driver_sql(statement)
+                connection.execute(sa.text(statement) if isinstance(statement, str) else statement)
         connection.execute(
             sa.update(facts)
             .where(facts.c.name == "schema_version")

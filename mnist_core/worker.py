@@ -1,9 +1,9 @@
 """The worker: the process that trains. ``python -m mnist_core.worker``.
 
-It takes waiting runs from the database one by one, and downloads MNIST if that is asked
-for. It loads TensorFlow while it waits, so that a run starts at once, and ends after
-idle minutes so that the memory comes back. jobs.py starts it; nothing else may import it
-in the server.
+It takes waiting runs from the database one by one, and beside them, if asked, downloads
+MNIST and computes studies. It loads TensorFlow while it waits, so that a run starts at
+once, and ends after idle minutes so that the memory comes back. jobs.py starts it; nothing
+else may import it in the server.
 """
 
 import logging
@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -45,7 +46,8 @@ from mnist_core.runs import (
     RunStore,
     Worker,
 )
-from mnist_core.shipped import pack_predictions
+from mnist_core.shipped import pack_predictions, shipped_artifact, shipped_runs
+from mnist_core.studies import PIXELS, MapKey, Study, StudyStore, perform
 
 log = logging.getLogger("mnist_core.worker")
 
@@ -366,6 +368,70 @@ def download(store: RunStore) -> None:
     patiently(lambda: store.end_download(message))
 
 
+def compute(
+    store: RunStore, studies: StudyStore, study: Study, worker_id: str, dataset: data.Dataset
+) -> None:
+    """Compute a study, and store what came of it."""
+    results, message = b"", ""
+    try:
+        model = network(store, MapKey.parse(study.key))
+        results = perform(study.key, dataset, model)
+    except UserError as error:
+        message = str(error)
+    except Exception:
+        log.exception("study %s failed", study.key)
+        message = "It could not be computed; the server's log says why."
+    try:
+        if message:
+            patiently(lambda: studies.fail(study.key, worker_id, message))
+        else:
+            patiently(lambda: studies.complete(study.key, worker_id, results))
+    except NotAllowed as error:
+        log.warning("study %s: %s", study.key, error)
+
+
+def network(store: RunStore, key: MapKey) -> bytes | None:
+    """The LiteRT model that a map is made with, of a shipped or a stored run; None for pixels.
+
+    Raises:
+        RunNotFound: there is none.
+        NotAllowed: the run has another network by now.
+    """
+    run_id = key.features
+    if run_id == PIXELS:
+        return None
+    if run_id in shipped_runs():
+        return shipped_artifact(run_id, LITERT)
+    model = patiently(lambda: store.artifact(run_id, LITERT))
+    if patiently(lambda: store.get(run_id)).version != key.version:
+        raise NotAllowed("The network went on training since this map was asked for.")
+    return model
+
+
+def next_errand(
+    store: RunStore, studies: StudyStore, worker_id: str, dataset: Callable[[], data.Dataset]
+) -> Callable[[], None] | None:
+    """Something to do beside the runs, if there is anything: a download, or a study.
+
+    Args:
+        dataset: gives the digits at hand.
+    """
+    if patiently(lambda: store.claim_download(worker_id)):
+        return partial(download, store)
+    # Asked first without claiming, for every claim is a transaction that writes.
+    if patiently(studies.waiting) and (study := patiently(lambda: studies.claim(worker_id))):
+        return partial(compute, store, studies, study, worker_id, dataset())
+    return None
+
+
+def aside(task: Callable[[], None]) -> None:
+    """Do this in a thread of its own, where trainings have the cores first."""
+    if sys.platform == "linux":
+        # Only there a thread has a priority of its own.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+    task()
+
+
 def work(store: RunStore, idle_seconds: float = IDLE_SECONDS) -> None:
     """Take runs until there has been nothing to do for ``idle_seconds``."""
     parent = os.getppid()
@@ -375,26 +441,33 @@ def work(store: RunStore, idle_seconds: float = IDLE_SECONDS) -> None:
         loaded = data.locate(), data.load_dataset()
         training.warm_up(loaded[1])
         heart.ready = True
-        fetching: threading.Thread | None = None
+
+        def dataset() -> data.Dataset:
+            """The digits at hand; read again once there are better ones."""
+            nonlocal loaded
+            if loaded[0] != (place := data.locate()):
+                loaded = place, data.load_dataset()
+            return loaded[1]
+
+        studies = StudyStore(store.url)
+        # What is done beside the runs, so that nobody's training waits for it.
+        errand: threading.Thread | None = None
         busy_at = time.monotonic()
         while not heart.lost:
             # A server that ended wants its machine back; one that trains ends its run first.
             if os.getppid() != parent or time.monotonic() - busy_at > idle_seconds:
                 return
-            if fetching and fetching.is_alive():
+            if errand and errand.is_alive():
                 busy_at = time.monotonic()
-            elif patiently(lambda: store.claim_download(worker_id)):
-                fetching = threading.Thread(target=download, args=(store,), daemon=True)
-                fetching.start()
+            elif task := next_errand(store, studies, worker_id, dataset):
+                errand = threading.Thread(target=aside, args=(task,), daemon=True, name="errand")
+                errand.start()
             run = patiently(lambda: store.claim(worker_id))
             if run is None:
                 time.sleep(POLL_SECONDS)
                 continue
-            place = data.locate()
-            if loaded[0] != place:
-                loaded = place, data.load_dataset()
             try:
-                ended = execute(store, run, worker_id, loaded[1], heart=heart)
+                ended = execute(store, run, worker_id, dataset(), heart=heart)
                 log.info("run %s %s, test accuracy %s", run.id, ended.state, ended.test_accuracy)
             except NotAllowed as error:
                 log.warning("run %s: %s", run.id, error)

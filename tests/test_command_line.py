@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 from mnist_core import __main__ as command_line
-from mnist_core import data, jobs, worker
+from mnist_core import data, jobs, suspects, worker
 from mnist_core.config import PRESETS
 from mnist_core.errors import DownloadFailed
 from mnist_core.runs import FAILED, FINISHED, INTERRUPTED, RunStore
 from mnist_core.shipped import FILES, shipped_artifact
+from mnist_core.studies import StudyStore
 from tests.helpers import (
     PROJECT,
     add_worker,
@@ -365,6 +366,59 @@ def test_an_unknown_run_is_a_sentence(run, pictures):
     assert err == "There is no such run; it may have been deleted. Choose another."
 
 
+# --- suspects ---
+
+
+@pytest.fixture
+def searched_at_once(monkeypatch):
+    """A search for suspects that finds one without training."""
+
+    def compute(dataset, on_progress):
+        for report in reports(10):
+            on_progress(report)
+        ranked = (suspects.Suspect(7, 4, 9, 0.99, 0.001),)
+        return suspects.Suspects(dataset.train_fingerprint, "quick", 400, 2, ranked)
+
+    monkeypatch.setattr(suspects, "compute", compute)
+
+
+def test_suspects_go_into_the_database(run, tiny_mnist, searched_at_once, tiny_dataset):
+    status, out, err = run("suspects")
+    assert (status, out) == (0, "")
+    assert "Of 400 training images 2 were read as another digit than their label;" in err
+    assert err.endswith("the 1 most suspect of them are in the database.")
+    store = StudyStore()
+    study = store.find(suspects.study_key(tiny_dataset.train_fingerprint))
+    store.close()
+    assert suspects.Suspects.from_json(study.data.decode()).ranked[0].place == 7
+
+
+def test_suspects_are_exported_as_a_file_that_ships(
+    run, tiny_mnist, searched_at_once, tiny_dataset, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(suspects, "SHIPPED", tmp_path / "suspected")
+    assert run("suspects", "--export")[0] == 0
+    found = suspects.shipped(tiny_dataset.train_fingerprint)
+    assert (found.differing, found.ranked[0].place) == (2, 7)
+    assert not (tmp_path / "runs.db").exists()
+
+
+def test_suspects_that_ship_are_not_searched_for(run, monkeypatch):
+    monkeypatch.setenv("MNIST_DATA", str(data.SAMPLE_PATH))
+    monkeypatch.setattr(suspects, "compute", None)
+    status, _, err = run("suspects")
+    assert status == 0
+    assert err.endswith("The suspects among these digits come with the project.")
+
+
+def test_no_search_begins_where_its_end_could_not_be_stored(run, tiny_mnist, tmp_path, monkeypatch):
+    monkeypatch.setenv("MNIST_DATABASE_URL", f"sqlite:///{tmp_path / 'no' / 'runs.db'}")
+    monkeypatch.setattr(suspects, "compute", None)
+    status, _, err = run("suspects")
+    assert status == 1
+    assert "The database of runs cannot be opened" in err
+
+
 # --- fetch ---
 
 
@@ -393,7 +447,7 @@ def test_the_module_runs_as_a_command():
         [sys.executable, "-m", "mnist_core", "--help"], cwd=PROJECT, capture_output=True, text=True
     )
     assert answer.returncode == 0
-    for command in ("fetch", "train", "classify"):
+    for command in ("fetch", "train", "classify", "suspects"):
         assert command in answer.stdout
 
 

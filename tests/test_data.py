@@ -186,6 +186,33 @@ def test_the_fingerprint_changes_with_any_test_pixel_or_label(tiny_dataset):
     assert len({same, fingerprint(x_test=pixel), fingerprint(y_test=label)}) == 3
 
 
+def test_the_training_fingerprint_tells_one_collection_of_digits_from_another(tiny_dataset):
+    def fingerprint(**instead):
+        return data.Dataset(**arrays_of(tiny_dataset) | instead, source="file").train_fingerprint
+
+    looked_at, not_looked_at = tiny_dataset.x_train.copy(), tiny_dataset.x_train.copy()
+    looked_at[100, 14, 14] ^= 1
+    not_looked_at[50, 14, 14] ^= 1
+    label = tiny_dataset.y_train.copy()
+    label[399] ^= 1
+    same = fingerprint()
+    assert len(same) == 16
+    assert set(same) <= set("0123456789abcdef")
+    assert fingerprint(x_test=tiny_dataset.x_test[:9], y_test=tiny_dataset.y_test[:9]) == same
+    assert fingerprint(x_train=np.asfortranarray(tiny_dataset.x_train)) == same
+    assert fingerprint(x_train=not_looked_at) == same
+    fewer = fingerprint(x_train=tiny_dataset.x_train[:350], y_train=tiny_dataset.y_train[:350])
+    assert len({same, fewer, fingerprint(x_train=looked_at), fingerprint(y_train=label)}) == 4
+
+
+def test_the_training_fingerprint_is_the_same_for_images_on_the_disk(tiny_dataset, monkeypatch):
+    monkeypatch.setattr(data, "MOST_BYTES_IN_MEMORY", 0)
+    on_disk = data._on_disk(tiny_dataset.x_train)
+    arrays = arrays_of(tiny_dataset) | {"x_train": on_disk}
+    assert isinstance(on_disk, np.memmap)
+    assert data.Dataset(**arrays, source="file").train_fingerprint == tiny_dataset.train_fingerprint
+
+
 # --- which source is used ---
 
 
@@ -612,3 +639,28 @@ def test_pixels_become_shares_of_full_ink(sample):
     assert scaled.min() == 0
     assert scaled.max() == 1
     assert data.scale(np.array([51], np.uint8))[0] == np.float32(0.2)
+
+
+@pytest.fixture
+def given_back(monkeypatch):
+    """How often images were given back."""
+    calls = []
+    monkeypatch.setattr(data, "give_back", lambda images: calls.append(len(images)))
+    return calls
+
+
+def test_chunks_hold_every_image_once_and_are_given_back_one_by_one(sample, given_back):
+    images = sample.x_train[:2500]
+    for count, (where, chunk) in enumerate(data.in_chunks(images)):
+        assert len(given_back) == count
+        assert np.array_equal(chunk, images[where])
+        assert (where.start, len(chunk)) == (500 * count, 500)
+    assert given_back == [2500] * 5
+    assert list(data.in_chunks(images[:0])) == []
+
+
+def test_images_are_taken_as_copies_and_given_back(sample, given_back):
+    taken = data.take(sample.x_train, np.array([5, 2, 5]))
+    assert np.array_equal(taken, np.stack([sample.x_train[place] for place in (5, 2, 5)]))
+    assert not np.shares_memory(taken, sample.x_train)
+    assert given_back == [4000]

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from mnist_core import schema
 from mnist_core.errors import StoreUnavailable
 from mnist_core.runs import RunStore
+from mnist_core.studies import StudyStore
 from tests.helpers import PROJECT, add_worker, finished_run, waiting_run
 
 
@@ -66,7 +67,7 @@ def test_a_database_in_memory_works():
     engine.dispose()
 
 
-@pytest.mark.parametrize("old", [False, True], ids=["new", "of the version before"])
+@pytest.mark.parametrize("old", [False, True], ids=["new", "of an older version"])
 def test_many_programs_may_open_a_database_for_the_first_time_at_once(old, path):
     if old:
         old_database(path)
@@ -82,7 +83,7 @@ def test_many_programs_may_open_a_database_for_the_first_time_at_once(old, path)
     assert [out.strip() for out, _ in answers] == ["2" if old else "0"] * 6, answers
 
 
-@pytest.mark.parametrize(("version", "age"), [("3", "newer"), ("99", "newer"), ("x", "different")])
+@pytest.mark.parametrize(("version", "age"), [("4", "newer"), ("99", "newer"), ("x", "different")])
 def test_a_database_of_another_version_is_left_alone_with_a_sentence(version, age, store):
     waiting_run(store)
     store.close()
@@ -90,7 +91,7 @@ def test_a_database_of_another_version_is_left_alone_with_a_sentence(version, ag
         connection.execute("UPDATE facts SET value = ? WHERE name = 'schema_version'", [version])
     connection.close()
     text = sentence(RunStore)
-    assert f"by a {age} version of this app (schema {version}; this one uses 2)" in text
+    assert f"by a {age} version of this app (schema {version}; this one uses 3)" in text
     assert "MNIST_DATABASE_URL" in text
 
 
@@ -138,6 +139,20 @@ def test_a_database_of_an_older_version_is_brought_up_to_date_with_all_it_holds(
     assert waiting_run(store, "next").turn == 10
     store.close()
     assert RunStore().get("done") == done
+
+
+def test_what_a_database_of_the_version_before_lacks_is_added(path):
+    old_database(path)
+    with sqlite3.connect(path) as connection:
+        for statement in [*schema.MIGRATIONS[2], "UPDATE facts SET value = '2'"]:
+            connection.execute(statement)
+    connection.close()
+    store, studies = RunStore(), StudyStore()
+    assert store.get("done").turn == 7
+    assert studies.find("a") is None
+    studies.keep("a", b"\x00\x01")
+    assert StudyStore().find("a").data == b"\x00\x01"
+    assert columns(f"sqlite:///{path}") == columns("sqlite://")
 
 
 def columns(url: str) -> dict[str, set[str]]:

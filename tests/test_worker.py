@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from mnist_core import data, schema, training, worker
+from mnist_core import data, explanation, maps, schema, training, worker
 from mnist_core.calibration import Calibration
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.classifier import Classifier
@@ -25,14 +25,24 @@ from mnist_core.runs import (
     KERAS,
     LITERT,
     PREDICTIONS,
+    RUNNING,
     STOPPED,
     WAITING,
     Download,
     RunStore,
     owner_of,
 )
-from mnist_core.shipped import unpack_predictions
-from tests.helpers import PROJECT, add_worker, reports, running_run, wait_until, waiting_run
+from mnist_core.shipped import shipped_runs, unpack_predictions
+from mnist_core.studies import DONE, MapKey, StudyStore, unpack_points
+from tests.helpers import (
+    PROJECT,
+    add_worker,
+    finished_run,
+    reports,
+    running_run,
+    wait_until,
+    waiting_run,
+)
 
 SMALL = TrainConfig(dense=(16,), epochs=1, batch_size=64, learning_rate=0.01)
 BUSY = StoreUnavailable("The database of runs is in use by another program.")
@@ -675,6 +685,258 @@ def test_runs_are_trained_while_the_download_goes_on(store, trained, monkeypatch
     worker.work(store, idle_seconds=0.3)
     assert trained == [(run.id, "sample")]
     assert store.download() == Download("none", "")
+
+
+# --- studies ---
+
+
+@pytest.fixture
+def study_store(store):
+    """The studies of the same database."""
+    opened = StudyStore()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def mapped(monkeypatch):
+    """The features that maps are made from, in place of maps of them: quickly done."""
+    kept = []
+
+    def tsne(features):
+        kept.append(features)
+        return features[:, :2]
+
+    monkeypatch.setattr(maps, "tsne", tsne)
+    return kept
+
+
+def map_of(dataset, features="pixels", version=0) -> str:
+    return MapKey("test", dataset.test_fingerprint, features, version).text
+
+
+def test_a_map_of_pixels_is_computed_and_kept(store, study_store, trained, mapped, tiny_dataset):
+    key = map_of(tiny_dataset)
+    study_store.request(key)
+    worker.work(store, idle_seconds=0.2)
+    study = study_store.find(key)
+    assert (study.state, study.message) == (DONE, "")
+    assert unpack_points(study.data).shape == (100, 2)
+    assert np.array_equal(mapped[0], maps.pixels(tiny_dataset.x_test))
+    assert study_store.request(key) == study, "nobody computes it again"
+
+
+@pytest.mark.parametrize("shipped", [False, True])
+def test_a_map_of_a_network_is_made_of_its_last_hidden_layer(
+    store, study_store, trained, mapped, tiny_dataset, shipped
+):
+    run = shipped_runs()["classic"] if shipped else finished_run(store)
+    key = map_of(tiny_dataset, run.id, run.version)
+    study_store.request(key)
+    worker.work(store, idle_seconds=0.2)
+    assert study_store.find(key).state == DONE
+    network = Classifier.bundled("classic")
+    assert np.array_equal(mapped[0], explanation.hidden(network.activations, tiny_dataset.x_test))
+
+
+def test_runs_are_trained_while_a_map_is_computed(
+    store, study_store, trained, monkeypatch, tiny_dataset
+):
+    run = waiting_run(store)
+
+    def tsne(features):
+        wait_until(lambda: store.get(run.id).state == FINISHED)
+        return features[:, :2]
+
+    monkeypatch.setattr(maps, "tsne", tsne)
+    study_store.request(map_of(tiny_dataset))
+    worker.work(store, idle_seconds=0.2)
+    assert trained == [(run.id, "sample")]
+    assert study_store.find(map_of(tiny_dataset)).state == DONE
+
+
+def test_a_worker_does_not_end_for_idleness_while_it_computes_a_map(
+    store, study_store, trained, monkeypatch, tiny_dataset
+):
+    looks, claim = [], RunStore.claim
+
+    def counted(self, worker_id):
+        looks.append(1)
+        return claim(self, worker_id)
+
+    def tsne(features):
+        # It looks for a run every hundredth of a second: long after it would have ended.
+        wait_until(lambda: len(looks) > 30)
+        return features[:, :2]
+
+    monkeypatch.setattr(RunStore, "claim", counted)
+    monkeypatch.setattr(maps, "tsne", tsne)
+    study_store.request(map_of(tiny_dataset))
+    worker.work(store, idle_seconds=0.1)
+    assert study_store.find(map_of(tiny_dataset)).state == DONE
+
+
+def test_maps_are_computed_one_after_another_in_the_order_asked_for(
+    store, study_store, trained, mapped, tiny_dataset
+):
+    study_store.request(map_of(tiny_dataset, "classic"))
+    study_store.request(map_of(tiny_dataset))
+    worker.work(store, idle_seconds=0.3)
+    assert [features.shape[1] for features in mapped] == [64, 784]
+
+
+def test_a_download_comes_before_a_map_and_both_are_done(
+    store, study_store, trained, monkeypatch, tiny_dataset
+):
+    done = []
+
+    def tsne(features):
+        done.append("map")
+        return features[:, :2]
+
+    monkeypatch.setattr(maps, "tsne", tsne)
+    monkeypatch.setattr(data, "fetch", lambda: done.append("download"))
+    study_store.request(map_of(tiny_dataset))
+    store.request_download()
+    worker.work(store, idle_seconds=0.3)
+    assert done == ["download", "map"]
+    assert store.download() == Download("none", "")
+    assert study_store.find(map_of(tiny_dataset)).state == DONE
+
+
+def test_a_map_of_digits_that_came_since_the_worker_started_is_made_of_those(
+    store, study_store, trained, mapped, monkeypatch, tiny_dataset, sample
+):
+    at_hand = [sample]
+    monkeypatch.setattr(data, "locate", lambda: (at_hand[0].test_fingerprint, "keras"))
+    monkeypatch.setattr(data, "load_dataset", lambda: at_hand[0])
+    monkeypatch.setattr(data, "fetch", lambda: at_hand.insert(0, tiny_dataset))
+    store.request_download()
+    study_store.request(map_of(tiny_dataset))
+    worker.work(store, idle_seconds=0.3)
+    assert study_store.find(map_of(tiny_dataset)).state == DONE
+
+
+WHY = "It could not be computed; the server's log says why."
+
+
+def failed(study_store, store, key: str) -> str:
+    """Why there is no result of a study that was asked for."""
+    study_store.request(key)
+    worker.work(store, idle_seconds=0.2)
+    study = study_store.find(key)
+    assert (study.state, study.data) == (FAILED, None)
+    return study.message
+
+
+@pytest.mark.parametrize("error", [RuntimeError("boom"), MemoryError(), ValueError("a secret")])
+def test_a_map_that_cannot_be_computed_is_a_sentence_and_the_rest_goes_to_the_log(
+    store, study_store, trained, monkeypatch, tiny_dataset, caplog, error
+):
+    def tsne(features):
+        raise error
+
+    monkeypatch.setattr(maps, "tsne", tsne)
+    assert failed(study_store, store, map_of(tiny_dataset)) == WHY
+    assert type(error).__name__ in caplog.text
+
+
+def test_a_key_of_nothing_that_is_known_is_a_sentence_and_the_worker_goes_on(
+    store, study_store, trained, mapped, tiny_dataset
+):
+    study_store.request(map_of(tiny_dataset))
+    assert failed(study_store, store, "umap/of/something") == WHY
+    assert study_store.find(map_of(tiny_dataset)).state == DONE
+
+
+def test_a_map_of_digits_that_are_gone_says_so(store, study_store, trained, sample, tiny_dataset):
+    message = failed(study_store, store, map_of(sample))
+    assert message == "The digits of this map are no longer those at hand; ask for a new one."
+
+
+def test_a_map_of_a_run_that_is_gone_says_so(store, study_store, trained, tiny_dataset):
+    message = failed(study_store, store, map_of(tiny_dataset, "deleted", 1))
+    assert "deleted" in message
+    assert message.endswith(".")
+
+
+def test_a_map_of_a_run_that_went_on_says_so(store, study_store, trained, tiny_dataset):
+    run = finished_run(store)
+    message = failed(study_store, store, map_of(tiny_dataset, run.id, run.version + 1))
+    assert message == "The network went on training since this map was asked for."
+
+
+def test_a_map_of_a_network_that_is_damaged_says_so(store, study_store, trained, tiny_dataset):
+    run = running_run(store)
+    run = store.complete(run.id, "worker", FINISHED, artifacts={LITERT: b"no network"})
+    key = map_of(tiny_dataset, run.id, run.version)
+    assert failed(study_store, store, key) == WHY
+
+
+def test_a_map_that_failed_is_computed_when_it_is_asked_for_again(
+    store, study_store, trained, monkeypatch, tiny_dataset
+):
+    answers = iter([RuntimeError("once"), None])
+
+    def tsne(features):
+        if error := next(answers):
+            raise error
+        return features[:, :2]
+
+    monkeypatch.setattr(maps, "tsne", tsne)
+    assert failed(study_store, store, map_of(tiny_dataset)) == WHY
+    study_store.request(map_of(tiny_dataset))
+    worker.work(store, idle_seconds=0.2)
+    assert study_store.find(map_of(tiny_dataset)).state == DONE
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_study_that_was_given_to_another_worker_is_left_to_it(
+    store, study_store, monkeypatch, tiny_dataset, caplog, fails
+):
+    study_store.request(map_of(tiny_dataset))
+    study = study_store.claim(add_worker(store))
+
+    def tsne(features):
+        store.remove_worker("worker", ENDED)
+        study_store.claim(add_worker(store, "another"))
+        if fails:
+            raise RuntimeError("too late")
+        return features[:, :2]
+
+    monkeypatch.setattr(maps, "tsne", tsne)
+    worker.compute(store, study_store, study, "worker", tiny_dataset)
+    found = study_store.find(study.key)
+    assert (found.state, found.worker, found.data) == (RUNNING, "another", None)
+    assert "The study was taken from this worker." in caplog.text
+
+
+def test_a_study_waits_for_a_busy_database(store, study_store, mapped, monkeypatch, tiny_dataset):
+    study_store.request(map_of(tiny_dataset))
+    study = study_store.claim(add_worker(store))
+    monkeypatch.setattr(worker.time, "sleep", lambda seconds: None)
+    complete, busy = StudyStore.complete, iter([BUSY, BUSY])
+
+    def at_last(self, *arguments):
+        if error := next(busy, None):
+            raise error
+        complete(self, *arguments)
+
+    monkeypatch.setattr(StudyStore, "complete", at_last)
+    worker.compute(store, study_store, study, "worker", tiny_dataset)
+    assert study_store.find(study.key).state == DONE
+
+
+def test_a_worker_that_ends_while_it_computes_leaves_the_study_to_the_next(
+    store, study_store, tiny_dataset
+):
+    study_store.request(map_of(tiny_dataset))
+    with worker.registered(store) as (worker_id, _):
+        assert study_store.claim(worker_id).state == RUNNING
+    assert study_store.find(map_of(tiny_dataset)).state == WAITING
+
+
+# --- the process ---
 
 
 def test_a_worker_without_a_database_says_so_and_ends_with_an_error(tmp_path):

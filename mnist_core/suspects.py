@@ -1,0 +1,191 @@
+"""Suspects: training images whose label may be wrong.
+
+Each is judged by a network that never saw it: the images are dealt into five folds, and
+those of each fold are read by a network trained on the other four. Where the label got
+least of the probability, a person should look. Northcutt, C., Jiang, L. and Chuang, I.
+(2021), Confident Learning, Journal of Artificial Intelligence Research 70, 1373-1411,
+arXiv:1911.00068; ranked by what it calls self-confidence.
+
+``compute`` loads TensorFlow; all else does not.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mnist_core.config import PRESETS
+from mnist_core.data import CLASSES, Dataset, give_back
+from mnist_core.progress import Progress
+
+# Found once by ``python -m mnist_core suspects --export``.
+SHIPPED = Path(__file__).parent / "suspected"
+NETWORK = "quick"
+FOLDS = 5
+SEED = 0
+MOST_SUSPECTS = 500
+EPOCHS = FOLDS * PRESETS[NETWORK].epochs
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """One training image that a network would have labelled otherwise.
+
+    Attributes:
+        place: its place among the training images.
+        label: the digit it is labelled as.
+        predicted: the digit that is likeliest.
+        confidence: the probability of that digit, 0 to 1.
+        probability: the probability of its label, 0 to 1.
+    """
+
+    place: int
+    label: int
+    predicted: int
+    confidence: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """The suspects among a dataset's training images.
+
+    Attributes:
+        fingerprint: ``Dataset.train_fingerprint`` of that dataset.
+        network: the preset whose networks judged.
+        images: how many training images there are.
+        differing: how many of them were read as another digit than their label.
+        ranked: of these at most 500, the least probable label first.
+    """
+
+    fingerprint: str
+    network: str
+    images: int
+    differing: int
+    ranked: tuple[Suspect, ...]
+
+    def to_json(self) -> str:
+        """All of it as one JSON object, a suspect a line."""
+        values = vars(self) | {"ranked": []}
+        rows = [json.dumps(dataclasses.astuple(suspect)) for suspect in self.ranked]
+        return json.dumps(values)[:-2] + "\n" + ",\n".join(rows) + "]}\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Suspects":
+        """Read what ``to_json`` wrote."""
+        values = json.loads(text)
+        ranked = tuple(Suspect(*row) for row in values.pop("ranked"))
+        return cls(**values, ranked=ranked)
+
+
+def study_key(fingerprint: str) -> str:
+    """Under which key of studies.py the suspects of a dataset are kept."""
+    return f"suspects/{fingerprint}"
+
+
+def path_of(fingerprint: str) -> Path:
+    """Where the suspects of a dataset are, if they ship with the project."""
+    return SHIPPED / f"{fingerprint}.json"
+
+
+def shipped(fingerprint: str) -> Suspects | None:
+    """The suspects of a dataset that came with the project; None if they did not."""
+    path = path_of(fingerprint)
+    return Suspects.from_json(path.read_text()) if path.is_file() else None
+
+
+def folds(labels: np.ndarray, count: int = FOLDS, seed: int = SEED) -> np.ndarray:
+    """Deal images into folds, those of each digit as evenly as can be.
+
+    Args:
+        labels: uint8 (n,).
+
+    Returns:
+        int64 (n,): the number of each image's fold, 0 to ``count - 1``.
+    """
+    random = np.random.default_rng(seed)
+    numbers = np.zeros(len(labels), np.int64)
+    for digit in range(CLASSES):
+        places = random.permutation(np.flatnonzero(labels == digit))
+        numbers[places] = np.arange(len(places)) % count
+    return numbers
+
+
+def cross_validate(dataset: Dataset, answer: Callable[[Dataset], np.ndarray]) -> np.ndarray:
+    """What networks that never saw them think of the training images.
+
+    Args:
+        answer: trains on a dataset and gives the probabilities of its test images,
+            float32 (n, 10); called once for each fold.
+
+    Returns:
+        float32 (n, 10), for every training image in order.
+    """
+    numbers = folds(dataset.y_train)
+    probabilities = np.zeros((len(numbers), CLASSES), np.float32)
+    for fold in range(FOLDS):
+        inside, outside = np.flatnonzero(numbers == fold), np.flatnonzero(numbers != fold)
+        part = Dataset(
+            dataset.x_train[outside],
+            dataset.y_train[outside],
+            dataset.x_train[inside],
+            dataset.y_train[inside],
+            dataset.source,
+        )
+        give_back(dataset.x_train)
+        probabilities[inside] = answer(part)
+    return probabilities
+
+
+def rank(labels: np.ndarray, probabilities: np.ndarray, fingerprint: str) -> Suspects:
+    """The images whose likeliest digit is not their label, least probable label first.
+
+    Args:
+        labels: uint8 (n,).
+        probabilities: float32 (n, 10), as ``cross_validate`` gives them.
+        fingerprint: ``Dataset.train_fingerprint``.
+    """
+    predicted = probabilities.argmax(axis=1)
+    of_label = probabilities[np.arange(len(labels)), labels]
+    differing = np.flatnonzero(predicted != labels)
+    order = differing[np.argsort(of_label[differing], kind="stable")]
+    ranked = tuple(
+        Suspect(
+            place=int(place),
+            label=int(labels[place]),
+            predicted=int(predicted[place]),
+            confidence=round(float(probabilities[place, predicted[place]]), 4),
+            probability=round(float(of_label[place]), 7),
+        )
+        for place in order[:MOST_SUSPECTS]
+    )
+    return Suspects(fingerprint, NETWORK, len(labels), len(differing), ranked)
+
+
+def compute(dataset: Dataset, on_progress: Callable[[Progress], None] | None = None) -> Suspects:
+    """Train five networks and rank what they suspect: a minute for all of MNIST.
+
+    Args:
+        on_progress: told as by ``training.train``, with ``epoch`` counted over all five
+            trainings, up to ``EPOCHS``.
+    """
+    from mnist_core import training
+
+    config = PRESETS[NETWORK]
+    epochs_before = 0
+
+    def report(progress: Progress) -> None:
+        if on_progress:
+            on_progress(dataclasses.replace(progress, epoch=epochs_before + progress.epoch))
+
+    def answer(part: Dataset) -> np.ndarray:
+        nonlocal epochs_before
+        result = training.train(config, part, report)
+        epochs_before += config.epochs
+        return result.test_probabilities
+
+    probabilities = cross_validate(dataset, answer)
+    return rank(dataset.y_train, probabilities, dataset.train_fingerprint)
