@@ -6,24 +6,48 @@ projector: https://jfly.uni-koeln.de/color/.
 
 import html
 import textwrap
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
+from mnist_core.confidence import Coverage, CoverageCurve, ReliabilityBin
 from mnist_core.data import CLASSES
+from mnist_core.evaluation import share_of_column, share_of_row
 from mnist_core.progress import Progress, epoch_ends
 
 BLUE, ORANGE = "#0072B2", "#E69F00"
 LIGHT_BLUE = "#56B4E9"
 SELECTED = "#D55E00"
+INK, WHITE = "#16202B", "#FFFFFF"
 # One for each of several runs; lines also differ by their markers. Those that are seen best
 # on white and on a dark page alike come first.
 RUN_COLOURS = [BLUE, SELECTED, "#009E73", "#CC79A7", ORANGE, LIGHT_BLUE]
 RUN_SYMBOLS = ["diamond", "circle", "square", "triangle-up", "cross", "x"]
+# One for each digit, wherever digits are coloured: ten colours chosen by Petroff (2021),
+# arXiv:2107.02270, to be told apart by all kinds of colour vision. Dealt out so that digits
+# often taken for each other differ most: 4, 7 and 9; 3, 5 and 8.
+DIGIT_COLOURS = [
+    "#94A4A2",
+    "#A96B59",
+    "#3F90DA",
+    "#BD1F01",
+    "#717581",
+    "#832DB6",
+    "#FFA90E",
+    "#E76300",
+    "#B9AC70",
+    "#92DADB",
+]
 # From nothing to most, on a light and on a dark page: nothing looks like the page.
 LIGHT_SCALE = [[0, "#F7FBFF"], [0.3, "#B5D4EC"], [0.7, "#3B87BD"], [1, "#08306B"]]
 DARK_SCALE = [[0, "#131C2B"], [0.3, "#1F4B7A"], [0.7, "#56A5DE"], [1, "#E3F1FC"]]
+# From more in the second over no difference to more in the first.
+LIGHT_DIFFERENCES = [[0, "#0072B2"], [0.5, "#F7F8FA"], [1, "#E69F00"]]
+DARK_DIFFERENCES = [[0, "#56B4E9"], [0.5, "#131C2B"], [1, "#E69F00"]]
 FONT_SIZE = 16
+# Numbers in the cells of a matrix are read from the back of a room.
+CELL_SIZE = 19
 # A legend of long names below a chart: signs that fit beside each other on a phone, and
 # pixels that Plotly takes for an entry and for each further line of it.
 LEGEND_SIGNS, LEGEND_ENTRY, LEGEND_LINE = 26, 34, 21
@@ -184,60 +208,117 @@ def _over_epochs(figure: go.Figure, epochs: int, height: int) -> None:
 
 
 def confusion_heatmap(
-    counts: np.ndarray, share: bool = False, mistakes_only: bool = False, dark: bool = False
+    counts: np.ndarray, written: str = "count", mistakes_only: bool = False, dark: bool = False
 ) -> go.Figure:
-    """A confusion matrix whose cells can be clicked.
-
-    Plotly reports no clicks on a heatmap's cells, so an invisible square marker lies over
-    each; a selected one shows. Its ``customdata`` is [true digit, predicted digit, count].
+    """A confusion matrix whose cells can be clicked, as ``_cells`` says.
 
     Args:
         counts: int (10, 10), row the true digit, column the predicted one.
-        share: write the share of the true digit's images instead of their number.
+        written: "count" writes the number of images into each cell, "true" their share of
+            the true digit's images, "predicted" their share of those predicted so.
         mistakes_only: leave the diagonal out, so that mistakes have the whole scale.
         dark: for a page with a dark background.
     """
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    text = [
-        [(f"{part:.1%}" if share else f"{count:,}") if count else "" for count, part in row]
-        for row in (zip(*pair, strict=True) for pair in zip(counts, shares, strict=True))
-    ]
+    if written == "count":
+        text = [[f"{count:,}" if count else "" for count in row] for row in counts]
+    else:
+        shares = {"true": share_of_row, "predicted": share_of_column}[written](counts)
+        text = [[f"{share:.1%}" if share else "" for share in row] for row in shares]
     # Right answers outnumber any mistake a hundred times: on a plain scale mistakes vanish.
-    colours = np.log1p(counts.astype(float))
+    shades = np.log1p(counts.astype(float))
     if mistakes_only:
-        np.fill_diagonal(colours, np.nan)
+        np.fill_diagonal(shades, np.nan)
         for digit in range(CLASSES):
             text[digit][digit] = ""
+    # Where all is 0, nothing is divided.
+    shades /= float(np.nanmax(shades)) or 1.0
+    said = [[_images(count) for count in row] for row in counts.tolist()]
+    return _cells(counts, shades, DARK_SCALE if dark else LIGHT_SCALE, text, said, dark)
+
+
+def difference_heatmap(first: np.ndarray, second: np.ndarray, dark: bool = False) -> go.Figure:
+    """Where two confusion matrices differ; its cells can be clicked, as ``_cells`` says.
+
+    A cell says how many more images the first has there: orange and with a plus where it
+    has more, blue and with a minus where the second has. Orange on the diagonal speaks for
+    the first, beside the diagonal against it.
+
+    Args:
+        first, second: int (10, 10) each, row the true digit, column the predicted one.
+        dark: for a page with a dark background.
+    """
+    difference = first - second
+    text = [[f"{more:+,}".replace("-", "−") if more else "" for more in row] for row in difference]
+    said = [
+        [f"{_images(one)} by the first, {other:,} by the second" for one, other in pair]
+        for pair in (
+            zip(*rows, strict=True) for rows in zip(first.tolist(), second.tolist(), strict=True)
+        )
+    ]
+    # As above: the diagonal differs by more than the mistakes do.
+    sizes = np.sign(difference) * np.log1p(np.abs(difference).astype(float))
+    shades = 0.5 + 0.5 * sizes / (float(np.abs(sizes).max()) or 1.0)
+    scale = DARK_DIFFERENCES if dark else LIGHT_DIFFERENCES
+    return _cells(difference, shades, scale, text, said, dark)
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count:,} images"
+
+
+def _cells(
+    values: np.ndarray,
+    shades: np.ndarray,
+    scale: list[list[Any]],
+    text: list[list[str]],
+    said: list[list[str]],
+    dark: bool,
+) -> go.Figure:
+    """Ten by ten cells, row the true digit, column the predicted one.
+
+    Plotly reports no clicks on a heatmap's cells, so an invisible square marker lies over
+    each; a selected one shows. Its ``customdata`` is [true digit, predicted digit, value].
+
+    Args:
+        values: int (10, 10).
+        shades: float (10, 10), each cell's place on the scale, 0 to 1; nan for none.
+        scale: pairs of a place and its colour.
+        text: what is written into each cell.
+        said: what is said of a cell that is pointed at, after its two digits.
+    """
     digits = list(range(CLASSES))
     figure = go.Figure()
     figure.add_heatmap(
-        z=[[None if np.isnan(value) else float(value) for value in row] for row in colours],
+        z=[[None if np.isnan(shade) else shade for shade in row] for row in shades.tolist()],
         x=digits,
         y=digits,
-        text=text,
-        texttemplate="%{text}",
-        textfont={"size": 15 if share else 17},
-        colorscale=DARK_SCALE if dark else LIGHT_SCALE,
+        colorscale=scale,
         zmin=0,
+        zmax=1,
         showscale=False,
         xgap=2,
         ygap=2,
         hoverinfo="skip",
     )
-    true, predicted = (axis.ravel() for axis in np.indices(counts.shape))
+    true, predicted = (axis.ravel() for axis in np.indices(values.shape))
     figure.add_scatter(
         x=predicted.tolist(),
         y=true.tolist(),
-        mode="markers",
+        mode="markers+text",
         marker={"symbol": "square", "size": 40, "color": SELECTED, "opacity": 0},
-        selected={"marker": {"opacity": 0.45}},
+        # On a phone cells are narrow: the marker leaves its neighbours' numbers free. Naming
+        # a colour for the selected number keeps Plotly from fading all others.
+        selected={"marker": {"opacity": 1, "size": 36}, "textfont": {"color": INK}},
         unselected={"marker": {"opacity": 0}},
-        customdata=np.stack([true, predicted, counts.ravel()], axis=1).tolist(),
+        text=[written for row in text for written in row],
+        textfont={"size": CELL_SIZE, "color": _readable(shades, scale)},
+        customdata=np.stack([true, predicted, values.ravel()], axis=1).tolist(),
+        hovertext=[sentence for row in said for sentence in row],
         hovertemplate="True %{customdata[0]}, predicted %{customdata[1]}: "
-        "%{customdata[2]} images<extra></extra>",
+        "%{hovertext}<extra></extra>",
         showlegend=False,
     )
-    font = {"size": FONT_SIZE, "color": "#F2F5F8" if dark else "#16202B"}
+    font = _font(dark)
     axis = {
         "tickmode": "array",
         "tickvals": digits,
@@ -254,7 +335,222 @@ def confusion_heatmap(
         clickmode="event+select",
         dragmode=False,
         hovermode="closest",
+        hoverlabel={"font": {"size": FONT_SIZE}},
         height=560,
         margin={"l": 56, "r": 8, "t": 8, "b": 56},
+    )
+    return figure
+
+
+def _readable(shades: np.ndarray, scale: list[list[Any]]) -> list[str]:
+    """Ink or white for each cell, whichever stands out more; Plotly's own choice is greyer."""
+    places = [place for place, _ in scale]
+    colours = [[int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)] for _, colour in scale]
+    channels = [
+        np.interp(shades.ravel(), places, channel) for channel in zip(*colours, strict=True)
+    ]
+    # Relative luminance as in WCAG 2, roughly; at 0.21 both stand out alike.
+    luminance = np.array([0.2126, 0.7152, 0.0722]) @ np.array(channels) ** 2.2
+    return [INK if bright > 0.21 else WHITE for bright in luminance]
+
+
+def _font(dark: bool) -> dict[str, object]:
+    """The page's own text colour, which stands out more than Plotly's grey."""
+    return {"size": FONT_SIZE, "color": "#F2F5F8" if dark else INK}
+
+
+def reliability_chart(bins: list[ReliabilityBin], dark: bool = False) -> go.Figure:
+    """How often a network is right, over how sure it is; at best all points lie on the line.
+
+    Args:
+        bins: as ``confidence.reliability`` gives them; may be empty.
+        dark: for a page with a dark background.
+    """
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        name="As often right as it says",
+        line={"color": ORANGE, "width": 3, "dash": "dash"},
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=[each.confidence for each in bins],
+        y=[each.accuracy for each in bins],
+        error_y={
+            "array": [each.high - each.accuracy for each in bins],
+            "arrayminus": [each.accuracy - each.low for each in bins],
+            "thickness": 3,
+            "width": 6,
+        },
+        mode="markers",
+        name="This network, with 95 % intervals",
+        marker={"size": 12, "color": LIGHT_BLUE if dark else BLUE},
+        customdata=[[each.count, each.low, each.high] for each in bins],
+        hovertemplate="%{customdata[0]:,} images<br>sure: %{x:.1%}<br>right: %{y:.1%} "
+        "(%{customdata[1]:.1%} to %{customdata[2]:.1%})<extra></extra>",
+    )
+    whole = {"range": [-0.03, 1.03], "tickformat": ".0%", "dtick": 0.2}
+    _curve_layout(figure, dark, "How sure it is", "How often it is right")
+    figure.update_xaxes(**whole)
+    figure.update_yaxes(**whole)
+    return figure
+
+
+def coverage_chart(curve: CoverageCurve, chosen: Coverage, dark: bool = False) -> go.Figure:
+    """Accuracy of the answers given, over the share of images that are answered at all.
+
+    Args:
+        curve: as ``confidence.coverage_curve`` gives it.
+        chosen: the threshold to mark, as ``confidence.coverage`` gives it.
+        dark: for a page with a dark background.
+    """
+    figure = go.Figure()
+    figure.add_scatter(
+        x=curve.share.tolist(),
+        y=curve.accuracy.tolist(),
+        mode="lines",
+        name="Any threshold",
+        line={"color": LIGHT_BLUE if dark else BLUE, "width": 3},
+        customdata=np.stack([curve.thresholds, curve.wrong], axis=1).tolist(),
+        hovertemplate="from %{customdata[0]:.2%} on<br>answered: %{x:.1%}<br>right: %{y:.2%}"
+        "<br>wrong answers: %{customdata[1]:,}<extra></extra>",
+    )
+    # Where nothing is answered there is no accuracy, and nothing to mark.
+    marked = [] if chosen.accuracy is None else [chosen]
+    figure.add_scatter(
+        x=[point.share for point in marked],
+        y=[point.accuracy for point in marked],
+        mode="markers",
+        name=f"Answers from {100 * chosen.threshold:g} % on",
+        marker={"size": 16, "symbol": "diamond", "color": ORANGE},
+        customdata=[[point.wrong] for point in marked],
+        hovertemplate="answered: %{x:.1%}<br>right: %{y:.2%}"
+        "<br>wrong answers: %{customdata[0]:,}<extra></extra>",
+    )
+    lowest = min(
+        [*curve.accuracy.tolist(), *(point.accuracy or 0.0 for point in marked)], default=0
+    )
+    room = 0.08 * max(1 - lowest, 0.01)
+    _curve_layout(figure, dark, "Share of images answered", "Right among the answers")
+    figure.update_xaxes(range=[-0.03, 1.03], tickformat=".0%", dtick=0.2)
+    figure.update_yaxes(range=[lowest - room, 1 + room], tickformat="~%", nticks=6)
+    return figure
+
+
+def _curve_layout(figure: go.Figure, dark: bool, across: str, up: str) -> None:
+    """What the figures of confidence have in common."""
+    font = _font(dark)
+    # A swipe over the chart scrolls the page.
+    axis = {"tickfont": font, "zeroline": False, "fixedrange": True}
+    figure.update_xaxes(title={"text": across, "font": font}, **axis)
+    figure.update_yaxes(title={"text": up, "font": font}, **axis)
+    figure.update_layout(
+        height=420,
+        margin={"l": 76, "r": 24, "t": 64, "b": 56},
+        # Above: a poor network's points may lie anywhere.
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": font},
+        dragmode=False,
+        hovermode="closest",
+        hoverlabel={"font": {"size": FONT_SIZE}},
+    )
+
+
+def digit_counts(counts: np.ndarray) -> go.Figure:
+    """How many images each digit has.
+
+    Args:
+        counts: int (10,).
+    """
+    figure = go.Figure()
+    figure.add_bar(
+        x=list(range(CLASSES)),
+        y=counts.tolist(),
+        marker={"color": DIGIT_COLOURS},
+        hovertemplate="%{y:,} images of a %{x}<extra></extra>",
+    )
+    figure.update_yaxes(title="Images", tickformat=",", fixedrange=True)
+    _over_digits(figure)
+    return figure
+
+
+def ink_boxes(quantiles: np.ndarray) -> go.Figure:
+    """How much ink the images of each digit hold, a box for each digit.
+
+    Half of a digit's images lie in its box, nine in ten between its whiskers.
+
+    Args:
+        quantiles: float (10, 5), ``Glance.ink``; a digit with NaN has no box.
+    """
+    figure = go.Figure()
+    for digit, values in enumerate(quantiles.tolist()):
+        if np.isnan(values).any():
+            continue
+        low, first, median, third, high = ([round(value, 4)] for value in values)
+        figure.add_box(
+            x=[digit],
+            lowerfence=low,
+            q1=first,
+            median=median,
+            q3=third,
+            upperfence=high,
+            name=str(digit),
+            marker={"color": DIGIT_COLOURS[digit]},
+            showlegend=False,
+        )
+    figure.update_yaxes(
+        title="Ink", tickformat=".0%", hoverformat=".1%", rangemode="tozero", fixedrange=True
+    )
+    _over_digits(figure)
+    return figure
+
+
+def _over_digits(figure: go.Figure) -> None:
+    """Lay out a figure that has something for each digit."""
+    # Streamlit's theme has smaller ones.
+    font = {"size": FONT_SIZE}
+    figure.update_xaxes(
+        title={"text": "Digit", "font": font},
+        tickvals=list(range(CLASSES)),
+        range=[-0.6, 9.6],
+        fixedrange=True,
+    )
+    for axis in (figure.layout.xaxis, figure.layout.yaxis):
+        axis.tickfont = axis.title.font = font
+    figure.update_layout(
+        height=320,
+        margin={"l": 72, "r": 12, "t": 8, "b": 52},
+        font={"size": FONT_SIZE},
+        dragmode=False,
+        hovermode="closest",
+        hoverlabel={"font": {"size": FONT_SIZE}},
+    )
+
+
+def pixels(image: np.ndarray) -> go.Figure:
+    """One picture, large, that tells the value of the pixel pointed at.
+
+    Args:
+        image: uint8 (28, 28).
+    """
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=image.tolist(),
+        colorscale=[[0, "#000000"], [1, "#FFFFFF"]],
+        zmin=0,
+        zmax=255,
+        showscale=False,
+        hovertemplate="row %{y}, column %{x}: <b>%{z}</b><extra></extra>",
+    )
+    axis = {"visible": False, "fixedrange": True}
+    figure.update_xaxes(**axis)
+    # Row 0 is the uppermost, and a pixel is a square.
+    figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain", **axis)
+    figure.update_layout(
+        height=340,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        dragmode=False,
+        hoverlabel={"font": {"size": FONT_SIZE}},
     )
     return figure

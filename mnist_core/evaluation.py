@@ -1,15 +1,25 @@
 """How good a network is, and where it is wrong, from its probabilities alone.
 
 Everything takes plain arrays: ``labels`` are the true digits, whole numbers (n,), and
-``predictions`` the digits a network gave, or ``probabilities`` float (n, 10).
+``predictions`` the digits a network gave, or ``probabilities`` float (n, 10). ``matrix`` is
+a confusion matrix, int (10, 10): row is the true digit, column the predicted one.
+
+``between`` asks for images of some confidence only: the lowest and the highest, 0 to 1,
+both included. The confidence of an answer is the probability of the digit given.
+
+scipy.stats is loaded when it is first called, for it costs a server 45 MB. scikit-learn
+would cost it 35 more for sums and quotients of a ten by ten matrix: here it has them
+checked, in the tests.
 """
 
+import functools
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
 from mnist_core.data import CLASSES
+
+ANY_CONFIDENCE = (0.0, 1.0)
 
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
@@ -26,9 +36,46 @@ def share_of_row(matrix: np.ndarray) -> np.ndarray:
     return np.asarray(matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1))
 
 
+def share_of_column(matrix: np.ndarray) -> np.ndarray:
+    """float64 (10, 10), each column summing to 1: what each predicted digit really was.
+
+    A digit that is never predicted has a column of zeros.
+    """
+    return np.asarray(matrix / np.maximum(matrix.sum(axis=0, keepdims=True), 1))
+
+
 def accuracy(matrix: np.ndarray) -> float:
     """Share of right answers, 0 to 1."""
     return float(np.trace(matrix) / max(int(matrix.sum()), 1))
+
+
+@functools.lru_cache(maxsize=1000)  # A table of all runs asks for the same ones at every rerun.
+def wilson_interval(right: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Where the true share lies, given ``right`` of ``total``, with this confidence.
+
+    Wilson, E. B. (1927), Journal of the American Statistical Association 22, 209-212.
+
+    Returns:
+        Lowest and highest share, within 0 to 1; (0, 1) if there is nothing to go by.
+    """
+    from scipy.stats import binomtest
+
+    if total == 0:
+        return 0.0, 1.0
+    low, high = binomtest(right, total).proportion_ci(confidence, method="wilson")
+    return float(low), float(high)
+
+
+def wrong_interval(wrong: int, total: int, confidence: float = 0.95) -> tuple[int, int]:
+    """The same for mistakes, in images of ``total``, to the nearest whole one.
+
+    37 wrong of 10,000 give (27, 51): "between 27 and 51 of 10,000 wrong".
+    """
+    low, high = wilson_interval(wrong, total, confidence)
+    return round(low * total), round(high * total)
+
+
+# --- digit by digit ---
 
 
 @dataclass(frozen=True)
@@ -60,45 +107,111 @@ def digit_scores(matrix: np.ndarray) -> DigitScores:
     return DigitScores(precision, recall, f1, support)
 
 
+@dataclass(frozen=True)
+class DigitRow:
+    """What a table says of one digit, in numbers that can be sorted by.
+
+    Attributes:
+        digit: 0 to 9.
+        precision, recall, f1: 0 to 1, as in ``DigitScores``.
+        images: how many there are of this digit.
+        wrong: how many of them were read as another.
+        taken_for: the digit it is most often taken for; None if it never is.
+        times: how often it is taken for that.
+    """
+
+    digit: int
+    precision: float
+    recall: float
+    f1: float
+    images: int
+    wrong: int
+    taken_for: int | None
+    times: int
+
+
+def digit_rows(matrix: np.ndarray) -> list[DigitRow]:
+    """Ten rows, one for each digit, from a confusion matrix."""
+    scores = digit_scores(matrix)
+    mistakes = _mistakes(matrix)
+    return [
+        DigitRow(
+            digit,
+            float(scores.precision[digit]),
+            float(scores.recall[digit]),
+            float(scores.f1[digit]),
+            images=int(scores.support[digit]),
+            wrong=int(row.sum()),
+            taken_for=int(row.argmax()) if row.any() else None,
+            times=int(row.max()),
+        )
+        for digit, row in enumerate(mistakes)
+    ]
+
+
+def commonest_mistake(matrix: np.ndarray, digit: int) -> str:
+    """What this digit is most often taken for, as "9 (12×)"; a dash if never."""
+    row = _mistakes(matrix)[digit]
+    return f"{row.argmax()} ({row.max()}×)" if row.any() else "–"
+
+
 def worst_confusion(matrix: np.ndarray) -> tuple[int, int, int] | None:
     """The commonest mistake as (true digit, predicted digit, how many), or None."""
-    mistakes = matrix - np.diag(np.diag(matrix))
+    mistakes = _mistakes(matrix)
     if not mistakes.any():
         return None
     true, predicted = (int(i) for i in np.unravel_index(mistakes.argmax(), mistakes.shape))
     return true, predicted, int(mistakes[true, predicted])
 
 
+def _mistakes(matrix: np.ndarray) -> np.ndarray:
+    """The matrix without its diagonal of right answers."""
+    return np.asarray(matrix - np.diag(np.diag(matrix)))
+
+
+# --- image by image ---
+
+
+def confidences(probabilities: np.ndarray) -> np.ndarray:
+    """float (n,): the probability of each image's likeliest digit, the one it is read as."""
+    # A mean of several float32 answers can be 1.0000001.
+    return np.asarray(np.minimum(probabilities.max(axis=1), 1))
+
+
 def cell_images(
-    labels: np.ndarray, probabilities: np.ndarray, true: int, predicted: int
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    true: int,
+    predicted: int,
+    between: tuple[float, float] = ANY_CONFIDENCE,
 ) -> np.ndarray:
     """Places of the images in one cell of the matrix, the network's surest first."""
-    inside = np.flatnonzero((labels == true) & (probabilities.argmax(axis=1) == predicted))
-    return inside[np.argsort(-probabilities[inside, predicted], kind="stable")]
+    inside = (labels == true) & (probabilities.argmax(axis=1) == predicted)
+    return _surest_first(probabilities, inside, between)
 
 
-def wilson_interval(right: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Where the true share lies, given ``right`` of ``total``, with this confidence.
-
-    Wilson, E. B. (1927), Journal of the American Statistical Association 22, 209-212.
-
-    Returns:
-        Lowest and highest share, within 0 to 1; (0, 1) if there is nothing to go by.
-    """
-    if total == 0:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    share = right / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z / (1 + z * z / total) * (share * (1 - share) / total + z * z / (4 * total**2)) ** 0.5
-    return max(0.0, middle - half), min(1.0, middle + half)
+def surest_mistakes(
+    labels: np.ndarray, probabilities: np.ndarray, between: tuple[float, float] = ANY_CONFIDENCE
+) -> np.ndarray:
+    """Places of the images that are read wrongly, the network's surest first."""
+    return _surest_first(probabilities, probabilities.argmax(axis=1) != labels, between)
 
 
-def commonest_mistake(matrix: np.ndarray, digit: int) -> str:
-    """What this digit is most often taken for, as "9 (12×)"; a dash if never."""
-    row = matrix[digit].copy()
-    row[digit] = 0
-    return f"{row.argmax()} ({row.max()}×)" if row.any() else "–"
+def least_sure_right(
+    labels: np.ndarray, probabilities: np.ndarray, between: tuple[float, float] = ANY_CONFIDENCE
+) -> np.ndarray:
+    """Places of the images that are read rightly, the network's least sure first."""
+    return _surest_first(probabilities, probabilities.argmax(axis=1) == labels, between)[::-1]
+
+
+def _surest_first(
+    probabilities: np.ndarray, wanted: np.ndarray, between: tuple[float, float]
+) -> np.ndarray:
+    """Places where ``wanted``, bool (n,), is true and the confidence lies between the two."""
+    sure = confidences(probabilities)
+    lowest, highest = between
+    places = np.flatnonzero(wanted & (sure >= lowest) & (sure <= highest))
+    return places[np.argsort(-sure[places], kind="stable")]
 
 
 def expected_calibration_error(

@@ -17,6 +17,7 @@ import numpy as np
 
 from mnist_core.classifier import MODEL_FILE, PRETRAINED, RUN_FILE
 from mnist_core.config import TrainConfig
+from mnist_core.data import CLASSES
 from mnist_core.drawing import STEPS
 from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, thin
@@ -86,9 +87,21 @@ def pack_predictions(probabilities: np.ndarray, labels: np.ndarray) -> bytes:
 
 
 def unpack_predictions(data: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """What ``pack_predictions`` was given: float32 (n, 10) and uint8 (n,)."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        return archive["probabilities"], archive["labels"]
+    """What ``pack_predictions`` was given: float32 (n, 10) and uint8 (n,).
+
+    Raises:
+        ValueError: it was given nothing of the kind.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            probabilities, labels = archive["probabilities"], archive["labels"]
+    except Exception as error:
+        # NumPy, zipfile and zlib have a dozen kinds for it, EOFError and TypeError among them.
+        raise ValueError("Expected an archive of probabilities and labels.") from error
+    shapes, count = (probabilities.shape, labels.shape), labels.size
+    if not count or shapes != ((count, CLASSES), (count,)):
+        raise ValueError(f"Expected (n, 10) and (n,), got {shapes[0]} and {shapes[1]}.")
+    return probabilities, labels
 
 
 def skip_key(skip: Iterable[str]) -> str:

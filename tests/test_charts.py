@@ -1,10 +1,14 @@
-"""What is drawn of several runs; the other charts are seen in tests/pages and tests/browser."""
+"""What the charts hold; how they look is seen in tests/browser."""
 
 import dataclasses
+import re
 
+import numpy as np
+import plotly.colors
 import pytest
 
 from mnist_core import charts
+from mnist_core.confidence import coverage, coverage_curve, reliability
 from mnist_core.progress import Progress
 from tests.helpers import reports
 
@@ -112,3 +116,227 @@ def test_runs_without_reports_or_validation_are_no_fault(runs, value):
     figure = charts.overlaid_curves(runs, value, "seconds")
     low, high = figure.layout.yaxis.range
     assert low < high
+
+
+# --- matrices ---
+
+COUNTS = np.diag([90, 5, 80, 70, 60, 50, 40, 30, 20, 10])
+COUNTS[4, 9], COUNTS[7, 1] = 20, 1
+# Logarithms as even as whole numbers can have them, from 0 to 10,000.
+ALL_SHADES = np.rint(np.expm1(np.linspace(0, np.log1p(10_000), 100))).astype(int).reshape(10, 10)
+OTHER = np.diag(np.diag(COUNTS))
+OTHER[4, 9], OTHER[4, 4], OTHER[7, 7] = 8, 72, 31
+
+
+def written(figure) -> np.ndarray:
+    """What stands in the cells, (10, 10)."""
+    return np.array(figure.data[1].text).reshape(10, 10)
+
+
+def said(figure) -> np.ndarray:
+    """What is said of the cell that is pointed at, (10, 10)."""
+    return np.array(figure.data[1].hovertext).reshape(10, 10)
+
+
+@pytest.mark.parametrize("mistakes_only", [False, True])
+@pytest.mark.parametrize(
+    ("numbers", "text"), [("count", "20"), ("true", "25.0%"), ("predicted", "66.7%")]
+)
+def test_a_cell_says_its_images_or_their_share_of_the_row_or_of_the_column(
+    numbers, text, mistakes_only
+):
+    figure = charts.confusion_heatmap(COUNTS, numbers, mistakes_only)
+    assert written(figure)[4, 9] == text
+    assert written(figure)[9, 4] == ""
+    assert (written(figure)[3, 3] == "") == mistakes_only
+    assert (figure.data[0].z[3][3] is None) == mistakes_only
+
+
+def test_numbers_that_nobody_knows_are_a_fault():
+    with pytest.raises(KeyError):
+        charts.confusion_heatmap(COUNTS, "shares")
+
+
+def test_a_marker_over_each_cell_knows_its_digits_and_its_number():
+    markers = charts.confusion_heatmap(COUNTS).data[1]
+    assert (markers.x[49], markers.y[49]) == (9, 4)
+    # Plain lists: an array comes back from the browser as something else.
+    assert list(markers.customdata[49]) == [4, 9, 20]
+    assert said(charts.confusion_heatmap(COUNTS))[4, 9] == "20 images"
+    assert said(charts.confusion_heatmap(COUNTS))[7, 1] == "1 image"
+    assert markers.marker.opacity == 0
+
+
+def test_a_difference_has_a_sign_and_two_colours_as_far_from_none():
+    figure = charts.difference_heatmap(COUNTS, OTHER)
+    assert [written(figure)[cell] for cell in ((4, 9), (4, 4), (7, 7), (0, 0))] == [
+        "+12",
+        "−12",
+        "−1",
+        "",
+    ]
+    shades = np.array(figure.data[0].z)
+    assert (shades[4, 9], shades[4, 4], shades[0, 0]) == (1, 0, 0.5)
+    assert 0 < shades[7, 7] < 0.5
+    assert list(figure.data[1].customdata[49]) == [4, 9, 12]
+    assert said(figure)[4, 9] == "20 images by the first, 8 by the second"
+    assert said(figure)[7, 1] == "1 image by the first, 0 by the second"
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.filterwarnings("error")
+def test_nothing_to_show_is_no_fault(dark):
+    empty = np.zeros((10, 10), int)
+    for figure in (
+        charts.confusion_heatmap(empty, "true", dark=dark),
+        charts.confusion_heatmap(np.diag([5] * 10), mistakes_only=True, dark=dark),
+        charts.difference_heatmap(COUNTS, COUNTS, dark),
+    ):
+        assert set(written(figure).ravel()) == {""}
+        assert (figure.data[0].zmin, figure.data[0].zmax) == (0, 1)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda dark: charts.confusion_heatmap(ALL_SHADES, dark=dark),
+        lambda dark: charts.difference_heatmap(ALL_SHADES, ALL_SHADES.T[::-1, ::-1], dark),
+    ],
+    ids=["counts", "differences"],
+)
+def test_a_number_stands_out_from_whatever_colour_its_cell_has(draw, dark):
+    cells, numbers = draw(dark).data
+    scale = [list(pair) for pair in cells.colorscale]
+    for shade, ink in zip(np.ravel(cells.z), numbers.textfont.color, strict=True):
+        (cell,) = plotly.colors.sample_colorscale(scale, [shade])
+        parts = [round(float(part)) for part in re.findall(r"[\d.]+", cell)]
+        # What WCAG 2.1 asks of large text is 3.
+        assert contrast(ink, "#" + "".join(f"{part:02x}" for part in parts)) > 3.8
+
+
+def test_the_selected_number_stands_out_from_its_marker():
+    numbers = charts.confusion_heatmap(COUNTS).data[1]
+    assert contrast(numbers.selected.textfont.color, numbers.marker.color) > 3.8
+
+
+# --- confidence ---
+
+LABELS = np.array([1, 1, 7, 1, 1, 7])
+PROBABILITIES = np.zeros((6, 10))
+PROBABILITIES[:, 1] = [0.55, 0.9, 0.65, 0.95, 1, 0.99]
+NONE = np.zeros(0, int), np.zeros((0, 10))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_reliability_chart_has_a_point_with_its_interval_for_each_bin(dark):
+    bins = reliability(LABELS, PROBABILITIES)
+    diagonal, points = charts.reliability_chart(bins, dark).data
+    assert (list(diagonal.x), list(diagonal.y)) == ([0, 1], [0, 1])
+    assert list(points.y) == [1, 0, 1, pytest.approx(2 / 3)]
+    assert list(points.x) == pytest.approx([0.55, 0.65, 0.9, 0.98])
+    assert points.customdata[3][0] == 3
+    assert points.y[3] + points.error_y.array[3] == pytest.approx(bins[3].high)
+    assert points.y[3] - points.error_y.arrayminus[3] == pytest.approx(bins[3].low)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_chosen_threshold_is_marked_on_the_curve(dark):
+    curve = coverage_curve(LABELS, PROBABILITIES)
+    chosen = coverage(LABELS, PROBABILITIES, 0.925)
+    line, mark = charts.coverage_chart(curve, chosen, dark).data
+    assert list(line.x) == pytest.approx([6 / 6, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
+    assert (list(mark.x), list(mark.y)) == ([0.5], [pytest.approx(2 / 3)])
+    assert mark.name == "Answers from 92.5 % on"
+
+
+def test_a_threshold_that_refuses_all_has_no_mark():
+    curve = coverage_curve(LABELS, PROBABILITIES * 0.9)
+    figure = charts.coverage_chart(curve, coverage(LABELS, PROBABILITIES * 0.9, 0.95))
+    assert len(figure.data[1].x) == 0
+
+
+def test_all_of_a_curve_is_seen():
+    low, high = charts.coverage_chart(
+        coverage_curve(LABELS, PROBABILITIES), coverage(LABELS, PROBABILITIES, 0)
+    ).layout.yaxis.range
+    assert low < 4 / 6
+    assert high > 1
+
+
+def test_figures_of_confidence_without_images_are_no_fault():
+    assert len(charts.reliability_chart(reliability(*NONE)).data[1].x) == 0
+    figure = charts.coverage_chart(coverage_curve(*NONE), coverage(*NONE, 0.5))
+    low, high = figure.layout.yaxis.range
+    assert low < high
+
+
+# --- digits ---
+
+# What is left of red, green and blue light (linear, 0 to 1) for eyes that lack one kind of
+# cone: Machado, Oliveira and Fernandes 2009, IEEE Transactions on Visualization and Computer
+# Graphics 15, 1291-1298, severity 1.
+COLOUR_VISION = {
+    "all three": np.eye(3),
+    "no long waves": np.array(
+        [[0.1523, 1.0526, -0.2049], [0.1145, 0.7863, 0.0992], [-0.0039, -0.0481, 1.0520]]
+    ),
+    "no middle waves": np.array(
+        [[0.3673, 0.8606, -0.2280], [0.2801, 0.6725, 0.0474], [-0.0118, 0.0429, 0.9689]]
+    ),
+    "no short waves": np.array(
+        [[1.2555, -0.0767, -0.1788], [-0.0784, 0.9308, 0.1476], [0.0047, 0.6914, 0.3039]]
+    ),
+}
+XYZ = np.array([[0.4125, 0.3576, 0.1804], [0.2127, 0.7152, 0.0722], [0.0193, 0.1192, 0.9503]])
+
+
+def difference(one: str, other: str, vision: np.ndarray) -> float:
+    """How different two colours look, as CIE 1976 defines it: 2 can just be told apart."""
+    lab = []
+    for colour in (one, other):
+        shares = np.array([int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)])
+        linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+        seen = XYZ @ np.clip(vision @ linear, 0, 1) / XYZ.sum(axis=1)
+        x, y, z = np.where(seen > 0.008856, np.cbrt(seen), 7.787 * seen + 16 / 116)
+        lab.append([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+    return float(np.linalg.norm(np.subtract(*lab)))
+
+
+@pytest.mark.parametrize("vision", COLOUR_VISION.values(), ids=COLOUR_VISION.keys())
+def test_ten_digits_are_told_apart_by_all_kinds_of_colour_vision(vision):
+    colours = charts.DIGIT_COLOURS
+    assert len(colours) == 10
+    pairs = [(one, other) for one in range(10) for other in range(one)]
+    assert min(difference(colours[a], colours[b], vision) for a, b in pairs) > 15
+    alike = [(4, 9), (4, 7), (7, 9), (3, 5), (3, 8), (5, 8), (2, 7), (1, 7), (5, 6)]
+    assert min(difference(colours[a], colours[b], vision) for a, b in alike) > 30
+
+
+@pytest.mark.parametrize("page", ["#FFFFFF", "#0E1420"])
+def test_no_digits_colour_is_lost_on_a_light_or_a_dark_page(page):
+    assert min(contrast(colour, page) for colour in charts.DIGIT_COLOURS) > 1.5
+
+
+def test_each_digit_has_a_bar_in_its_colour():
+    (bars,) = charts.digit_counts(np.arange(10) * 100).data
+    assert list(bars.x) == list(range(10))
+    assert list(bars.y) == [100 * digit for digit in range(10)]
+    assert list(bars.marker.color) == charts.DIGIT_COLOURS
+
+
+def test_each_digit_has_a_box_in_its_colour_from_its_quantiles():
+    quantiles = np.arange(50).reshape(10, 5) / 100
+    boxes = charts.ink_boxes(quantiles).data
+    assert [box.marker.color for box in boxes] == charts.DIGIT_COLOURS
+    assert [tuple(box.x) for box in boxes] == [(digit,) for digit in range(10)]
+    three = boxes[3]
+    assert (three.lowerfence, three.q1, three.median, three.q3, three.upperfence) == (
+        (0.15,), (0.16,), (0.17,), (0.18,), (0.19,),
+    )  # fmt: skip
+
+
+def test_a_digit_without_images_has_no_box():
+    quantiles = np.full((10, 5), 0.1)
+    quantiles[6] = np.nan
+    assert [box.name for box in charts.ink_boxes(quantiles).data] == list("012345789")

@@ -1,24 +1,45 @@
 """Every score against a hand-worked example."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from mnist_core.evaluation import (
     accuracy,
     cell_images,
+    commonest_mistake,
+    confidences,
     confusion_matrix,
+    digit_rows,
     digit_scores,
     expected_calibration_error,
+    least_sure_right,
+    share_of_column,
     share_of_row,
+    surest_mistakes,
     wilson_interval,
     worst_confusion,
+    wrong_interval,
 )
+from tests.helpers import PROJECT
 
 # Four 4s: one read as 9. Two 9s: both right. One 7 read as 9. One 0, right.
 LABELS = np.array([4, 4, 4, 4, 9, 9, 7, 0], np.uint8)
 PREDICTIONS = np.array([4, 4, 4, 9, 9, 9, 9, 0], np.uint8)
 MATRIX = confusion_matrix(LABELS, PREDICTIONS)
 NONE = np.zeros(0, np.uint8)
+EMPTY = np.zeros((10, 10), np.int64)
+
+
+def answers(*given: tuple[int, float]) -> np.ndarray:
+    """Probabilities of images that are each read as this digit, with this confidence."""
+    probabilities = np.zeros((len(given), 10), np.float32)
+    for row, (digit, sure) in zip(probabilities, given, strict=True):
+        row[:] = (1 - sure) / 9
+        row[digit] = sure
+    return probabilities
 
 
 def test_rows_are_true_digits_and_columns_are_predicted_ones():
@@ -56,6 +77,52 @@ def test_shares_of_a_row_sum_to_one_and_a_missing_digit_has_none():
     assert shares[5].tolist() == [0] * 10
 
 
+def test_shares_of_a_column_sum_to_one_and_a_digit_never_predicted_has_none():
+    shares = share_of_column(MATRIX)
+    assert shares[9, 9] == 0.5  # Of four read as 9, two are,
+    assert shares[4, 9] == 0.25  # one is a 4
+    assert shares[7, 9] == 0.25  # and one a 7.
+    assert shares[:, [0, 4, 9]].sum(axis=0).tolist() == [1, 1, 1]
+    assert shares[:, 7].tolist() == [0] * 10
+
+
+def test_the_matrix_is_the_one_of_scikit_learn():
+    from sklearn import metrics
+
+    random = np.random.default_rng(0)
+    labels, predictions = random.integers(0, 10, (2, 500))
+    theirs = metrics.confusion_matrix(labels, predictions, labels=range(10))
+    assert (confusion_matrix(labels, predictions) == theirs).all()
+
+
+@pytest.mark.parametrize("digits", [10, 7])
+def test_scores_are_those_of_scikit_learn(digits):
+    from sklearn import metrics
+
+    labels, predictions = np.random.default_rng(0).integers(0, digits, (2, 500))
+    ours = digit_scores(confusion_matrix(labels, predictions))
+    theirs = metrics.precision_recall_fscore_support(
+        labels, predictions, labels=range(10), zero_division=0
+    )
+    for mine, reference in zip(
+        (ours.precision, ours.recall, ours.f1, ours.support), theirs, strict=True
+    ):
+        np.testing.assert_allclose(mine, reference)
+
+
+def test_no_library_of_statistics_is_loaded_before_it_is_needed():
+    code = (
+        "import sys, numpy\n"
+        "from mnist_core import comparison, confidence, evaluation, report\n"
+        "evaluation.worst_confusion(evaluation.confusion_matrix(*numpy.ones((2, 5), int)))\n"
+        "print(*{'scipy.stats', 'sklearn', 'pandas'} & set(sys.modules))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == ""
+
+
 def test_precision_is_the_share_of_calls_that_are_right():
     scores = digit_scores(MATRIX)
     assert scores.precision[4] == 1  # 3 of 3 called 4
@@ -81,6 +148,32 @@ def test_f1_is_the_harmonic_mean_of_the_two():
 
 def test_support_counts_the_images_of_each_digit():
     assert digit_scores(MATRIX).support.tolist() == [1, 0, 0, 0, 4, 0, 0, 1, 0, 2]
+
+
+def test_no_images_have_scores_of_nothing():
+    scores = digit_scores(EMPTY)
+    assert [s.tolist() for s in (scores.precision, scores.recall, scores.f1)] == [[0] * 10] * 3
+    assert scores.support.tolist() == [0] * 10
+
+
+def test_a_row_says_all_of_a_digit():
+    four = digit_rows(MATRIX)[4]
+    assert (four.digit, four.precision, four.recall) == (4, 1, 0.75)
+    assert four.f1 == pytest.approx(6 / 7)
+    assert (four.images, four.wrong, four.taken_for, four.times) == (4, 1, 9, 1)
+
+
+def test_rows_come_for_all_digits_also_those_that_are_missing_or_never_wrong():
+    rows = digit_rows(MATRIX)
+    assert [row.digit for row in rows] == list(range(10))
+    assert (rows[9].wrong, rows[9].taken_for, rows[9].times) == (0, None, 0)
+    assert (rows[5].images, rows[5].recall, rows[5].taken_for) == (0, 0, None)
+    assert all(row.taken_for is None for row in digit_rows(EMPTY))
+
+
+def test_the_commonest_mistake_of_a_digit_in_words():
+    assert commonest_mistake(MATRIX, 4) == "9 (1×)"
+    assert commonest_mistake(MATRIX, 9) == "–"
 
 
 def test_the_commonest_mistake_is_found():
@@ -116,6 +209,37 @@ def test_images_as_sure_as_each_other_keep_their_order():
     assert cell_images(labels, probabilities, 4, 9).tolist() == list(range(20))
 
 
+def test_confidence_is_the_probability_of_the_answer_and_never_more_than_one():
+    rounded = np.float32([[0.2, 0.7, 0.1], [1.0000002, 0, 0]])
+    assert confidences(rounded).tolist() == [np.float32(0.7), 1]
+
+
+SOME = answers((9, 0.6), (4, 0.7), (9, 0.9), (4, 0.5), (9, 0.8))
+TRUE = np.array([4, 4, 4, 4, 9], np.uint8)
+
+
+def test_the_surest_mistake_comes_first():
+    assert surest_mistakes(TRUE, SOME).tolist() == [2, 0]
+
+
+def test_the_least_sure_right_answer_comes_first():
+    assert least_sure_right(TRUE, SOME).tolist() == [3, 1, 4]
+
+
+def test_images_can_be_asked_for_by_confidence_with_both_bounds_included():
+    assert surest_mistakes(TRUE, SOME, (0.6, 0.8)).tolist() == [0]
+    assert least_sure_right(TRUE, SOME, (0.7, 0.8)).tolist() == [1, 4]
+    assert cell_images(TRUE, SOME, 4, 9, (0.9, 1)).tolist() == [2]
+    assert cell_images(TRUE, SOME, 4, 9, (0.91, 1)).tolist() == []
+
+
+def test_all_right_all_wrong_and_no_images_are_no_fault():
+    right, none = answers((1, 0.9), (2, 0.8)), np.zeros((0, 10), np.float32)
+    assert surest_mistakes(np.array([1, 2]), right).tolist() == []
+    assert least_sure_right(np.array([3, 3]), right).tolist() == []
+    assert surest_mistakes(NONE, none).tolist() == least_sure_right(NONE, none).tolist() == []
+
+
 @pytest.mark.parametrize(
     ("right", "total", "low", "high"),
     [
@@ -145,6 +269,20 @@ def test_more_confidence_and_fewer_images_both_widen_the_interval():
 
     assert width(wilson_interval(98, 100, 0.99)) > width(wilson_interval(98, 100))
     assert width(wilson_interval(98, 100)) > width(wilson_interval(980, 1000))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "total", "fewest", "most"),
+    [
+        # From Newcombe's values above: 0.0624 and 0.1605 of 148, 0.1611 of 20.
+        (15, 148, 9, 24),
+        (0, 20, 0, 3),
+        (20, 20, 17, 20),
+        (0, 0, 0, 0),
+    ],
+)
+def test_an_interval_in_images(wrong, total, fewest, most):
+    assert wrong_interval(wrong, total) == (fewest, most)
 
 
 def test_a_calibration_error_worked_out_by_hand():

@@ -1,4 +1,6 @@
+import contextlib
 import dataclasses
+import io
 import itertools
 import json
 import os
@@ -21,7 +23,7 @@ from mnist_core.shipped import (
     shipped_runs,
     unpack_predictions,
 )
-from tests.helpers import finished_run, reports
+from tests.helpers import corruptions, finished_run, reports
 
 FLOORS = {"classic": 0.98, "cnn": 0.992}
 
@@ -106,6 +108,50 @@ def test_predictions_are_unpacked_as_they_were_packed():
     assert (unpacked[0] == probabilities).all()
     assert (unpacked[1] == labels).all()
     assert (unpacked[0].dtype, unpacked[1].dtype) == (np.float32, np.uint8)
+
+
+def archive(**arrays: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def bare(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no archive",
+        b"PK",
+        bare(np.ones((3, 10))),
+        np.array([None]).dumps(),
+        archive(),
+        archive(probabilities=np.ones((3, 10))),
+        archive(labels=np.zeros(3)),
+        archive(probabilities=np.ones((3, 10)), labels=np.zeros(2)),
+        archive(probabilities=np.ones((3, 10)), labels=np.zeros((3, 1))),
+        archive(probabilities=np.ones((3, 9)), labels=np.zeros(3)),
+        archive(probabilities=np.ones(3), labels=np.zeros(3)),
+        archive(probabilities=np.ones(10), labels=np.array(3)),
+        archive(probabilities=np.ones((0, 10)), labels=np.zeros(0)),
+        archive(probabilities=np.array([None]), labels=np.array([None])),
+    ],
+)
+def test_what_are_no_predictions_is_refused(content):
+    with pytest.raises(ValueError, match="Expected"):
+        unpack_predictions(content)
+
+
+def test_damaged_predictions_are_refused_or_read():
+    packed = pack_predictions(np.ones((30, 10)), np.arange(30) % 10)
+    for damaged in corruptions(packed, 300):
+        with contextlib.suppress(ValueError):
+            unpack_predictions(damaged)
 
 
 def test_an_exported_run_can_be_shipped(store, tmp_path, monkeypatch):

@@ -1,0 +1,89 @@
+"""Two networks on the same test images: who reads what, and whether it may be luck."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# A difference that luck makes less often than this is taken for a real one.
+RARE = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which images two networks read rightly: four arrays of places, int64, in order.
+
+    Every image is in exactly one of them.
+    """
+
+    both: np.ndarray
+    only_first: np.ndarray
+    only_second: np.ndarray
+    neither: np.ndarray
+
+
+def compare(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> Comparison:
+    """Sort the images by who reads them rightly.
+
+    Args:
+        labels: the true digits, whole numbers (n,).
+        first, second: the digits that each network gave for the same images, (n,).
+    """
+    first_right, second_right = first == labels, second == labels
+    return Comparison(
+        both=np.flatnonzero(first_right & second_right),
+        only_first=np.flatnonzero(first_right & ~second_right),
+        only_second=np.flatnonzero(~first_right & second_right),
+        neither=np.flatnonzero(~first_right & ~second_right),
+    )
+
+
+def luck(only_first: int, only_second: int) -> float:
+    """How likely luck alone makes a difference this large or larger, 0 to 1.
+
+    The p-value of the exact test of McNemar 1947, Psychometrika 12, 153-157: of the images
+    that one network alone reads, each is as likely the first's as the second's, like the
+    toss of a coin, if both are equally good. Images on which they agree tell nothing.
+
+    Args:
+        only_first, only_second: how many images only the first, only the second reads.
+    """
+    # Here, because most pages compare nothing; evaluation.py says what it costs.
+    from scipy.stats import binomtest
+
+    disagreements = only_first + only_second
+    if not disagreements:
+        return 1.0
+    return float(binomtest(only_first, disagreements).pvalue)
+
+
+def verdict(only_first: int, only_second: int) -> str:
+    """The comparison in words, for who has never heard of a p-value.
+
+    Args:
+        only_first, only_second: how many images only the first, only the second reads.
+    """
+    if not only_first and not only_second:
+        return "Both read the very same images, so nothing here tells them apart."
+    images = "1 image" if only_first == 1 else f"{only_first:,} images"
+    if only_first == only_second:
+        return f"Each reads {images} that the other does not: neither is better here."
+    chance = luck(only_first, only_second)
+    better = "first" if only_first > only_second else "second"
+    conclusion = (
+        f"so it is hardly luck: the {better} reads such images better"
+        if chance < RARE
+        else "so it may well be luck"
+    )
+    return (
+        f"The first reads {images} that the second does not, the second {only_second:,} that "
+        "the first does not. A difference this large or larger comes by luck alone in "
+        f"{_of_tests(chance)} such tests, {conclusion}."
+    )
+
+
+def _of_tests(chance: float) -> str:
+    if chance < 0.001:
+        return "fewer than 1 of 1,000"
+    # Two figures where it matters most: 4 and 5 of 100 lie on either side of the bound.
+    tests = 1000 if chance < 0.1 else 100
+    return f"{chance * tests:.0f} of {tests:,}"

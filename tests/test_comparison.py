@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from mnist_core.comparison import compare, luck, verdict
+
+LABELS = np.array([4, 4, 9, 9, 7, 0], np.uint8)
+FIRST = np.array([4, 4, 9, 4, 7, 6])
+SECOND = np.array([4, 9, 9, 9, 1, 8])
+
+
+def test_images_are_sorted_by_who_reads_them():
+    found = compare(LABELS, FIRST, SECOND)
+    assert found.both.tolist() == [0, 2]
+    assert found.only_first.tolist() == [1, 4]
+    assert found.only_second.tolist() == [3]
+    assert found.neither.tolist() == [5]
+
+
+def test_a_network_beside_itself_is_alone_with_nothing():
+    found = compare(LABELS, FIRST, FIRST)
+    assert (len(found.only_first), len(found.only_second)) == (0, 0)
+    assert len(found.both) + len(found.neither) == 6
+
+
+def test_no_images_are_no_fault():
+    none = np.zeros(0, np.uint8)
+    assert len(compare(none, none, none).neither) == 0
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "chance"),
+    [
+        # Heads or tails: as often none, or all, of n tosses. 2 * (1/2)**n.
+        (5, 0, 2 / 2**5),
+        (0, 6, 2 / 2**6),
+        # None or one of six, from either side: 2 * (1 + 6) / 2**6.
+        (1, 5, 14 / 64),
+        (3, 3, 1),
+        (3, 4, 1),
+        (0, 0, 1),
+    ],
+)
+def test_luck_is_that_of_a_tossed_coin(only_first, only_second, chance):
+    assert luck(only_first, only_second) == pytest.approx(chance)
+
+
+def test_a_difference_that_may_be_luck_in_words():
+    assert verdict(23, 17) == (
+        "The first reads 23 images that the second does not, the second 17 that the first does "
+        "not. A difference this large or larger comes by luck alone in 43 of 100 such tests, so "
+        "it may well be luck."
+    )
+
+
+def test_a_difference_that_is_hardly_luck_names_the_better_one():
+    # 2 / 2**6 = 0.031.
+    assert verdict(0, 6).endswith(
+        "in 31 of 1,000 such tests, so it is hardly luck: the second reads such images better."
+    )
+    assert "hardly luck: the first reads" in verdict(6, 0)
+
+
+def test_the_bound_is_five_of_a_hundred():
+    # 2 / 2**5 = 0.0625, and 2 * (1 + 8) / 2**8 = 0.0703.
+    assert "62 of 1,000 such tests, so it may well be luck." in verdict(5, 0)
+    assert "70 of 1,000 such tests, so it may well be luck." in verdict(1, 7)
+    # 2 * (1 + 9) / 2**9 = 0.0391.
+    assert "39 of 1,000 such tests, so it is hardly luck" in verdict(1, 8)
+
+
+def test_a_tiny_chance_is_not_called_none():
+    assert "in fewer than 1 of 1,000 such tests, so it is hardly luck" in verdict(1200, 30)
+    assert verdict(1200, 30).startswith("The first reads 1,200 images that")
+
+
+def test_one_image_is_one_image():
+    assert verdict(1, 0).startswith(
+        "The first reads 1 image that the second does not, the second 0"
+    )
+
+
+def test_networks_that_do_not_differ_are_said_not_to():
+    assert verdict(0, 0) == "Both read the very same images, so nothing here tells them apart."
+    assert verdict(7, 7) == "Each reads 7 images that the other does not: neither is better here."
+    assert verdict(1, 1).startswith("Each reads 1 image that")
