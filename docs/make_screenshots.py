@@ -27,6 +27,21 @@ DEVICES: dict[str, dict[str, Any]] = {
         "has_touch": True,
     },
 }
+# By the name of the picture; those of train and draw come after something was done there.
+ADDRESSES = {
+    "overview": "",
+    "explore": "explore",
+    "glance": "explore?view=At+a+glance",
+    "map": "explore?view=A+map&split=Test&beside=cnn",
+    "doubts": "explore?view=Doubtful+labels",
+    "digit": "explore?image=test-8",
+    "train": "train",
+    "compare": "compare",
+    "evaluate": "evaluate",
+    "confidence": "evaluate?view=Confidence&run=classic",
+    "beside": "evaluate?view=Beside+another&beside=classic",
+    "draw": "draw",
+}
 SEVEN = [(0.25, 0.22), (0.7, 0.2), (0.45, 0.85)]
 
 
@@ -68,13 +83,13 @@ def main() -> None:
         )
         for device, options in DEVICES.items():
             page = chromium.new_context(**options).new_page()
-            for name in ("overview", "explore", "train", "compare", "evaluate", "draw"):
+            for name, address in ADDRESSES.items():
                 if name == "train":
                     train(page, server.url)
                 elif name == "draw":
                     draw(page, server.url)
                 else:
-                    page.goto(f"{server.url}/{'' if name == 'overview' else name}")
+                    page.goto(f"{server.url}/{address}")
                     page.locator("h1").wait_for()
                 settled(page)
                 page.screenshot(path=FOLDER / f"{name}-{device}.png")

@@ -1,22 +1,42 @@
-"""Evaluate: a run's confusion heatmap, the images behind each cell, and scores by digit."""
+"""Evaluate: how good a run's network is, where it is wrong, and how far it can be believed."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
 import streamlit as st
 
-from mnist_core import charts, data, evaluation, markup
+from mnist_core import charts, comparison, confidence, data, evaluation, markup, report
 from mnist_core.runs import Run
-from pages import shared
+from pages import detail, shared
+from pages.gallery import gallery
 
 shared.guard("evaluate")
 
 MOST_IMAGES = 60
 DIGITS = list(range(data.CLASSES))
+MATRIX, BY_DIGIT, SURE, BELIEF, BESIDE = VIEWS = [
+    "Confusion",
+    "Digit by digit",
+    "Surest mistakes",
+    "Confidence",
+    "Beside another",
+]
+# What a cell of the heatmap says, as charts.confusion_heatmap calls it.
+NUMBERS = {"Images": "count", "Share of true": "true", "Share of predicted": "predicted"}
+PLAIN = {"displayModeBar": False}
+SURE_WRONG, UNSURE_RIGHT = "Wrong, surest first", "Right, least sure first"
 
 
-def cell_clicked() -> None:
+# --- the matrix ---
+
+
+def cell_clicked(key: str) -> None:
     """The heatmap reports the marker over a cell; the two select boxes follow it."""
-    points = st.session_state["heatmap"]["selection"]["points"]
-    if points:
-        st.session_state["true"], st.session_state["predicted"], _ = points[0]["customdata"]
+    # It comes from a stranger's browser.
+    match st.session_state[key]["selection"]["points"]:
+        case [{"customdata": [int(true), int(predicted), _]}] if {true, predicted} <= {*DIGITS}:
+            st.session_state["true"], st.session_state["predicted"] = true, predicted
 
 
 @shared.fragment
@@ -24,32 +44,44 @@ def show_matrix(run: Run) -> None:
     counts = shared.confusion(run)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        st.subheader("Which digit is taken for which", anchor=False)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             written = st.segmented_control(
-                "Numbers", ["Images", "Share of the true digit"], default="Images", key="numbers"
+                "Numbers",
+                list(NUMBERS),
+                default="Images",
+                key="numbers",
+                bind="query-params",
+                required=True,
+                label_visibility="collapsed",
             )
-            mistakes = st.toggle("Mistakes only", key="mistakes")
-        st.plotly_chart(
-            charts.confusion_heatmap(
-                counts,
-                share=written == "Share of the true digit",
-                mistakes_only=mistakes,
-                dark=st.context.theme.type == "dark",
-            ),
-            key="heatmap",
-            on_select=cell_clicked,
-            selection_mode="points",
-            config={"displayModeBar": False},
-            alt="Confusion matrix: a row for each true digit, a column for each prediction",
+            mistakes = st.toggle("Mistakes only", key="mistakes", bind="query-params")
+        show_heatmap(
+            charts.confusion_heatmap(counts, NUMBERS[written], mistakes, dark()),
+            "heatmap",
+            "Confusion matrix: a row for each true digit, a column for each prediction",
         )
     with right:
-        show_cell(run)
+        if show_cell(run):
+            detail.show()
 
 
-def show_cell(run: Run) -> None:
-    """The images in the chosen cell; chosen by a click on the heatmap or by hand."""
-    probabilities, labels = shared.predictions(run)
+def show_heatmap(figure: object, key: str, alt: str) -> None:
+    st.plotly_chart(
+        figure,
+        key=key,
+        on_select=lambda: cell_clicked(key),
+        selection_mode="points",
+        config=PLAIN,
+        alt=alt,
+    )
+
+
+def dark() -> bool:
+    return st.context.theme.type == "dark"
+
+
+def choose_cell(run: Run) -> tuple[int, int]:
+    """The cell that was chosen, by a click on the heatmap or by hand: true and predicted digit."""
     worst = evaluation.worst_confusion(shared.confusion(run)) or (4, 9, 0)
     with st.container(horizontal=True):
         true = st.selectbox(
@@ -63,35 +95,273 @@ def show_cell(run: Run) -> None:
             bind="query-params",
             width=150,
         )
+    return true, predicted
+
+
+def show_cell(run: Run) -> bool:
+    """The images in the chosen cell. Returns whether one of them was chosen just now."""
+    probabilities, labels = shared.predictions(run)
+    true, predicted = choose_cell(run)
     places = evaluation.cell_images(labels, probabilities, true, predicted)
-    images = "1 image" if len(places) == 1 else f"{len(places):,} images"
-    st.subheader(f"True {true}, predicted {predicted}: {images}", anchor=False)
+    st.subheader(f"True {true}, predicted {predicted}: {images(len(places))}", anchor=False)
     if not len(places):
         st.write("No test image ends up here. Choose another cell of the heatmap.")
-        return
-    dataset = shared.dataset()
-    if dataset.test_fingerprint != run.test_fingerprint:
-        st.info(
-            f"These predictions are for other test images ({run.dataset}) than the ones at "
-            "hand, so the pictures cannot be shown. The numbers hold.",
-            icon=":material/image_not_supported:",
-        )
-        return
+        return False
+    return show_images(run, "cell", places)
+
+
+def images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count:,} images"
+
+
+def show_images(run: Run, key: str, places: np.ndarray, who: str = "the network") -> bool:
+    """Test images with a network's answers. Returns whether one was chosen just now."""
+    if sentence := shared.mismatch(run):
+        st.info(sentence, icon=":material/image_not_supported:")
+        return False
+    probabilities, labels = shared.predictions(run)
     if len(places) > MOST_IMAGES:
-        st.caption(f"The {MOST_IMAGES} that the network is surest of.")
+        st.caption(f"The first {MOST_IMAGES} of {len(places):,}.")
     shown = places[:MOST_IMAGES]
-    sure = probabilities[shown, predicted]
+    answers = probabilities[shown].argmax(axis=1)
+    sure = evaluation.confidences(probabilities[shown])
+    chosen = gallery(
+        data.take(shared.images_of("test")[0], shown),
+        [
+            f"{labels[place]} → {answer}\n{share:.0%}"
+            for place, answer, share in zip(shown, answers, sure, strict=True)
+        ],
+        [
+            f"Test image {place}: a {labels[place]}, read as {answer} with probability {share:.0%}"
+            for place, answer, share in zip(shown, answers, sure, strict=True)
+        ],
+        label="Test images",
+        key=key,
+        on_choose=lambda number: detail.choose("test", int(shown[number])),
+    )
+    st.caption(
+        f"Below each: its label, what {who} reads, and how sure it is. Choose one to see it large."
+    )
+    return chosen
+
+
+# --- digit by digit ---
+
+ORDERS: dict[str, Callable[[evaluation.DigitRow], float]] = {
+    "Digit": lambda row: row.digit,
+    "Lowest F1": lambda row: row.f1,
+    "Lowest precision": lambda row: row.precision,
+    "Lowest recall": lambda row: row.recall,
+    "Most mistakes": lambda row: -row.wrong,
+}
+
+
+def show_digits(run: Run) -> None:
+    counts = shared.confusion(run)
+    order = st.selectbox("Sort by", list(ORDERS), key="order", bind="query-params", width=260)
+    rows = sorted(evaluation.digit_rows(counts), key=ORDERS[order])
     st.html(
-        markup.digit_grid(
-            dataset.x_test[shown],
-            [f"{share:.0%}" for share in sure],
+        markup.table(
+            ["Digit", "Precision", "Recall", "F1", "Images", "Wrong", "Most often taken for"],
             [
-                f"Test image {place}: a {true}, read as {predicted} with probability {share:.0%}"
-                for place, share in zip(shown, sure, strict=True)
+                [
+                    str(row.digit),
+                    f"{row.precision:.2%}",
+                    f"{row.recall:.2%}",
+                    f"{row.f1:.2%}",
+                    f"{row.images:,}",
+                    f"{row.wrong:,}",
+                    evaluation.commonest_mistake(counts, row.digit),
+                ]
+                for row in rows
             ],
         )
     )
-    st.caption("Below each picture: how sure the network was of its answer.")
+    with st.expander("What do these mean?"):
+        st.markdown(
+            "**Precision**: of the images the network called a 4, how many are one. "
+            "**Recall**: of the images of a 4, how many it called so. "
+            "**F1**: the two in one number, their harmonic mean."
+        )
+
+
+# --- the surest and the least sure ---
+
+
+@shared.fragment
+def show_sure(run: Run) -> None:
+    probabilities, labels = shared.predictions(run)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
+        which = st.segmented_control(
+            "Which",
+            [SURE_WRONG, UNSURE_RIGHT],
+            default=SURE_WRONG,
+            key="which",
+            bind="query-params",
+            required=True,
+        )
+        lowest, highest = st.slider(
+            "How sure it was, in %", 0, 100, (0, 100), key="between", width=360
+        )
+    pick = evaluation.surest_mistakes if which == SURE_WRONG else evaluation.least_sure_right
+    places = pick(labels, probabilities, between=(lowest / 100, highest / 100))
+    st.subheader(f"{which}: {images(len(places))}", anchor=False)
+    if not len(places):
+        st.write("There is none between these bounds.")
+    elif show_images(run, "sure", places):
+        detail.show()
+
+
+# --- what its confidence is worth ---
+
+
+@shared.fragment
+def show_belief(run: Run) -> None:
+    probabilities, labels = shared.predictions(run)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Is it as often right as it is sure?", anchor=False)
+        error = evaluation.expected_calibration_error(probabilities, labels)
+        st.plotly_chart(
+            charts.reliability_chart(confidence.reliability(labels, probabilities), dark()),
+            key="reliability",
+            config=PLAIN,
+            alt="How often the network is right, over how sure it is, with 95 % intervals",
+        )
+        st.caption(
+            f"Expected calibration error {error:.2%}: so far apart the two are on average "
+            "(15 bins). Above the line it is too modest, below too sure. Long whiskers: few images."
+        )
+    with right:
+        st.subheader("What if it may refuse?", anchor=False)
+        percent = st.slider(
+            "Answer only from so many % sure on",
+            10.0,
+            100.0,
+            90.0,
+            0.5,
+            format="%.1f %%",
+            key="threshold",
+        )
+        point = confidence.coverage(labels, probabilities, percent / 100)
+        st.plotly_chart(
+            charts.coverage_chart(confidence.coverage_curve(labels, probabilities), point, dark()),
+            key="coverage",
+            config=PLAIN,
+            alt="Accuracy of the answers given, over the share of images that are answered",
+        )
+        st.markdown(f"**{refused(point, len(labels))}**")
+
+
+def refused(point: confidence.Coverage, total: int) -> str:
+    """What a threshold comes to, in words."""
+    if point.accuracy is None:
+        return "So sure it is of no image: it answers none."
+    return (
+        f"It answers {point.share:.1%} of the images and refuses {total - point.answered:,}; "
+        f"{point.accuracy:.2%} of its answers are right, {point.wrong:,} wrong."
+    )
+
+
+# --- two networks ---
+
+
+@shared.fragment
+def show_beside(run: Run) -> None:
+    runs = [other for other in shared.trained_runs() if other.test_fingerprint]
+    rival = shared.pick_other_run("Compare with", run, runs)
+    if rival is None:
+        st.write("Choose a second network above: which images does only one of them read?")
+        return
+    if rival.test_fingerprint != run.test_fingerprint:
+        st.info(
+            f"The two were tested on different images ({run.dataset}; {rival.dataset}), so they "
+            "cannot be compared image by image.",
+            icon=":material/compare_arrows:",
+        )
+        return
+    if not shared.is_readable(rival):
+        return
+    (first, labels), (second, _) = shared.predictions(run), shared.predictions(rival)
+    found = comparison.compare(labels, first.argmax(axis=1), second.argmax(axis=1))
+    one, other = len(found.only_first), len(found.only_second)
+    st.markdown(f"The first is **{run.title}**, the second **{rival.title}**.")
+    st.info(comparison.verdict(one, other), icon=":material/balance:")
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.subheader("Images more in the first (+) or in the second (−)", anchor=False)
+        show_heatmap(
+            charts.difference_heatmap(shared.confusion(run), shared.confusion(rival), dark()),
+            "difference",
+            "Difference of the two confusion matrices: a row for each true digit",
+        )
+    with right:
+        true, predicted = choose_cell(run)
+        here = shared.confusion(run)[true, predicted]
+        there = shared.confusion(rival)[true, predicted]
+        st.subheader(f"True {true}, predicted {predicted}", anchor=False)
+        st.write(f"The first has {images(here)} there, the second {images(there)}.")
+    chosen = False
+    for title, key, places in (
+        ("Only the first reads", "only_first", found.only_first),
+        ("Only the second reads", "only_second", found.only_second),
+        ("Neither reads", "neither", found.neither),
+    ):
+        st.subheader(f"{title}: {images(len(places))}", anchor=False)
+        if len(places):
+            chosen |= show_images(run, key, places, "the first")
+    if chosen:
+        detail.show()
+
+
+# --- to take home ---
+
+
+def show_downloads(run: Run) -> None:
+    probabilities, labels = shared.predictions(run)
+    counts = shared.confusion(run)
+    day = datetime.fromtimestamp(run.created_at, UTC).date().isoformat()
+
+    def page() -> str:
+        pictures = None if shared.mismatch(run) else shared.images_of("test")[0]
+        return report.html_report(
+            run.title, run.dataset or "", day, labels, probabilities, pictures
+        )
+
+    with st.expander("Take it home", icon=":material/download:"), st.container(horizontal=True):
+        name = f"mnist-{run.id}"
+        for label, make, file in (
+            ("Report (HTML)", page, f"{name}.html"),
+            (
+                "Predictions (CSV)",
+                lambda: report.predictions_csv(labels, probabilities),
+                f"{name}-predictions.csv",
+            ),
+            ("Matrix (CSV)", lambda: report.matrix_csv(counts), f"{name}-matrix.csv"),
+            (
+                "Matrix (picture)",
+                lambda: report.matrix_png(counts, run.title),
+                f"{name}-matrix.png",
+            ),
+        ):
+            # Made when it is asked for, not at every rerun.
+            st.download_button(label, make, file, on_click="ignore")
+
+
+def show_headline(run: Run) -> None:
+    counts = shared.confusion(run)
+    total, right = int(counts.sum()), int(counts.trace())
+    low, high = evaluation.wilson_interval(right, total)
+    fewest, most = evaluation.wrong_interval(total - right, total)
+    # Side by side as far as they fit, so that a phone shows more than three numbers.
+    with st.container(horizontal=True):
+        st.metric("Test accuracy", f"{right / total:.2%}", border=True, width="content")
+        st.metric("Read wrongly", f"{total - right:,} of {total:,}", border=True, width="content")
+        st.metric("95 % interval", f"{low:.2%} – {high:.2%}", border=True, width="content")
+    st.caption(
+        f"Trained on, and tested once with, {run.dataset}. Of {total:,} others from the same hands "
+        f"it would read between {fewest:,} and {most:,} wrong (Wilson's interval)."
+    )
 
 
 st.title("Where is it wrong?")
@@ -99,51 +369,31 @@ shared.data_notice()
 shared.check_address(
     true=lambda text: shared.is_number(text, data.CLASSES - 1),
     predicted=lambda text: shared.is_number(text, data.CLASSES - 1),
+    view=lambda text: text in VIEWS,
+    numbers=lambda text: text in NUMBERS,
+    order=lambda text: text in ORDERS,
+    which=lambda text: text in (SURE_WRONG, UNSURE_RIGHT),
+    image=detail.is_name,
 )
 run = shared.pick_run()
-st.caption(f"Trained on, and tested once with, {run.dataset}.")
-counts = shared.confusion(run)
-total = int(counts.sum())
-right = int(counts.trace())
-low, high = evaluation.wilson_interval(right, total)
-
-accuracy, wrong, interval = st.columns([1, 1, 1.3])
-accuracy.metric("Test accuracy", f"{right / total:.2%}", border=True)
-wrong.metric("Read wrongly", f"{total - right:,} of {total:,}", border=True)
-interval.metric(
-    "95 % interval",
-    f"{low:.2%} – {high:.2%}",
-    border=True,
-    help="Where the accuracy over very many digits from the same hands lies, with 95 % "
-    f"confidence (Wilson's interval): between {total * (1 - high):.0f} and "
-    f"{total * (1 - low):.0f} of {total:,} wrong.",
-)
-
-show_matrix(run)
-
-st.subheader("Digit by digit", anchor=False)
-scores = evaluation.digit_scores(counts)
-st.html(
-    markup.table(
-        ["Digit", "Precision", "Recall", "F1", "Images", "Most often taken for"],
-        [
-            [
-                str(digit),
-                f"{scores.precision[digit]:.2%}",
-                f"{scores.recall[digit]:.2%}",
-                f"{scores.f1[digit]:.2%}",
-                f"{scores.support[digit]:,}",
-                evaluation.commonest_mistake(counts, digit),
-            ]
-            for digit in DIGITS
-        ],
+if shared.is_readable(run):
+    show_headline(run)
+    view = st.segmented_control(
+        "View",
+        VIEWS,
+        default=MATRIX,
+        key="view",
+        bind="query-params",
+        label_visibility="collapsed",
     )
-)
-with st.expander("What do these mean?"):
-    st.markdown(
-        "**Precision**: of the images the network called a 4, how many are one. "
-        "**Recall**: of the images of a 4, how many it called so. "
-        "**F1**: the two in one number, their harmonic mean."
-    )
+    shows: dict[str, Callable[..., None]] = {
+        BY_DIGIT: show_digits,
+        SURE: show_sure,
+        BELIEF: show_belief,
+        BESIDE: show_beside,
+    }
+    shows.get(view or MATRIX, show_matrix)(run)
+    show_downloads(run)
+    detail.show()
 
 shared.next_step("draw", "Now let it read your own handwriting", ":material/draw:")

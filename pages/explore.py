@@ -1,77 +1,327 @@
-"""Explore: random digits from the data, chosen by split and digit."""
+"""Explore: the digits themselves, by chance, at a glance, on a map, and where a label is in
+doubt. Any of them opens in the detail view."""
 
 import random
+from collections import Counter
 
+import numpy as np
 import streamlit as st
 
-from mnist_core import data, markup
-from pages import shared
+from mnist_core import charts, data, evaluation, markup, studies
+from mnist_core.errors import NotAllowed, StoreUnavailable
+from mnist_core.runs import FAILED, WAITING, Run
+from mnist_core.studies import DONE, Study
+from pages import detail, shared
+from pages.digit_map import digit_map
+from pages.gallery import gallery
 
 shared.guard("explore")
 
 LARGEST_SEED = 9999
-SPLITS = ["Training", "Test"]
+SPLITS = {"Training": "train", "Test": "test"}
 COUNTS = [25, 50, 100, 200]
+SAMPLE, GLANCE, MAP, DOUBTS = "A sample", "At a glance", "A map", "Doubtful labels"
+VIEWS = [SAMPLE, GLANCE, MAP, DOUBTS]
+METHODS = ["PCA", "t-SNE"]
+MOST_SHOWN = 60
 
 
 def new_sample() -> None:
     st.session_state["explore_seed"] = random.randint(0, LARGEST_SEED)
 
 
+def show_sample(split: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        count = st.selectbox(
+            "How many", COUNTS, index=1, key="count", bind="query-params", width=140
+        )
+        seed = st.number_input(
+            "Seed",
+            0,
+            LARGEST_SEED,
+            key="explore_seed",
+            width=170,
+            help="The same seed shows the same digits to everyone: share the address.",
+        )
+        st.button("New sample", icon=":material/casino:", on_click=new_sample)
+    if st.query_params.get("seed") != str(seed):
+        st.query_params["seed"] = str(seed)
+    digits = st.pills(
+        "Digits",
+        list(range(data.CLASSES)),
+        selection_mode="multi",
+        default=[],
+        key="digits",
+        bind="query-params",
+        help="None chosen shows all ten.",
+    )
+    _, labels = shared.images_of(split)
+    places = data.sample_indices(labels, digits or list(range(data.CLASSES)), count, seed)
+    st.caption(
+        f"{len(places)} of {len(labels):,} {kind(split)} images, chosen at random. Choose one to "
+        "see it large. Each is 28 by 28 pixels, from 0 for paper to 255 for ink."
+    )
+    show_digits("sample", split, places, [str(label) for label in labels[places]])
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.number_input(
+            "Or its number", 0, len(labels) - 1, key="number", width=200, help=numbers_help(labels)
+        )
+        st.button("Show it", icon=":material/zoom_in:", on_click=choose_number, args=(split,))
+
+
+def numbers_help(labels: np.ndarray) -> str:
+    return f"Each image has a number, from 0 to {len(labels) - 1:,}."
+
+
+def choose_number(split: str) -> None:
+    detail.choose(split, st.session_state["number"])
+
+
+def kind(split: str) -> str:
+    return "test" if split == "test" else "training"
+
+
+def show_digits(key: str, split: str, places: np.ndarray, captions: list[str]) -> bool:
+    """Digits that open in the detail view. Returns whether one was chosen just now."""
+    images, labels = shared.images_of(split)
+    return gallery(
+        data.take(images, places),
+        captions,
+        [f"A handwritten {labels[place]}, image {place}" for place in places],
+        label="Digits",
+        key=key,
+        on_choose=lambda number: detail.choose(split, int(places[number])),
+    )
+
+
+def show_glance(split: str) -> None:
+    found = shared.glance_at(split)
+    left, right = st.columns(2, gap="large")
+    plain = {"displayModeBar": False}
+    with left:
+        st.subheader("How many of each", anchor=False)
+        st.plotly_chart(
+            charts.digit_counts(found.counts),
+            key="counts",
+            config=plain,
+            alt="How many images there are of each digit: "
+            + ", ".join(f"{count} of {digit}" for digit, count in enumerate(found.counts)),
+        )
+    with right:
+        st.subheader("How much ink", anchor=False)
+        st.plotly_chart(
+            charts.ink_boxes(found.ink),
+            key="ink",
+            config=plain,
+            alt="How much of each digit's pictures is ink: "
+            + ", ".join(f"{ink[2]:.0%} of a {digit}" for digit, ink in enumerate(found.ink)),
+        )
+    st.subheader("The mean of each digit", anchor=False)
+    names = [str(digit) for digit in range(data.CLASSES)]
+    st.html(
+        markup.digit_grid(
+            np.rint(found.mean).astype(np.uint8),
+            names,
+            [f"The mean of all images of a {digit}" for digit in names],
+        )
+    )
+    st.subheader("Where people write it differently", anchor=False)
+    st.html(
+        markup.digit_grid(
+            np.rint(2 * found.deviation).clip(0, 255).astype(np.uint8),
+            names,
+            [f"The spread of each pixel over the images of a {digit}" for digit in names],
+        )
+    )
+    st.caption(
+        "The standard deviation of each pixel: black where all agree, white where half write "
+        "ink and half leave paper."
+    )
+
+
+@shared.fragment
+def show_map(split: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        method = st.segmented_control(
+            "Method", METHODS, default=METHODS[0], key="method", bind="query-params", required=True
+        )
+        network = shared.pick_other_run(
+            "Beside the pixels, a network's last hidden layer", None, shared.trained_runs()
+        )
+    places = shared.map_places(split)
+    chosen = False
+    shown = [None, network] if network else [None]
+    for column, run in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
+        with column:
+            st.subheader(run.title if run else "Raw pixels", anchor=False)
+            chosen |= show_one_map(split, places, run, method)
+    if lassoed := st.session_state.get(loop_key(split)):
+        chosen |= show_lassoed(split, places[lassoed])
+    else:
+        st.caption(
+            "Each point is a digit: point at one to see it, click it for more, and draw a loop "
+            "around some to see them together."
+        )
+    if chosen:
+        detail.show()
+
+
+def show_one_map(split: str, places: np.ndarray, run: Run | None, method: str) -> bool:
+    points, variance = shared.flat_map(split, run)
+    words = f"PCA: the two directions hold {variance.sum():.0%} of the variance."
+    if method == "t-SNE":
+        study = ask_for_map(split, run)
+        if study and study.data:
+            points = studies.unpack_points(study.data)
+            words = "t-SNE: neighbours stay neighbours; distances between groups mean little."
+        elif study and study.state == FAILED:
+            st.warning(f"There is no t-SNE map: {study.message}")
+            st.button(
+                "Try again",
+                key=f"again_{run and run.id}",
+                on_click=shared.guarded(shared.ask_again),
+                args=(study.key,),
+            )
+        elif study:
+            shared.fragment(wait_for_map, run_every="2s")(split, run)
+    _, labels = shared.images_of(split)
+    clicked = digit_map(
+        points,
+        labels[places],
+        [f"{labels[place]} · {kind(split)} image {place}" for place in places],
+        shared.map_sprite(split),
+        alt=f"A map of {len(places):,} digits by {method}, coloured by digit",
+        key=f"map_{run.id if run else 'pixels'}",
+        lassoed=st.session_state.get(loop_key(split)),
+        on_choose=lambda number: detail.choose(split, int(places[number])),
+        on_lasso=lambda numbers: lasso(split, numbers),
+    )
+    st.caption(f"{len(places):,} {kind(split)} images. {words}")
+    return clicked
+
+
+def ask_for_map(split: str, run: Run | None) -> Study | None:
+    """The study of a t-SNE map; None if it cannot be asked for, and a sentence says why."""
+    try:
+        return shared.studied_map(split, run)
+    except (StoreUnavailable, NotAllowed) as error:
+        st.warning(f"{error} Meanwhile: PCA.")
+        return None
+
+
+def lasso(split: str, numbers: list[int]) -> None:
+    st.session_state[loop_key(split)] = numbers or None
+
+
+def loop_key(split: str) -> str:
+    """Where the numbers of the points in the loop are kept; of other data they are others."""
+    return f"lassoed_{split}_{shared.fingerprint_of(split)}"
+
+
+def wait_for_map(split: str, run: Run | None) -> None:
+    study = ask_for_map(split, run)
+    if study is None:
+        return
+    if study.state in (DONE, FAILED):
+        st.rerun()
+    if study.state == WAITING and shared.pool().problem:
+        st.warning(
+            f"This map waits for a training process. {shared.pool().problem} Meanwhile: PCA."
+        )
+        return
+    st.info(
+        "The training process is computing this map; it takes about half a minute. Meanwhile: PCA.",
+        icon=":material/hourglass_top:",
+    )
+
+
+def show_lassoed(split: str, places: np.ndarray) -> bool:
+    _, labels = shared.images_of(split)
+    counts = Counter(labels[places].tolist()).most_common()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        digits = "1 digit" if len(places) == 1 else f"{len(places):,} digits"
+        st.subheader(f"{digits} in the loop", anchor=False, width="content")
+        st.button("Forget the loop", on_click=lasso, args=(split, []))
+    st.caption(", ".join(f"{count}× {digit}" for digit, count in counts))
+    shown = places[:MOST_SHOWN]
+    return show_digits("lassoed_digits", split, shown, [str(label) for label in labels[shown]])
+
+
+def show_doubts(split: str) -> None:
+    if split == "test":
+        show_test_doubts()
+        return
+    found = shared.suspects()
+    if found is None:
+        st.info(
+            "Nobody has looked for doubtful labels among these digits yet. Whoever keeps this "
+            "server can: `python -m mnist_core suspects`.",
+            icon=":material/search:",
+        )
+        return
+    st.markdown(
+        f"Five networks were trained, each on four fifths of the {found.images:,} training images, "
+        f"and read the fifth that they had never seen. **{found.differing:,}** were read as "
+        "another digit than their label says. These are the ones whose label they believed least. "
+        "Who is right?"
+    )
+    shown = found.ranked[:MOST_SHOWN]
+    show_digits(
+        "suspects",
+        split,
+        np.array([suspect.place for suspect in shown], np.int64),
+        [f"{suspect.label}, or {suspect.predicted}?" for suspect in shown],
+    )
+    st.caption("Under each: its label, and what the network reads.")
+
+
+def show_test_doubts() -> None:
+    run = shared.pick_run()
+    st.caption("Test images that this network reads as something else, and is surest of.")
+    if not shared.is_readable(run):
+        return
+    mismatch = shared.mismatch(run)
+    if mismatch:
+        st.info(mismatch, icon=":material/image_not_supported:")
+        return
+    probabilities, labels = shared.predictions(run)
+    places = evaluation.surest_mistakes(labels, probabilities)[:MOST_SHOWN]
+    answers = probabilities[places].argmax(axis=1)
+    show_digits(
+        "mistakes",
+        "test",
+        places,
+        [f"{labels[p]}, or {a}?" for p, a in zip(places, answers, strict=True)],
+    )
+
+
 st.title("Explore the digits")
 shared.data_notice()
 shared.check_address(
     split=lambda text: text in SPLITS,
+    view=lambda text: text in VIEWS,
     count=lambda text: text in map(str, COUNTS),
     seed=lambda text: shared.is_number(text, LARGEST_SEED),
     digits=lambda text: shared.is_number(text, data.CLASSES - 1),
+    method=lambda text: text in METHODS,
+    image=detail.is_name,
 )
-dataset = shared.dataset()
 # By hand, not by binding: a bound number stumbles over seed=1e400 before it can be checked.
 st.session_state.setdefault("explore_seed", int(st.query_params.get("seed", "0")))
 
-with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-    split = st.segmented_control(
-        "Images", SPLITS, default="Training", key="split", bind="query-params"
-    )
-    count = st.selectbox("How many", COUNTS, index=1, key="count", bind="query-params", width=140)
-    seed = st.number_input(
-        "Seed",
-        0,
-        LARGEST_SEED,
-        key="explore_seed",
-        width=170,
-        help="The same seed shows the same digits to everyone: share the address.",
-    )
-    st.button("New sample", icon=":material/casino:", on_click=new_sample)
-
-if st.query_params.get("seed") != str(seed):
-    st.query_params["seed"] = str(seed)
-
-digits = st.pills(
-    "Digits",
-    list(range(data.CLASSES)),
-    selection_mode="multi",
-    default=[],
-    key="digits",
+view = st.segmented_control(
+    "View", VIEWS, default=SAMPLE, key="view", bind="query-params", label_visibility="collapsed"
+)
+chosen_split = st.segmented_control(
+    "Images",
+    list(SPLITS),
+    default="Training",
+    key="split",
     bind="query-params",
-    help="None chosen shows all ten.",
+    label_visibility="collapsed",
 )
-
-images, labels = (
-    (dataset.x_test, dataset.y_test) if split == "Test" else (dataset.x_train, dataset.y_train)
-)
-places = data.sample_indices(labels, digits or list(range(data.CLASSES)), count, seed)
-st.caption(
-    f"{len(places)} of {len(labels):,} {'test' if split == 'Test' else 'training'} images, chosen "
-    "at random. Each is 28 by 28 pixels, from 0 for paper to 255 for ink."
-)
-st.html(
-    markup.digit_grid(
-        images[places],
-        [str(labels[place]) for place in places],
-        [f"A handwritten {labels[place]}, image {place}" for place in places],
-    )
-)
+split = SPLITS[chosen_split or "Training"]
+{GLANCE: show_glance, MAP: show_map, DOUBTS: show_doubts}.get(view or SAMPLE, show_sample)(split)
+detail.show()
 
 shared.next_step("train", "Train a network on these", ":material/model_training:")

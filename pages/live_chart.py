@@ -6,22 +6,16 @@ Plotly's script comes from the installed package, through Streamlit's static fil
 """
 
 import json
-import shutil
 from pathlib import Path
 
 import plotly
 import plotly.graph_objects as go
 import streamlit as st
 
-SOURCE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-STATIC = Path(__file__).parent.parent / "static" / SOURCE.name
+from pages import served
 
-_chart = st.components.v2.component(
-    "live_chart",
-    html='<div class="chart" role="img"></div>',
-    css=".chart { width: 100%; }",
-    js="""
-// One script for all charts of the page, however many ask for it.
+# One script for all charts of a page, however many ask for it.
+LOAD = """
 function load(source) {
   window.plotlyLoading ??= new Promise((resolve, reject) => {
     const script = document.createElement('script');
@@ -32,7 +26,15 @@ function load(source) {
   });
   return window.plotlyLoading;
 }
+"""
+SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
+_chart = st.components.v2.component(
+    "live_chart",
+    html='<div class="chart" role="img"></div>',
+    css=".chart { width: 100%; }",
+    js=LOAD
+    + """
 export default async function({ data, parentElement }) {
   const chart = parentElement.querySelector('.chart');
   const { data: traces, layout } = JSON.parse(data.figure);
@@ -60,19 +62,9 @@ export default async function({ data, parentElement }) {
 )
 
 
-@st.cache_resource(show_spinner=False)
-def _script() -> str | None:
-    """The address of Plotly's script, or None where the folder cannot be written."""
-    try:
-        if not STATIC.is_file() or STATIC.stat().st_size != SOURCE.stat().st_size:
-            STATIC.parent.mkdir(exist_ok=True)
-            partial = STATIC.with_suffix(".partial")
-            shutil.copyfile(SOURCE, partial)
-            partial.replace(STATIC)
-    except OSError:
-        return None
-    # Another release of Plotly is another address, so no browser keeps the old one.
-    return f"app/static/{STATIC.name}?v={plotly.__version__}"
+def plotly_address() -> str | None:
+    """Where a browser finds Plotly's script; None where the folder cannot be written."""
+    return served.address(f"plotly-{plotly.__version__}.min.js", SCRIPT.read_bytes)
 
 
 def live_chart(figure: go.Figure, alt: str, key: str) -> None:
@@ -81,14 +73,14 @@ def live_chart(figure: go.Figure, alt: str, key: str) -> None:
     Args:
         alt: what the chart shows, for who cannot see it.
     """
-    script = _script()
-    if script is None:
+    source = plotly_address()
+    if source is None:
         # A read-only installation: the chart blinks, but it is there.
         st.plotly_chart(figure, key=key, config={"displayModeBar": False}, alt=alt)
         return
     plain = json.loads(figure.to_json())
     plain["layout"].pop("template", None)
-    _chart(data={"figure": json.dumps(plain), "source": script, "alt": alt}, key=key)
+    _chart(data={"figure": json.dumps(plain), "source": source, "alt": alt}, key=key)
 
 
 if __name__ == "__main__":

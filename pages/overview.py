@@ -35,7 +35,12 @@ explore, train, evaluate, draw = st.columns(4)
 with explore.container(border=True, height="stretch"):
     st.subheader("1 · Explore", anchor=False)
     st.metric("Digits here", f"{len(dataset.x_train) + len(dataset.x_test):,}")
-    st.page_link("pages/explore.py", label="Look at some", icon=":material/grid_view:")
+    st.page_link(
+        "pages/explore.py",
+        label="Look at a hundred",
+        icon=":material/grid_view:",
+        query_params={"count": "100"},
+    )
 
 with train.container(border=True, height="stretch"):
     st.subheader("2 · Train", anchor=False)

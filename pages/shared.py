@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from mnist_core import data, evaluation, explanation, forecast, schema, shipped
+from mnist_core import data, evaluation, explanation, forecast, glance, maps, schema, shipped
 from mnist_core.calibration import Calibration
 from mnist_core.classifier import Classifier
 from mnist_core.errors import RunNotFound, StoreUnavailable, UserError
 from mnist_core.jobs import LocalPool, worker_limit
+from mnist_core.neighbours import nearest_images
 from mnist_core.progress import Progress
 from mnist_core.runs import (
     CALIBRATION,
@@ -28,10 +29,15 @@ from mnist_core.runs import (
     LITERT,
     PREDICTIONS,
     RUNNING,
+    WAITING,
     Run,
     RunStore,
     owner_of,
 )
+from mnist_core.studies import PIXELS, MapKey, Study, StudyStore, features_of
+from mnist_core.suspects import Suspects, study_key
+from mnist_core.suspects import shipped as shipped_suspects
+from pages import served
 
 log = logging.getLogger("pages")
 
@@ -98,8 +104,8 @@ def check_address(**possible: Callable[[str], bool]) -> None:
         del st.query_params[name]
     if impossible:
         st.warning(
-            f"The address asks for a {' and a '.join(impossible)} that cannot be; the usual "
-            "choice is shown instead.",
+            f"The address asks for what cannot be ({', '.join(impossible)}); the usual choice is "
+            "shown instead.",
             icon=":material/link_off:",
         )
 
@@ -137,6 +143,126 @@ def dataset() -> data.Dataset:
 @st.cache_resource(max_entries=1, show_spinner="Reading the digits …")
 def _dataset(path: str, source: str, changed: float) -> data.Dataset:
     return data.load_dataset()
+
+
+def images_of(split: str) -> tuple[np.ndarray, np.ndarray]:
+    """The "train" or the "test" images at hand, uint8 (n, 28, 28), and their labels, (n,)."""
+    found = dataset()
+    if split == "test":
+        return found.x_test, found.y_test
+    return found.x_train, found.y_train
+
+
+def fingerprint_of(split: str) -> str:
+    """What tells these images from those of other data; part of what caches go by."""
+    found = dataset()
+    return found.test_fingerprint if split == "test" else found.train_fingerprint
+
+
+def glance_at(split: str) -> glance.Glance:
+    """The classes at a glance."""
+    return _glance(split, fingerprint_of(split))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Looking at every image …")
+def _glance(split: str, fingerprint: str) -> glance.Glance:
+    return glance.at_a_glance(*images_of(split))
+
+
+def neighbours(split: str, place: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The training images nearest to one image: places and distances."""
+    return _neighbours(split, place, count, fingerprint_of(split), fingerprint_of("train"))
+
+
+@st.cache_resource(max_entries=500, show_spinner=False)
+def _neighbours(
+    split: str, place: int, count: int, fingerprint: str, among: str
+) -> tuple[np.ndarray, np.ndarray]:
+    image = data.take(images_of(split)[0], np.array([place]))[0]
+    itself = place if split == "train" else None
+    return nearest_images(images_of("train")[0], image, count, exclude=itself)
+
+
+def suspects() -> Suspects | None:
+    """The training images whose label is in doubt, if that was ever computed."""
+    fingerprint = fingerprint_of("train")
+    return _shipped_suspects(fingerprint) or _stored_suspects(fingerprint)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _shipped_suspects(fingerprint: str) -> Suspects | None:
+    return shipped_suspects(fingerprint)
+
+
+def _stored_suspects(fingerprint: str) -> Suspects | None:
+    try:
+        study = studies().find(study_key(fingerprint))
+    except StoreUnavailable:
+        return None
+    return Suspects.from_json(study.data.decode()) if study and study.data else None
+
+
+def map_places(split: str) -> np.ndarray:
+    """Which of these images are on their map."""
+    return maps.choose(images_of(split)[1])
+
+
+def flat_map(split: str, run: Run | None) -> tuple[np.ndarray, np.ndarray]:
+    """A map by PCA, of the pixels or of a run's last hidden layer: points, and the share of
+    the variance along each axis."""
+    names = (run.id, _home(run), run.version) if run else (PIXELS, "", 0)
+    return _flat_map(run, split, fingerprint_of(split), *names)
+
+
+@st.cache_resource(max_entries=20, show_spinner="Drawing the map …")
+def _flat_map(
+    _run: Run | None, split: str, fingerprint: str, run_id: str, url: str, version: int
+) -> tuple[np.ndarray, np.ndarray]:
+    images = data.take(images_of(split)[0], map_places(split))
+    activations = classifier(_run).activations if _run else None
+    return maps.pca(features_of(images, activations))
+
+
+def studied_map(split: str, run: Run | None) -> Study:
+    """A map by t-SNE as a worker computes it; asked for if nobody did before.
+
+    Raises:
+        NotAllowed: too many others wait.
+    """
+    features = (run.id, run.version) if run else (PIXELS, 0)
+    key = MapKey(split, fingerprint_of(split), *features).text
+    study = studies().find(key)
+    if study is None:
+        study = studies().request(key)
+    if study.state in (WAITING, RUNNING):
+        pool().wake()
+    return study
+
+
+def ask_again(key: str) -> None:
+    """Ask for a study that failed."""
+    studies().request(key)
+
+
+def map_sprite(split: str) -> str:
+    """The address of all pictures of a map."""
+    images = images_of(split)[0]
+
+    def make() -> bytes:
+        return maps.sprite(data.take(images, map_places(split)))
+
+    name = f"digits-{split}-{fingerprint_of(split)}.png"
+    return served.address(name, make) or ""
+
+
+def studies() -> StudyStore:
+    """What workers compute once. Raises StoreUnavailable if there is no database to use."""
+    return _studies(schema.database_url())
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _studies(url: str) -> StudyStore:
+    return StudyStore(url)
 
 
 def store() -> RunStore:
@@ -218,6 +344,35 @@ def _predictions(run_id: str, url: str, version: int) -> tuple[np.ndarray, np.nd
     return shipped.unpack_predictions(artifact(run_id, PREDICTIONS))
 
 
+def is_readable(run: Run) -> bool:
+    """Whether a run's test predictions can be read; if not, a sentence says why."""
+    try:
+        predictions(run)
+    except RunNotFound:
+        why = "has no predictions of the test images"
+    except (ValueError, OSError):
+        log.exception("predictions of run %s", run.id)
+        why = "has predictions that cannot be read, perhaps of an older version"
+    else:
+        return True
+    st.warning(
+        f"{run.title} {why}, so there is nothing to evaluate. Choose another network, or train "
+        "it anew.",
+        icon=":material/unknown_document:",
+    )
+    return False
+
+
+def mismatch(run: Run) -> str:
+    """One sentence if a run was tested on other images than those at hand, else empty."""
+    if dataset().test_fingerprint == run.test_fingerprint:
+        return ""
+    return (
+        f"These predictions are for other test images ({run.dataset}) than the ones at hand "
+        f"({dataset().description}), so the pictures cannot be shown. The numbers hold."
+    )
+
+
 def confusion(run: Run) -> np.ndarray:
     """A run's confusion matrix on its test images, int64 (10, 10)."""
     probabilities, labels = predictions(run)
@@ -286,13 +441,15 @@ def pick_run(label: str = "Network", *, runs: list[Run] | None = None) -> Run:
     return found[_choose_run(label, "run", list(found), found)]
 
 
-def pick_other_run(label: str, first: Run, runs: list[Run]) -> Run | None:
-    """Let the visitor choose a second run to compare the first with; kept in the address."""
-    found = {run.id: run for run in runs if run.id != first.id}
-    return found.get(_choose_run(label, "beside", [NO_RUN, *found], found))
+def pick_other_run(label: str, first: Run | None, runs: list[Run]) -> Run | None:
+    """Let the visitor choose another run than the first, or none; kept in the address."""
+    found = {run.id: run for run in runs if first is None or run.id != first.id}
+    return found.get(_choose_run(label, "beside", [NO_RUN, *found], found, width=420))
 
 
-def _choose_run(label: str, key: str, options: list[str], runs: dict[str, Run]) -> str:
+def _choose_run(
+    label: str, key: str, options: list[str], runs: dict[str, Run], width: Any = "stretch"
+) -> str:
     # The box has a key of its own and is set before it is made: one that followed the
     # address by its index would be another box after each choice, and forget it.
     box = f"picked_{key}"
@@ -305,6 +462,7 @@ def _choose_run(label: str, key: str, options: list[str], runs: dict[str, Run]) 
         key=box,
         format_func=lambda run_id: runs[run_id].title if run_id in runs else "No other network",
         help="Networks that came with the app, and those trained here.",
+        width=width,
     )
     if chosen == NO_RUN:
         st.query_params.pop(key, None)

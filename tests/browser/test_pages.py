@@ -65,11 +65,12 @@ def draw(page, points, size=0.8, left=0.1, top=0.1) -> None:
 
 
 def cell_place(page, true: int, predicted: int) -> tuple[float, float]:
-    """Where a cell of the heatmap is on the screen."""
+    """Where a cell of the heatmap is on the screen, once it was scrolled there."""
     return tuple(
         page.evaluate(
             """([true_, predicted]) => {
               const plot = document.querySelector('.js-plotly-plot');
+              plot.scrollIntoView({ block: 'center' });
               const { xaxis, yaxis } = plot._fullLayout;
               const box = plot.getBoundingClientRect();
               return [box.x + xaxis._offset + xaxis.d2p(predicted),

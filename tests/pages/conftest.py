@@ -10,7 +10,7 @@ from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import data, jobs
-from pages import live_chart
+from pages import served
 from tests.helpers import PROJECT, write_archive
 from tests.pages.helpers import Canvas
 
@@ -42,7 +42,7 @@ def empty_server(monkeypatch, tmp_path, sample):
     st.cache_resource.clear()
     # Nothing tends the workers in the background; tests/test_jobs.py is about that.
     monkeypatch.setattr(jobs.LocalPool, "start", lambda pool: pool)
-    monkeypatch.setattr(live_chart, "STATIC", tmp_path / "static" / "plotly.min.js")
+    monkeypatch.setattr(served, "STATIC", tmp_path / "static")
     # To read the sample, compile the pages and look for components again in each test would
     # be half of the time that all of them take.
     arrays, read = (sample.x_train, sample.y_train, sample.x_test, sample.y_test), data.read

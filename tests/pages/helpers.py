@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
+from streamlit.components.v2.bidi_component.main import _make_trigger_id as trigger_id
 from streamlit.testing.v1 import AppTest
 
 from mnist_core.data import Dataset
@@ -138,9 +139,18 @@ def headings(tab: AppTest) -> list[str]:
 
 
 def alternative_texts(tab: AppTest) -> list[str]:
-    """What every picture on the page shows, for who cannot see it."""
+    """What every picture on the page shows, for who cannot see it: first those that are
+    only to be looked at, then those in galleries."""
     found = [re.findall(r'<img [^>]*alt="([^"]*)"', part.value) for part in tab.html]
-    return [html.unescape(text) for texts in found for text in texts]
+    texts = [html.unescape(text) for texts in found for text in texts]
+    return texts + [
+        text for shown in components(tab, "gallery").values() for text in shown["texts"]
+    ]
+
+
+def captions(tab: AppTest) -> list[str]:
+    """The small texts on the page."""
+    return [caption.value for caption in tab.caption]
 
 
 def table_rows(tab: AppTest) -> list[list[str]]:
@@ -151,14 +161,54 @@ def table_rows(tab: AppTest) -> list[list[str]]:
     ]
 
 
+def components(tab: AppTest, name: str) -> dict[str, dict]:
+    """What the components of this name on the page were given, by their keys."""
+    return {
+        part.proto.id.split("-", 2)[2]: json.loads(part.proto.mixed.json or part.proto.json)
+        for part in tab.get("bidi_component")
+        if part.proto.component_name == name
+    }
+
+
 def live_charts(tab: AppTest) -> dict[str, dict]:
     """The figures of the live charts by what is said about them to who cannot see."""
-    charts = [
-        json.loads(part.proto.mixed.json or part.proto.json)
-        for part in tab.get("bidi_component")
-        if part.proto.component_name == "live_chart"
-    ]
+    charts = components(tab, "live_chart").values()
     return {chart["alt"]: json.loads(chart["figure"]) for chart in charts}
+
+
+def send(tab: AppTest, key: str, **events: Any) -> AppTest:
+    """What a browser sends when something happens on the component with this key, such as
+    ``chosen=3``. The whole page is rerun, as where a click comes upon another change."""
+    (part,) = [p for p in tab.get("bidi_component") if p.proto.id.endswith(f"-{key}")]
+    payload = [{"event": event, "value": value} for event, value in events.items()]
+    return _rerun(tab, trigger_id(part.proto.id, "events"), json_trigger_value=json.dumps(payload))
+
+
+def click_cell(tab: AppTest, key: str, customdata: Any) -> AppTest:
+    """What a browser sends when somebody clicks a cell of the heatmap with this key."""
+    (part,) = [p for p in tab.get("plotly_chart") if p.proto.id.endswith(f"-{key}")]
+    points = [{"customdata": customdata, "point_index": 0}]
+    selection = {"points": points, "point_indices": [0], "box": [], "lasso": []}
+    return _rerun(tab, part.proto.id, string_value=json.dumps({"selection": selection}))
+
+
+def dismiss(tab: AppTest) -> AppTest:
+    """Close the dialog, by its cross or by Escape."""
+    (dialog,) = tab.get("dialog")
+    return _rerun(tab, dialog.proto.dialog.id, trigger_value=True)
+
+
+def _rerun(tab: AppTest, widget_id: str, **value: Any) -> AppTest:
+    states = tab._tree.get_widget_states()
+    states.widgets.add(id=widget_id, **value)
+    return tab._run(states)
+
+
+def dialog_title(tab: AppTest) -> str | None:
+    """What the open dialog is about; None if none is open."""
+    dialogs = tab.get("dialog")
+    assert len(dialogs) <= 1
+    return dialogs[0].subheader[0].value if dialogs else None
 
 
 def all_text(tab: AppTest) -> str:

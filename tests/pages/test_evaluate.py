@@ -1,20 +1,35 @@
-import pytest
+import io
+import re
 
-from mnist_core.runs import KERAS, PREDICTIONS, STOPPED
-from mnist_core.shipped import shipped_runs
-from tests.helpers import finished_run, running_run
+import numpy as np
+import pytest
+import streamlit as st
+from PIL import Image
+
+from mnist_core.runs import FINISHED, KERAS, LITERT, PREDICTIONS, STOPPED
+from mnist_core.shipped import pack_predictions, shipped_runs
+from tests.helpers import CLASSIC as CLASSIC_FOLDER
+from tests.helpers import finished_run, running_run, write_archive
 from tests.pages.helpers import (
     alternative_texts,
     assert_one_sentence,
     assert_shown,
+    captions,
+    click_cell,
+    components,
+    dialog_title,
+    dismiss,
     headings,
     metrics,
     run_on,
+    send,
     sentences,
     table_rows,
 )
 
 CLASSIC = shipped_runs()["classic"]
+VIEWS = ["Confusion", "Digit by digit", "Surest mistakes", "Confidence", "Beside another"]
+NO_PICTURES = "so the pictures cannot be shown. The numbers hold."
 
 
 @pytest.fixture
@@ -91,24 +106,73 @@ def test_a_full_cell_shows_the_sixty_the_network_is_surest_of(open_page, store, 
     tab = open_page("evaluate", run=run.id, true="3", predicted="3")
     assert cell(tab) == "True 3, predicted 3: 100 images"
     assert len(alternative_texts(tab)) == 60
-    assert any(text.value == "The 60 that the network is surest of." for text in tab.caption)
+    assert "The first 60 of 100." in captions(tab)
 
 
 def test_the_table_has_a_row_for_each_digit(open_page, run):
-    header, *rows = table_rows(open_page("evaluate", run=run.id))
-    assert header == ["Digit", "Precision", "Recall", "F1", "Images", "Most often taken for"]
+    tab = open_page("evaluate", run=run.id, view="Digit by digit")
+    assert_shown(tab, "evaluate")
+    header, *rows = table_rows(tab)
+    assert header == [
+        "Digit", "Precision", "Recall", "F1", "Images", "Wrong", "Most often taken for",
+    ]  # fmt: skip
     assert [row[0] for row in rows] == [str(digit) for digit in range(10)]
-    assert rows[4] == ["4", "100.00%", "70.00%", "82.35%", "10", "9 (3×)"]
-    assert rows[9] == ["9", "76.92%", "100.00%", "86.96%", "10", "–"]
+    assert rows[4] == ["4", "100.00%", "70.00%", "82.35%", "10", "3", "9 (3×)"]
+    assert rows[9] == ["9", "76.92%", "100.00%", "86.96%", "10", "0", "–"]
+
+
+@pytest.mark.parametrize(
+    ("order", "first"),
+    [
+        ("Digit", "0123"),
+        ("Lowest F1", "4"),
+        ("Lowest precision", "9"),
+        ("Lowest recall", "478"),
+        ("Most mistakes", "478"),
+    ],
+)
+def test_the_table_is_sorted_as_wished(open_page, run, order, first):
+    tab = open_page("evaluate", run=run.id, view="Digit by digit")
+    box = tab.selectbox(key="order")
+    assert box.value == "Digit"
+    box.select(order).run()
+    assert "".join(row[0] for row in table_rows(tab)[1:]).startswith(first)
+    assert box.proto.query_param_key == "order"
+    tab = open_page("evaluate", run=run.id, view="Digit by digit", order=order)
+    assert "".join(row[0] for row in table_rows(tab)[1:]).startswith(first)
 
 
 def test_the_heatmap_is_there_in_all_its_forms(open_page, run):
     tab = open_page("evaluate", run=run.id)
     tab.toggle(key="mistakes").set_value(True).run()
     assert_shown(tab, "evaluate")
-    tab.segmented_control(key="numbers").set_value("Share of the true digit").run()
+    for numbers in ("Share of true", "Share of predicted"):
+        tab.segmented_control(key="numbers").set_value(numbers).run()
+        assert_shown(tab, "evaluate")
+        assert len(tab.get("plotly_chart")) == 1
+    for name in ("view", "numbers"):
+        assert tab.segmented_control(key=name).proto.query_param_key == name
+    assert tab.toggle(key="mistakes").proto.query_param_key == "mistakes"
+
+
+def test_a_click_on_the_heatmap_chooses_the_cell(open_page, run):
+    tab = open_page("evaluate", run=run.id)
+    click_cell(tab, "heatmap", [7, 1, 2])
     assert_shown(tab, "evaluate")
-    assert len(tab.get("plotly_chart")) == 1
+    assert cell(tab) == "True 7, predicted 1: 2 images"
+    assert (tab.selectbox(key="true").value, tab.selectbox(key="predicted").value) == (7, 1)
+
+
+@pytest.mark.parametrize(
+    "customdata",
+    [None, [], [7], [7, 1], [10, 1, 0], [-1, 1, 0], ["7", "1", "2"], [[7], [1], [2]], {"x": 1}, 7],
+)
+def test_nonsense_from_a_browser_chooses_no_cell(open_page, run, customdata):
+    tab = open_page("evaluate", run=run.id)
+    click_cell(tab, "heatmap", customdata)
+    assert_shown(tab, "evaluate")
+    assert sentences(tab) == []
+    assert cell(tab) == "True 4, predicted 9: 3 images"
 
 
 def test_a_network_without_mistakes_can_be_shown(open_page, store, full_data):
@@ -152,8 +216,15 @@ def test_a_run_on_other_test_images_shows_its_numbers_and_a_sentence_for_picture
         metrics(tab)["Read wrongly"]
         == f"{10_000 - round(10_000 * CLASSIC.test_accuracy)} of 10,000"
     )
+    assert_one_sentence(sentences(tab), NO_PICTURES)
+    assert alternative_texts(tab) == []
+    tab = open_page("evaluate", run=run.id, view="Digit by digit")
+    assert_shown(tab, "evaluate")
+    assert sentences(tab) == []
     assert len(table_rows(tab)) == 11
-    assert_one_sentence(sentences(tab), "so the pictures cannot be shown. The numbers hold.")
+    tab = open_page("evaluate", run=run.id, view="Surest mistakes")
+    assert_shown(tab, "evaluate")
+    assert_one_sentence(sentences(tab), NO_PICTURES)
     assert alternative_texts(tab) == []
 
 
@@ -204,18 +275,120 @@ def test_a_cell_that_is_not_there_is_said_in_one_sentence(open_page, run, addres
     assert len(sentences(tab, "error", "warning")) == 1
 
 
-def test_predictions_that_are_gone_are_a_sentence(open_page, store, full_data):
+WRONG = {
+    "view": "Nope",
+    "numbers": "Percent",
+    "order": "Luck",
+    "which": "Nope",
+    "image": "test-100",
+    "true": "10",
+    "predicted": "x",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_an_address_out_of_range_is_said_and_shows_what_the_page_shows_without_it(
+    open_page, run, name
+):
+    tab = open_page("evaluate", run=run.id, **{name: WRONG[name]})
+    assert_shown(tab, "evaluate")
+    assert_one_sentence(sentences(tab), f"cannot be ({name})")
+    assert name not in tab.query_params
+    assert alternative_texts(tab) == alternative_texts(open_page("evaluate", run=run.id))
+
+
+def test_all_that_is_wrong_in_an_address_is_said_in_one_sentence(open_page, run):
+    tab = open_page("evaluate", run=run.id, **WRONG)
+    assert_shown(tab, "evaluate")
+    assert_one_sentence(sentences(tab), "cannot be")
+    assert all(name in sentences(tab)[0] for name in WRONG)
+
+
+def test_a_wrong_order_is_the_usual_one(open_page, run):
+    tab = open_page("evaluate", run=run.id, view="Digit by digit", order="Luck")
+    assert_one_sentence(sentences(tab), "cannot be (order)")
+    assert tab.selectbox(key="order").value == "Digit"
+
+
+@pytest.mark.parametrize("mistakes", ["maybe", "2", ""])
+def test_what_is_neither_yes_nor_no_shows_all_of_the_matrix(open_page, run, mistakes):
+    tab = open_page("evaluate", run=run.id, mistakes=mistakes)
+    assert_shown(tab, "evaluate")
+    assert tab.toggle(key="mistakes").value is False
+
+
+# --- predictions that cannot be used ---
+
+
+def run_with(store, dataset, **artifacts: bytes):
+    """A finished run on this data with these artifacts and no others."""
     run = running_run(store)
-    store.complete(
+    return store.complete(
         run.id,
         "worker",
-        "finished",
-        results={"test_accuracy": 0.9, "test_fingerprint": full_data.test_fingerprint},
-        artifacts={KERAS: b"a network"},
+        FINISHED,
+        results={
+            "test_accuracy": 0.9,
+            "test_fingerprint": dataset.test_fingerprint,
+            "dataset": dataset.description,
+        },
+        artifacts={KERAS: b"a network", **artifacts},
     )
+
+
+def archive(**arrays: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def test_a_run_without_predictions_is_a_sentence(open_page, store, full_data):
+    run = run_with(store, full_data)
     tab = open_page("evaluate", run=run.id)
-    assert len(tab.exception) == 0
-    assert_one_sentence(sentences(tab, "error"), f"Run {run.id} has no predictions stored")
+    assert_shown(tab, "evaluate")
+    assert_one_sentence(sentences(tab), "has no predictions of the test images")
+    assert metrics(tab) == {}
+    network(tab).select("classic").run()
+    assert_shown(tab, "evaluate")
+    assert "Test accuracy" in metrics(tab)
+
+
+@pytest.mark.parametrize(
+    "predictions",
+    [
+        b"",
+        b"not an archive",
+        (CLASSIC_FOLDER / "predictions.npz").read_bytes()[:5000],
+        archive(probabilities=np.ones((100, 10))),
+        archive(probabilities=np.ones((100, 10)), labels=np.zeros(99, np.uint8)),
+        archive(probabilities=np.ones((100, 9)), labels=np.zeros(100, np.uint8)),
+        archive(probabilities=np.ones(100), labels=np.zeros(100, np.uint8)),
+        archive(probabilities=np.ones((0, 10)), labels=np.zeros(0, np.uint8)),
+        archive(probabilities=np.array([None]), labels=np.array([None])),
+    ],
+)
+@pytest.mark.parametrize("view", ["Confusion", "Confidence"])
+def test_predictions_that_cannot_be_read_are_a_sentence(
+    open_page, store, full_data, predictions, view
+):
+    run = run_with(store, full_data, predictions=predictions)
+    tab = open_page("evaluate", run=run.id, view=view)
+    assert_shown(tab, "evaluate")
+    assert_one_sentence(sentences(tab), "has predictions that cannot be read")
+    assert metrics(tab) == {}
+
+
+def test_a_run_that_was_tested_on_the_sample_has_its_numbers_on_other_data(
+    open_page, store, sample, tmp_path, monkeypatch, tiny_dataset
+):
+    run = run_on(store, sample, {(4, 9): 3})
+    assert alternative_texts(open_page("evaluate", run=run.id))
+    monkeypatch.setenv("MNIST_DATA", str(write_archive(tmp_path / "mnist.npz", tiny_dataset)))
+    for view in VIEWS:
+        tab = open_page("evaluate", run=run.id, view=view)
+        assert_shown(tab, "evaluate")
+        assert metrics(tab)["Read wrongly"] == "3 of 1,000"
+        assert alternative_texts(tab) == []
 
 
 def test_a_run_that_went_on_shows_its_new_network(open_page, store, full_data):
@@ -232,3 +405,330 @@ def test_a_run_that_went_on_shows_its_new_network(open_page, store, full_data):
         assert metrics(open_page("evaluate", run=run.id))["Read wrongly"] == wrong
         store.resume(run.id, run.owner)
         store.claim("worker")
+
+
+# --- the views ---
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_is_shown_to_its_end(open_page, run, view):
+    tab = open_page("evaluate", run=run.id, view=view, beside="classic")
+    assert_shown(tab, "evaluate")
+    assert sentences(tab, "error", "warning") == []
+    assert metrics(tab)["Read wrongly"] == "6 of 100"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_of_a_shipped_network_is_shown_with_the_sample_at_hand(open_page, view):
+    tab = open_page("evaluate", run="cnn", view=view, beside="classic")
+    assert_shown(tab, "evaluate")
+    assert sentences(tab, "error", "warning") == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_can_show_a_network_without_mistakes(open_page, store, full_data, view):
+    run, other = run_on(store, full_data, {}), run_on(store, full_data, {})
+    tab = open_page("evaluate", run=run.id, view=view, beside=other.id)
+    assert_shown(tab, "evaluate")
+    assert sentences(tab, "error", "warning") == []
+
+
+def test_no_view_chosen_shows_the_matrix(open_page, run):
+    tab = open_page("evaluate", run=run.id, view="Confidence")
+    tab.segmented_control(key="view").set_value(None).run()
+    assert_shown(tab, "evaluate")
+    assert cell(tab) == "True 4, predicted 9: 3 images"
+
+
+def test_what_the_numbers_are_worth_is_said_in_images(open_page, run):
+    text = " ".join(captions(open_page("evaluate", run=run.id)))
+    assert re.search(r"it would read between 3 and 12 (of 100 )?wrong", text)
+
+
+# --- one image, large ---
+
+
+@pytest.mark.parametrize(("view", "key"), [("Confusion", "cell"), ("Surest mistakes", "sure")])
+def test_an_image_that_is_chosen_opens_large(open_page, run, view, key):
+    tab = open_page("evaluate", run=run.id, view=view)
+    place, label = re.match(r"Test image (\d+): a (\d)", alternative_texts(tab)[1]).groups()
+    send(tab, key, chosen=1)
+    assert_shown(tab, "evaluate")
+    assert sentences(tab) == []
+    assert dialog_title(tab) == f"Test image {place}: labelled {label}"
+    assert tab.query_params["image"] == f"test-{place}"
+    assert tab.multiselect(key="asked").value == [run.id], "the network of the page is asked"
+    dismiss(tab)
+    assert_shown(tab, "evaluate")
+    assert dialog_title(tab) is None
+    assert "image" not in tab.query_params
+
+
+def test_an_address_opens_an_image_over_its_view(open_page, run, full_data):
+    tab = open_page("evaluate", run=run.id, view="Confidence", image="test-42")
+    assert_shown(tab, "evaluate")
+    assert sentences(tab) == []
+    assert dialog_title(tab) == f"Test image 42: labelled {full_data.y_test[42]}"
+
+
+@pytest.mark.parametrize("value", [-1, 3, True, "1", [1], None, 1.0, 10**400])
+def test_nonsense_from_a_browser_opens_no_image(open_page, run, value):
+    tab = open_page("evaluate", run=run.id)
+    send(tab, "cell", chosen=value)
+    assert_shown(tab, "evaluate")
+    assert sentences(tab) == []
+    assert dialog_title(tab) is None
+
+
+# --- the surest and the least sure ---
+
+
+@pytest.fixture
+def unequal(store, full_data):
+    """A run that is 40 % sure of its first five images, which are right, 60 % of the next
+    five, which are wrong, and 90 % of all others, which are right."""
+    labels = full_data.y_test
+    sure = np.array([0.4] * 5 + [0.6] * 5 + [0.9] * 90)
+    read = np.where(np.isin(np.arange(100), range(5, 10)), (labels + 1) % 10, labels)
+    probabilities = np.repeat((1 - sure[:, None]) / 9, 10, axis=1)
+    probabilities[np.arange(100), read] = sure
+    network = (CLASSIC_FOLDER / "model.tflite").read_bytes()
+    predictions = pack_predictions(probabilities, labels)
+    return run_with(store, full_data, **{LITERT: network, PREDICTIONS: predictions})
+
+
+def places(tab) -> set[int]:
+    """Which test images are shown."""
+    return {int(re.match(r"Test image (\d+):", text)[1]) for text in alternative_texts(tab)}
+
+
+def test_the_surest_mistakes_are_shown_first(open_page, unequal):
+    tab = open_page("evaluate", run=unequal.id, view="Surest mistakes")
+    assert headings(tab) == ["Wrong, surest first: 5 images"]
+    assert places(tab) == {5, 6, 7, 8, 9}
+    assert all(re.search(r"read as \d with probability 60%$", t) for t in alternative_texts(tab))
+    written = components(tab, "gallery")["sure"]["captions"]
+    assert all(re.fullmatch(r"\d → \d\n60%", caption) for caption in written)
+
+
+def test_the_least_sure_of_the_right_ones_are_shown_first(open_page, unequal):
+    tab = open_page("evaluate", run=unequal.id, view="Surest mistakes")
+    tab.segmented_control(key="which").set_value("Right, least sure first").run()
+    assert headings(tab) == ["Right, least sure first: 95 images"]
+    assert len(places(tab)) == 60
+    assert all("probability 40%" in text for text in alternative_texts(tab)[:5])
+    assert "The first 60 of 95." in captions(tab)
+    assert tab.segmented_control(key="which").proto.query_param_key == "which"
+    address = {"which": "Right, least sure first", "view": "Surest mistakes"}
+    assert headings(open_page("evaluate", run=unequal.id, **address)) == headings(tab)
+
+
+def test_images_can_be_chosen_by_how_sure_the_network_was(open_page, unequal):
+    tab = open_page(
+        "evaluate", run=unequal.id, view="Surest mistakes", which="Right, least sure first"
+    )
+    tab.slider(key="between").set_value((30, 50)).run()
+    assert headings(tab) == ["Right, least sure first: 5 images"]
+    assert places(tab) == {0, 1, 2, 3, 4}
+    tab.segmented_control(key="which").set_value("Wrong, surest first").run()
+    assert headings(tab) == ["Wrong, surest first: 0 images"]
+    assert any(text.value == "There is none between these bounds." for text in tab.markdown)
+    assert alternative_texts(tab) == []
+    assert_shown(tab, "evaluate")
+    tab.slider(key="between").set_value((50, 61)).run()
+    assert headings(tab) == ["Wrong, surest first: 5 images"]
+
+
+# --- what its confidence is worth ---
+
+
+def refusals(tab) -> str:
+    (said,) = [t.value for t in tab.markdown if "of its answers" in t.value or "none" in t.value]
+    return said
+
+
+def test_a_threshold_says_how_many_are_answered_and_how_many_of_those_are_right(open_page, unequal):
+    tab = open_page("evaluate", run=unequal.id, view="Confidence")
+    assert_shown(tab, "evaluate")
+    assert len(tab.get("plotly_chart")) == 2
+    threshold = tab.slider(key="threshold")
+    assert threshold.value == 90.0
+    for percent, said in (
+        (
+            10.0,
+            "It answers 100.0% of the images and refuses 0; 95.00% of its answers are right, "
+            "5 wrong.",
+        ),
+        (
+            50.0,
+            "It answers 95.0% of the images and refuses 5; 94.74% of its answers are right, "
+            "5 wrong.",
+        ),
+        (
+            85.0,
+            "It answers 90.0% of the images and refuses 10; 100.00% of its answers are right, "
+            "0 wrong.",
+        ),
+    ):
+        tab.slider(key="threshold").set_value(percent).run()
+        assert refusals(tab) == f"**{said}**"
+
+
+def test_a_threshold_that_no_answer_reaches_is_said(open_page, unequal):
+    tab = open_page("evaluate", run=unequal.id, view="Confidence")
+    tab.slider(key="threshold").set_value(100.0).run()
+    assert_shown(tab, "evaluate")
+    assert refusals(tab) == "**So sure it is of no image: it answers none.**"
+
+
+def test_the_calibration_error_is_said(open_page, unequal):
+    # 5 at 40 % and 90 at 90 % that are right, 5 at 60 % that are wrong.
+    error = 0.05 * 0.6 + 0.90 * 0.1 + 0.05 * 0.6
+    tab = open_page("evaluate", run=unequal.id, view="Confidence")
+    assert any(text.startswith(f"Expected calibration error {error:.2%}") for text in captions(tab))
+
+
+# --- two networks ---
+
+
+def other_network(tab):
+    (box,) = [box for box in tab.selectbox if box.label == "Compare with"]
+    return box
+
+
+def test_two_networks_are_compared_image_by_image(open_page, store, full_data, run):
+    other = run_on(store, full_data, {(4, 9): 1, (1, 7): 2})
+    tab = open_page("evaluate", run=run.id, view="Beside another")
+    assert any("Choose a second network" in text.value for text in tab.markdown)
+    other_network(tab).select(other.id).run()
+    assert_shown(tab, "evaluate")
+    assert tab.query_params["beside"] == other.id
+    assert_one_sentence(
+        sentences(tab), "The first reads 2 images that the second does not, the second 5"
+    )
+    assert headings(tab) == [
+        "Images more in the first (+) or in the second (−)",
+        "True 4, predicted 9",
+        "Only the first reads: 2 images",
+        "Only the second reads: 5 images",
+        "Neither reads: 1 image",
+    ]
+    assert any(
+        text.value == "The first has 3 images there, the second 1 image." for text in tab.markdown
+    )
+    assert len(alternative_texts(tab)) == 8
+
+
+def test_an_image_of_two_compared_networks_opens_large(open_page, store, full_data, run):
+    other = run_on(store, full_data, {(1, 7): 2})
+    tab = open_page("evaluate", run=run.id, view="Beside another", beside=other.id)
+    send(tab, "only_first", chosen=0)
+    assert_shown(tab, "evaluate")
+    assert sentences(tab, "error", "warning") == []
+    assert dialog_title(tab).endswith("labelled 1")
+
+
+def test_a_click_on_the_difference_chooses_the_cell(open_page, store, full_data, run):
+    other = run_on(store, full_data, {(1, 7): 2})
+    tab = open_page("evaluate", run=run.id, view="Beside another", beside=other.id)
+    click_cell(tab, "difference", [1, 7, -2])
+    assert "True 1, predicted 7" in headings(tab)
+    assert any(
+        text.value == "The first has 0 images there, the second 2 images." for text in tab.markdown
+    )
+
+
+def test_two_networks_that_read_the_same_images_are_said_to(open_page, store, full_data, run):
+    other = run_on(store, full_data, {(4, 9): 3, (7, 1): 2, (8, 3): 1})
+    tab = open_page("evaluate", run=run.id, view="Beside another", beside=other.id)
+    assert_shown(tab, "evaluate")
+    assert_one_sentence(sentences(tab), "Both read the very same images")
+    assert {"Only the first reads: 0 images", "Neither reads: 6 images"} <= set(headings(tab))
+
+
+def test_networks_that_were_tested_on_different_images_are_not_compared(open_page, run):
+    tab = open_page("evaluate", run=run.id, view="Beside another", beside="classic")
+    assert_shown(tab, "evaluate")
+    assert_one_sentence(sentences(tab), "The two were tested on different images")
+    assert alternative_texts(tab) == []
+
+
+def test_shipped_networks_are_compared_without_pictures_where_the_sample_is_at_hand(open_page):
+    tab = open_page("evaluate", run="cnn", view="Beside another", beside="classic")
+    assert_shown(tab, "evaluate")
+    assert any("so it is hardly luck: the first reads" in t for t in sentences(tab, "info"))
+    assert any(NO_PICTURES in text for text in sentences(tab, "info"))
+
+
+def test_a_second_network_whose_predictions_cannot_be_read_is_a_sentence(
+    open_page, store, full_data, run
+):
+    for artifacts, part in (
+        ({}, "has no predictions of the test images"),
+        ({"predictions": b"of an older version"}, "has predictions that cannot be read"),
+    ):
+        other = run_with(store, full_data, **artifacts)
+        tab = open_page("evaluate", run=run.id, view="Beside another", beside=other.id)
+        assert_shown(tab, "evaluate")
+        assert_one_sentence(sentences(tab), part)
+        assert metrics(tab)["Read wrongly"] == "6 of 100"
+
+
+def test_a_second_network_that_is_not_there_is_none(open_page, run):
+    tab = open_page("evaluate", run=run.id, view="Beside another", beside="nope")
+    assert_shown(tab, "evaluate")
+    assert "beside" not in tab.query_params
+    assert run.id not in other_network(tab).options
+
+
+# --- to take home ---
+
+
+@pytest.fixture
+def offered(monkeypatch) -> dict:
+    """What was offered for download: label -> (file name, the function that makes it)."""
+    found = {}
+
+    def download_button(label, make, file, **options):
+        found[label] = (file, make)
+
+    monkeypatch.setattr(st, "download_button", download_button)
+    return found
+
+
+def test_an_evaluation_can_be_taken_home_in_four_ways(open_page, run):
+    tab = open_page("evaluate", run=run.id)
+    assert [found.label for found in tab.get("download_button")] == [
+        "Report (HTML)",
+        "Predictions (CSV)",
+        "Matrix (CSV)",
+        "Matrix (picture)",
+    ]
+
+
+def test_what_is_taken_home_holds_what_the_page_shows(open_page, run, offered):
+    open_page("evaluate", run=run.id)
+    made = {label: make() for label, (_, make) in offered.items()}
+    assert [file for file, _ in offered.values()] == [
+        f"mnist-{run.id}.html",
+        f"mnist-{run.id}-predictions.csv",
+        f"mnist-{run.id}-matrix.csv",
+        f"mnist-{run.id}-matrix.png",
+    ]
+    assert "94.00" in made["Report (HTML)"]
+    assert made["Report (HTML)"].count("<figure") == 6, "the mistakes are pictured"
+    assert len(made["Predictions (CSV)"].splitlines()) == 101
+    assert made["Matrix (CSV)"].splitlines()[5] == "4,0,0,0,0,7,0,0,0,0,3"
+    assert Image.open(io.BytesIO(made["Matrix (picture)"])).format == "PNG"
+
+
+def test_a_report_on_other_images_than_those_at_hand_has_no_pictures(open_page, offered):
+    open_page("evaluate", run="classic")
+    _, make = offered["Report (HTML)"]
+    assert "98.23" in make()
+    assert "<figure" not in make()
+
+
+def test_a_network_that_cannot_be_evaluated_offers_nothing(open_page, store, full_data, offered):
+    open_page("evaluate", run=run_with(store, full_data).id)
+    assert offered == {}

@@ -19,7 +19,13 @@ def test_it_shows_the_four_steps_and_one_of_each_digit(open_page):
     tab = open_page("overview")
     assert headings(tab) == ["1 · Explore", "2 · Train", "3 · Evaluate", "4 · Draw"]
     assert alternative_texts(tab) == [f"A handwritten {digit}" for digit in range(10)]
-    assert list(links(tab)) == ["Look at some", "Train one", "See those digits", "Draw a digit"]
+    assert list(links(tab)) == [
+        "Look at a hundred",
+        "Train one",
+        "See those digits",
+        "Draw a digit",
+    ]
+    assert "count=100" in links(tab)["Look at a hundred"]
 
 
 def test_it_counts_the_digits_at_hand(open_page, full_data):

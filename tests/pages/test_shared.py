@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import charts, data, markup, schema
+from mnist_core import charts, data, evaluation, maps, markup, schema
 from mnist_core.classifier import Classifier
 from tests.helpers import PROJECT, add_worker, finished_run, running_run, waiting_run, write_archive
 from tests.pages.helpers import (
@@ -218,7 +218,10 @@ def test_a_missing_data_file_is_said_though_the_cache_has_mnist(
 
 def make_newer(path) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE facts SET value = '3' WHERE name = 'schema_version'")
+        connection.execute(
+            "UPDATE facts SET value = ? WHERE name = 'schema_version'",
+            (str(schema.SCHEMA_VERSION + 1),),
+        )
     connection.close()
 
 
@@ -271,7 +274,7 @@ def test_without_a_database_the_overview_shows_the_shipped_networks(open_page, d
 
 
 def test_without_a_database_the_shipped_networks_can_be_evaluated(open_page, database_away):
-    tab = open_page("evaluate", run="classic")
+    tab = open_page("evaluate", run="classic", view="Digit by digit")
     assert_shown(tab, "evaluate")
     assert_one_sentence(sentences(tab, "warning"), database_away)
     assert sentences(tab, "error") == []
@@ -344,11 +347,11 @@ def fail(*arguments, **options):
     ("name", "owner", "function"),
     [
         ("overview", markup, "digit_grid"),
-        ("explore", markup, "digit_grid"),
+        ("explore", maps, "sprite"),
         ("explore", data, "sample_indices"),
         ("train", charts, "accuracy_curves"),
         ("evaluate", charts, "confusion_heatmap"),
-        ("evaluate", markup, "table"),
+        ("evaluate", evaluation, "wilson_interval"),
         ("draw", Classifier, "predict_proba"),
     ],
 )
@@ -371,7 +374,7 @@ def test_a_bug_is_one_general_sentence_for_the_visitor_and_a_trace_for_the_log(
 
 def test_a_page_works_again_once_the_bug_is_gone(open_page, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(markup, "digit_grid", fail)
+        broken.setattr(maps, "sprite", fail)
         tab = open_page("explore")
         assert sentences(tab, "error")
     tab.run()

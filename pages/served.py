@@ -1,0 +1,39 @@
+"""served: files that browsers fetch by themselves, and keep, instead of being sent them anew.
+
+They lie in static/, which Streamlit serves. Everybody can read them, so nothing of a
+visitor's belongs there.
+"""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+
+STATIC = Path(__file__).parent.parent / "static"
+ONE_WRITER_AT_A_TIME = threading.Lock()
+
+
+def address(name: str, make: Callable[[], bytes]) -> str | None:
+    """The address of a file, made if it is not there; None where it cannot be written.
+
+    Args:
+        name: another content is to have another name, for browsers keep what they have.
+        make: gives its content.
+    """
+    path = STATIC / name
+    try:
+        with ONE_WRITER_AT_A_TIME:
+            if not path.is_file():
+                path.parent.mkdir(exist_ok=True)
+                partial = path.with_suffix(".partial")
+                partial.write_bytes(make())
+                partial.replace(path)
+    except OSError:
+        return None
+    return f"app/static/{name}"
+
+
+if __name__ == "__main__":
+    # Somebody opened /served, which Streamlit takes for a page.
+    st.switch_page("dashboard.py")

@@ -1,0 +1,151 @@
+"""Looking at digits: clicked in a grid, lassoed on a map, by mouse, finger and keyboard."""
+
+import math
+import re
+
+import pytest
+
+from tests.browser.test_pages import assert_no_fault, click_cell, open_page
+from tests.helpers import wait_until
+
+pytestmark = pytest.mark.browser
+
+
+def digits(page, inside=None):
+    """The buttons of a grid of digits."""
+    return (inside or page).locator(".digits button")
+
+
+def dialog(page):
+    return page.get_by_role("dialog")
+
+
+def rest(page) -> None:
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def point_on_map(page, digit: int, number: int) -> tuple[float, float, int]:
+    """Where a point is on the screen, and its number on the map."""
+    return tuple(
+        page.evaluate(
+            """([digit, number]) => {
+              const plot = document.querySelector('.map .js-plotly-plot');
+              const { xaxis, yaxis } = plot._fullLayout;
+              const { x, y, customdata } = plot.data[digit];
+              const box = plot.getBoundingClientRect();
+              return [box.x + xaxis._offset + xaxis.d2p(x[number]),
+                      box.y + yaxis._offset + yaxis.d2p(y[number]), customdata[number]];
+            }""",
+            [digit, number],
+        )
+    )
+
+
+def open_map(page, server, address: str) -> None:
+    open_page(page, server, address)
+    page.locator(".map .scatterlayer .point").first.wait_for(state="attached")
+    rest(page)
+
+
+def lasso(page, x: float, y: float, radius: float = 60) -> None:
+    around = [math.pi * step / 12 for step in range(25)]
+    page.mouse.move(x + radius, y)
+    page.mouse.down()
+    for angle in around:
+        page.mouse.move(x + radius * math.cos(angle), y + radius * math.sin(angle), steps=2)
+    page.mouse.up()
+
+
+@pytest.mark.parametrize("device", ["wide", "phone"])
+def test_a_digit_that_is_chosen_is_shown_large_with_its_neighbours(server, device, request):
+    page = request.getfixturevalue(device)
+    open_page(page, server, "explore?split=Test")
+    press = "tap" if device == "phone" else "click"
+    name = digits(page).nth(3).get_attribute("aria-label")
+    getattr(digits(page).nth(3), press)()
+    number = re.search(r"image (\d+)", name)[1]
+    dialog(page).get_by_role("heading", name=f"Test image {number}: labelled").wait_for()
+    page.wait_for_function(f"location.search.includes('image=test-{number}')")
+    neighbour = digits(page, dialog(page)).nth(1)
+    label = neighbour.get_attribute("aria-label")
+    getattr(neighbour, press)()
+    place = re.search(r"image (\d+)", label)[1]
+    dialog(page).get_by_role("heading", name=f"Training image {place}: labelled").wait_for()
+    page.keyboard.press("Escape")
+    dialog(page).wait_for(state="detached")
+    page.wait_for_function("!location.search.includes('image=')")
+    assert_no_fault(page)
+
+
+def test_a_digit_can_be_chosen_with_the_keyboard_alone(server, wide):
+    open_page(wide, server, "explore")
+    digits(wide).first.focus()
+    wide.keyboard.press("Tab")
+    wide.keyboard.press("Enter")
+    dialog(wide).get_by_text(re.compile("Training image .* labelled")).wait_for()
+
+
+def test_a_point_on_the_map_shows_its_picture_and_opens(server, wide):
+    open_map(wide, server, "explore?view=A+map&split=Test")
+    x, y, _ = point_on_map(wide, 0, 0)
+    wide.mouse.move(x, y)
+    wide.locator(".map .tip", has_text="test image").wait_for()
+    # What lies topmost there may be another digit's point.
+    shown = re.search(r"(\d) · test image (\d+)", wide.locator(".map .tip").inner_text())
+    ink = wide.evaluate(
+        """() => Math.max(...document.querySelector('.map .tip canvas').getContext('2d')
+             .getImageData(0, 0, 28, 28).data.filter((_, place) => place % 4 === 0))"""
+    )
+    assert ink > 128, "the picture is there, not only its frame"
+    wide.mouse.click(x, y)
+    heading = f"Test image {shown[2]}: labelled {shown[1]}"
+    dialog(wide).get_by_role("heading", name=heading).wait_for()
+
+
+def test_a_loop_on_one_map_chooses_the_same_digits_on_both(server, wide):
+    open_map(wide, server, "explore?view=A+map&split=Test&beside=classic")
+    wait_until(lambda: wide.locator(".map .js-plotly-plot").count() == 2, timeout=30)
+    x, y, _ = point_on_map(wide, 1, 0)
+    lasso(wide, x, y)
+    wide.get_by_role("heading", name=re.compile("digits in the loop")).wait_for()
+    rest(wide)
+    count = int(wide.get_by_role("heading", name="in the loop").inner_text().split()[0])
+
+    def chosen() -> list[int]:
+        return wide.evaluate(
+            """() => [...document.querySelectorAll('.map .js-plotly-plot')].map(plot =>
+                 plot.data.reduce((sum, trace) => sum + (trace.selectedpoints?.length ?? -1), 0))"""
+        )
+
+    wait_until(lambda: chosen() == [count, count], timeout=10)
+    assert digits(wide).count() == min(count, 60)
+    wide.get_by_role("button", name="Forget the loop").click()
+    wide.get_by_role("heading", name="in the loop").wait_for(state="detached")
+    assert_no_fault(wide)
+
+
+def test_a_map_by_t_sne_comes_from_the_worker_by_itself(server, wide):
+    open_map(wide, server, "explore?view=A+map&split=Test&method=t-SNE")
+    wide.get_by_text("t-SNE: neighbours stay neighbours").wait_for(timeout=120_000)
+    assert wide.locator(".map .scatterlayer .point").count() == 1000
+    assert_no_fault(wide)
+
+
+def test_an_image_behind_a_cell_opens_over_the_matrix(server, wide):
+    open_page(wide, server, "evaluate?run=classic")
+    wide.locator(".js-plotly-plot").first.wait_for()
+    click_cell(wide, 4, 4)
+    wide.get_by_role("heading", name=re.compile("^True 4, predicted 4:")).wait_for()
+    wide.wait_for_function("location.search.includes('true=4')")
+    # The shipped networks were tested on all of MNIST; here is only the sample.
+    wide.get_by_text("the pictures cannot be shown").wait_for()
+    assert_no_fault(wide)
+
+
+@pytest.mark.parametrize(
+    "view", ["Digit by digit", "Surest mistakes", "Confidence", "Beside another"]
+)
+def test_every_view_of_an_evaluation_fits_on_a_phone(server, phone, view):
+    open_page(phone, server, f"evaluate?run=cnn&beside=classic&view={view.replace(' ', '+')}")
+    assert_no_fault(phone)
+    assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
