@@ -82,16 +82,23 @@ export default async function({ data, parentElement, setTriggerValue, setStateVa
   plot.shown = { names, columns: data.columns, sprite: data.sprite };
   if (!first) return;
   const sheet = new Image();
-  sheet.src = data.sprite;
-  plot.on('plotly_hover', ({ points: [point], event }) => {
-    const { names, columns, sprite } = plot.shown;
-    if (!sheet.src.endsWith(sprite)) sheet.src = sprite;
-    const number = point.customdata;
+  let number = 0;
+  const draw = () => {
+    const { columns } = plot.shown;
     const pen = tip.querySelector('canvas').getContext('2d');
     pen.clearRect(0, 0, 28, 28);
     if (sheet.complete && sheet.naturalWidth)
       pen.drawImage(sheet, 28 * (number % columns), 28 * Math.floor(number / columns),
                     28, 28, 0, 0, 28, 28);
+  };
+  // The pictures may arrive while somebody is pointing already.
+  sheet.onload = draw;
+  sheet.src = data.sprite;
+  plot.on('plotly_hover', ({ points: [point], event }) => {
+    const { names, sprite } = plot.shown;
+    if (!sheet.src.endsWith(sprite)) sheet.src = sprite;
+    number = point.customdata;
+    draw();
     tip.querySelector('span').textContent = names[number];
     tip.hidden = false;
     const box = map.getBoundingClientRect();
