@@ -17,7 +17,7 @@ from typing import Any
 
 from playwright.sync_api import expect, sync_playwright
 
-from tests.browser.server import CHROMIUM_FLAGS, Server
+from tests.browser.server import CHROMIUM_FLAGS, Server, settled
 
 DIGITS = 30
 SEVEN = [(0.2, 0.2), (0.75, 0.2), (0.45, 0.85)]
@@ -50,7 +50,7 @@ VIEWS = {
 
 
 def at_rest(page: Any) -> None:
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    settled(page)
 
 
 def ready_sheet(page: Any) -> None:

@@ -20,7 +20,7 @@ import psutil
 from playwright.sync_api import sync_playwright
 
 from mnist_core.runs import RunStore
-from tests.browser.server import CHROMIUM_FLAGS, Server
+from tests.browser.server import CHROMIUM_FLAGS, Server, settled
 from tests.helpers import wait_until
 
 PRESSES = 10
@@ -56,7 +56,7 @@ def press(page: Any, server: Server) -> dict[str, float]:
     """One training from the press to its end; what was seen meanwhile."""
     page.goto(f"{server.url}/train?preset={PRESET}")
     page.get_by_role("button", name="Start training").wait_for()
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    settled(page)
     page.evaluate(WATCH)
     page.get_by_role("button", name="Start training").click()
     page.get_by_role("button", name="Go on training").wait_for(timeout=120_000)

@@ -24,7 +24,7 @@ import psutil
 from playwright.sync_api import sync_playwright
 from streamlit.testing.v1 import AppTest
 
-from tests.browser.server import CHROMIUM_FLAGS, Server
+from tests.browser.server import CHROMIUM_FLAGS, Server, settled
 from tests.browser.test_pages import cell_place
 from tests.helpers import PROJECT
 
@@ -52,10 +52,6 @@ def watched(page: Any, condition: str, act: Any) -> float:
     act()
     page.wait_for_function("window.answered !== null", timeout=20_000)
     return float(page.evaluate("window.answered"))
-
-
-def settled(page: Any) -> None:
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
 def grid(page: Any, server: Server) -> list[float]:

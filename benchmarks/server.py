@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 from playwright.sync_api import sync_playwright
 
-from tests.browser.server import CHROMIUM_FLAGS, Server
+from tests.browser.server import CHROMIUM_FLAGS, Server, settled
 
 STARTS = 5
 PAGES = ("", "explore", "train", "evaluate", "draw")
@@ -47,7 +47,7 @@ def memory_after_every_page(chromium: Any, data: dict[str, str]) -> tuple[float,
         for name in PAGES * 2:
             page.goto(f"{server.url}/{name}")
             page.locator("h1").wait_for()
-            page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+            settled(page)
             if name == "draw":
                 page.get_by_role("button", name="Use a test digit").click()
                 page.locator(".seen img").first.wait_for()

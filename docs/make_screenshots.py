@@ -14,7 +14,7 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.server import CHROMIUM_FLAGS, Server
+from tests.browser.server import CHROMIUM_FLAGS, Server, settled
 
 FOLDER = Path(__file__).parent / "screenshots"
 DEVICES: dict[str, dict[str, Any]] = {
@@ -45,9 +45,9 @@ ADDRESSES = {
 SEVEN = [(0.25, 0.22), (0.7, 0.2), (0.45, 0.85)]
 
 
-def settled(page: Any) -> None:
+def at_rest(page: Any) -> None:
     """Wait until the page has run to its end and its charts have come to rest."""
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    settled(page)
     page.wait_for_timeout(1500)
 
 
@@ -61,7 +61,7 @@ def draw(page: Any, url: str) -> None:
     page.goto(f"{url}/draw")
     canvas = page.locator("canvas.upper-canvas")
     canvas.wait_for()
-    settled(page)
+    at_rest(page)
     box = canvas.bounding_box()
     points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN]
     page.mouse.move(*points[0])
@@ -91,7 +91,7 @@ def main() -> None:
                 else:
                     page.goto(f"{server.url}/{address}")
                     page.locator("h1").wait_for()
-                settled(page)
+                at_rest(page)
                 page.screenshot(path=FOLDER / f"{name}-{device}.png")
                 print(f"{name}-{device}.png")
         chromium.close()

@@ -232,7 +232,7 @@ def confusion_heatmap(
             text[digit][digit] = ""
     # Where all is 0, nothing is divided.
     shades /= float(np.nanmax(shades)) or 1.0
-    said = [[_images(count) for count in row] for row in counts.tolist()]
+    said = [[counted(count, "image") for count in row] for row in counts.tolist()]
     return _cells(counts, shades, DARK_SCALE if dark else LIGHT_SCALE, text, said, dark)
 
 
@@ -250,7 +250,7 @@ def difference_heatmap(first: np.ndarray, second: np.ndarray, dark: bool = False
     difference = first - second
     text = [[f"{more:+,}".replace("-", "−") if more else "" for more in row] for row in difference]
     said = [
-        [f"{_images(one)} by the first, {other:,} by the second" for one, other in pair]
+        [f"{counted(one, 'image')} by the first, {other:,} by the second" for one, other in pair]
         for pair in (
             zip(*rows, strict=True) for rows in zip(first.tolist(), second.tolist(), strict=True)
         )
@@ -262,8 +262,9 @@ def difference_heatmap(first: np.ndarray, second: np.ndarray, dark: bool = False
     return _cells(difference, shades, scale, text, said, dark)
 
 
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count:,} images"
+def counted(count: int, noun: str) -> str:
+    """Such as "1 image" or "1,013 images"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _cells(

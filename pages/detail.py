@@ -47,10 +47,10 @@ def close() -> None:
 
 
 def show() -> None:
-    """Open the dialog if the address names a digit, unless it is open already.
+    """Open the dialog if the address names a digit, unless it was opened in this rerun.
 
-    A part of a page that reruns alone shows it, and so does the page, which may rerun with
-    the same click.
+    The last line of every page with digits, and of every part of one that reruns alone: the
+    page's own comes too late for a click in the part.
     """
     context = get_script_run_ctx()
     if PARAMETER in st.query_params and context and not context.has_dialog_opened:
@@ -81,12 +81,11 @@ def dialog() -> None:
         st.caption("Point at a pixel: 0 is paper, 255 is ink.")
     with right:
         runs = {run.id: run for run in shared.trained_runs()}
+        of_page = st.query_params.get("run")
         asked = st.multiselect(
             "What do these networks say?",
             list(runs),
-            default=[st.query_params.get("run", "")]
-            if st.query_params.get("run") in runs
-            else list(runs)[:1],
+            default=[of_page] if of_page in runs else list(runs)[:1],
             max_selections=MOST_NETWORKS,
             key="asked",
             format_func=lambda run_id: runs[run_id].title,

@@ -31,7 +31,7 @@ _map = st.components.v2.component(
 """,
     js=LOAD
     + """
-export default async function({ data, parentElement, setTriggerValue, setStateValue }) {
+export default async function({ data, parentElement, setTriggerValue }) {
   const plot = parentElement.querySelector('.plot');
   const tip = parentElement.querySelector('.tip');
   const map = parentElement.querySelector('.map');
@@ -59,7 +59,6 @@ export default async function({ data, parentElement, setTriggerValue, setStateVa
   });
   const theme = getComputedStyle(parentElement.host ?? parentElement);
   const text = theme.getPropertyValue('--st-text-color').trim() || '#888';
-  const hidden = { visible: false, range: undefined };
   const layout = {
     height: data.height, margin: { l: 4, r: 4, t: 34, b: 4 }, dragmode: 'lasso',
     hovermode: 'closest', uirevision: data.revision,
@@ -67,7 +66,7 @@ export default async function({ data, parentElement, setTriggerValue, setStateVa
     font: { size: 16, color: text, family: theme.getPropertyValue('--st-font') },
     legend: { orientation: 'h', x: 0, y: 0, yref: 'container', yanchor: 'bottom',
               itemsizing: 'constant' },
-    xaxis: { ...hidden }, yaxis: { ...hidden, scaleanchor: 'x' },
+    xaxis: { visible: false }, yaxis: { visible: false, scaleanchor: 'x' },
     // The loop itself goes; what was in it stays chosen, by the data.
     selections: [], selectionrevision: JSON.stringify(data.lassoed),
     modebar: { bgcolor: 'rgba(0,0,0,0)', color: text, activecolor: text },
@@ -135,7 +134,7 @@ def digit_map(
     on_choose: Callable[[int], None],
     on_lasso: Callable[[list[int]], None],
     height: int = 520,
-) -> bool:
+) -> None:
     """Show the map.
 
     Args:
@@ -147,14 +146,11 @@ def digit_map(
         lassoed: numbers of the points to show as chosen; None if all are alike.
         on_choose: called with the number of a point that was clicked.
         on_lasso: called with the numbers of those that were lassoed.
-
-    Returns:
-        Whether one was clicked just now.
     """
     source = plotly_address()
     if source is None:
         st.info("The map needs a folder it may write to (static/), and there is none here.")
-        return False
+        return
 
     def is_number(value: object) -> bool:
         return type(value) is int and 0 <= value < len(points)
@@ -169,7 +165,7 @@ def digit_map(
         if isinstance(numbers, list) and len(numbers) <= MOST_LASSOED:
             on_lasso(sorted({number for number in numbers if is_number(number)}))
 
-    result = _map(
+    _map(
         data={
             **maps.compact(points),
             "labels": labels.tolist(),
@@ -189,7 +185,6 @@ def digit_map(
         on_chosen_change=chosen,
         on_lassoed_change=caught,
     )
-    return result.get("chosen") is not None
 
 
 if __name__ == "__main__":

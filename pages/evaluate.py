@@ -61,8 +61,8 @@ def show_matrix(run: Run) -> None:
             "Confusion matrix: a row for each true digit, a column for each prediction",
         )
     with right:
-        if show_cell(run):
-            detail.show()
+        show_cell(run)
+    detail.show()
 
 
 def show_heatmap(figure: object, key: str, alt: str) -> None:
@@ -98,34 +98,31 @@ def choose_cell(run: Run) -> tuple[int, int]:
     return true, predicted
 
 
-def show_cell(run: Run) -> bool:
-    """The images in the chosen cell. Returns whether one of them was chosen just now."""
+def show_cell(run: Run) -> None:
+    """The images in the chosen cell."""
     probabilities, labels = shared.predictions(run)
     true, predicted = choose_cell(run)
     places = evaluation.cell_images(labels, probabilities, true, predicted)
-    st.subheader(f"True {true}, predicted {predicted}: {images(len(places))}", anchor=False)
-    if not len(places):
+    images = charts.counted(len(places), "image")
+    st.subheader(f"True {true}, predicted {predicted}: {images}", anchor=False)
+    if len(places):
+        show_images(run, "cell", places)
+    else:
         st.write("No test image ends up here. Choose another cell of the heatmap.")
-        return False
-    return show_images(run, "cell", places)
 
 
-def images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count:,} images"
-
-
-def show_images(run: Run, key: str, places: np.ndarray, who: str = "the network") -> bool:
-    """Test images with a network's answers. Returns whether one was chosen just now."""
+def show_images(run: Run, key: str, places: np.ndarray, who: str = "the network") -> None:
+    """Test images with a network's answers."""
     if sentence := shared.mismatch(run):
         st.info(sentence, icon=":material/image_not_supported:")
-        return False
+        return
     probabilities, labels = shared.predictions(run)
     if len(places) > MOST_IMAGES:
         st.caption(f"The first {MOST_IMAGES} of {len(places):,}.")
     shown = places[:MOST_IMAGES]
     answers = probabilities[shown].argmax(axis=1)
     sure = evaluation.confidences(probabilities[shown])
-    chosen = gallery(
+    gallery(
         data.take(shared.images_of("test")[0], shown),
         [
             f"{labels[place]} → {answer}\n{share:.0%}"
@@ -142,7 +139,6 @@ def show_images(run: Run, key: str, places: np.ndarray, who: str = "the network"
     st.caption(
         f"Below each: its label, what {who} reads, and how sure it is. Choose one to see it large."
     )
-    return chosen
 
 
 # --- digit by digit ---
@@ -205,11 +201,12 @@ def show_sure(run: Run) -> None:
         )
     pick = evaluation.surest_mistakes if which == SURE_WRONG else evaluation.least_sure_right
     places = pick(labels, probabilities, between=(lowest / 100, highest / 100))
-    st.subheader(f"{which}: {images(len(places))}", anchor=False)
-    if not len(places):
+    st.subheader(f"{which}: {charts.counted(len(places), 'image')}", anchor=False)
+    if len(places):
+        show_images(run, "sure", places)
+    else:
         st.write("There is none between these bounds.")
-    elif show_images(run, "sure", places):
-        detail.show()
+    detail.show()
 
 
 # --- what its confidence is worth ---
@@ -297,21 +294,21 @@ def show_beside(run: Run) -> None:
         )
     with right:
         true, predicted = choose_cell(run)
-        here = shared.confusion(run)[true, predicted]
-        there = shared.confusion(rival)[true, predicted]
+        here, there = (
+            charts.counted(shared.confusion(each)[true, predicted], "image")
+            for each in (run, rival)
+        )
         st.subheader(f"True {true}, predicted {predicted}", anchor=False)
-        st.write(f"The first has {images(here)} there, the second {images(there)}.")
-    chosen = False
+        st.write(f"The first has {here} there, the second {there}.")
     for title, key, places in (
         ("Only the first reads", "only_first", found.only_first),
         ("Only the second reads", "only_second", found.only_second),
         ("Neither reads", "neither", found.neither),
     ):
-        st.subheader(f"{title}: {images(len(places))}", anchor=False)
+        st.subheader(f"{title}: {charts.counted(len(places), 'image')}", anchor=False)
         if len(places):
-            chosen |= show_images(run, key, places, "the first")
-    if chosen:
-        detail.show()
+            show_images(run, key, places, "the first")
+    detail.show()
 
 
 # --- to take home ---
@@ -378,21 +375,14 @@ shared.check_address(
 run = shared.pick_run()
 if shared.is_readable(run):
     show_headline(run)
-    view = st.segmented_control(
-        "View",
-        VIEWS,
-        default=MATRIX,
-        key="view",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    view = shared.pick_view(VIEWS)
     shows: dict[str, Callable[..., None]] = {
         BY_DIGIT: show_digits,
         SURE: show_sure,
         BELIEF: show_belief,
         BESIDE: show_beside,
     }
-    shows.get(view or MATRIX, show_matrix)(run)
+    shows.get(view, show_matrix)(run)
     show_downloads(run)
     detail.show()
 

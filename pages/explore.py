@@ -81,10 +81,10 @@ def kind(split: str) -> str:
     return "test" if split == "test" else "training"
 
 
-def show_digits(key: str, split: str, places: np.ndarray, captions: list[str]) -> bool:
-    """Digits that open in the detail view. Returns whether one was chosen just now."""
+def show_digits(key: str, split: str, places: np.ndarray, captions: list[str]) -> None:
+    """Digits that open in the detail view."""
     images, labels = shared.images_of(split)
-    return gallery(
+    gallery(
         data.take(images, places),
         captions,
         [f"A handwritten {labels[place]}, image {place}" for place in places],
@@ -149,24 +149,22 @@ def show_map(split: str) -> None:
             "Beside the pixels, a network's last hidden layer", None, shared.trained_runs()
         )
     places = shared.map_places(split)
-    chosen = False
     shown = [None, network] if network else [None]
     for column, run in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
         with column:
             st.subheader(run.title if run else "Raw pixels", anchor=False)
-            chosen |= show_one_map(split, places, run, method)
+            show_one_map(split, places, run, method)
     if lassoed := st.session_state.get(loop_key(split)):
-        chosen |= show_lassoed(split, places[lassoed])
+        show_lassoed(split, places[lassoed])
     else:
         st.caption(
             "Each point is a digit: point at one to see it, click it for more, and draw a loop "
             "around some to see them together."
         )
-    if chosen:
-        detail.show()
+    detail.show()
 
 
-def show_one_map(split: str, places: np.ndarray, run: Run | None, method: str) -> bool:
+def show_one_map(split: str, places: np.ndarray, run: Run | None, method: str) -> None:
     points, variance = shared.flat_map(split, run)
     words = f"PCA: the two directions hold {variance.sum():.0%} of the variance."
     if method == "t-SNE":
@@ -185,7 +183,7 @@ def show_one_map(split: str, places: np.ndarray, run: Run | None, method: str) -
         elif study:
             shared.fragment(wait_for_map, run_every="2s")(split, run)
     _, labels = shared.images_of(split)
-    clicked = digit_map(
+    digit_map(
         points,
         labels[places],
         [f"{labels[place]} · {kind(split)} image {place}" for place in places],
@@ -197,7 +195,6 @@ def show_one_map(split: str, places: np.ndarray, run: Run | None, method: str) -
         on_lasso=lambda numbers: lasso(split, numbers),
     )
     st.caption(f"{len(places):,} {kind(split)} images. {words}")
-    return clicked
 
 
 def ask_for_map(split: str, run: Run | None) -> Study | None:
@@ -235,16 +232,16 @@ def wait_for_map(split: str, run: Run | None) -> None:
     )
 
 
-def show_lassoed(split: str, places: np.ndarray) -> bool:
+def show_lassoed(split: str, places: np.ndarray) -> None:
     _, labels = shared.images_of(split)
     counts = Counter(labels[places].tolist()).most_common()
     with st.container(horizontal=True, vertical_alignment="center"):
-        digits = "1 digit" if len(places) == 1 else f"{len(places):,} digits"
+        digits = charts.counted(len(places), "digit")
         st.subheader(f"{digits} in the loop", anchor=False, width="content")
         st.button("Forget the loop", on_click=lasso, args=(split, []))
     st.caption(", ".join(f"{count}× {digit}" for digit, count in counts))
     shown = places[:MOST_SHOWN]
-    return show_digits("lassoed_digits", split, shown, [str(label) for label in labels[shown]])
+    show_digits("lassoed_digits", split, shown, [str(label) for label in labels[shown]])
 
 
 def show_doubts(split: str) -> None:
@@ -309,9 +306,7 @@ shared.check_address(
 # By hand, not by binding: a bound number stumbles over seed=1e400 before it can be checked.
 st.session_state.setdefault("explore_seed", int(st.query_params.get("seed", "0")))
 
-view = st.segmented_control(
-    "View", VIEWS, default=SAMPLE, key="view", bind="query-params", label_visibility="collapsed"
-)
+view = shared.pick_view(VIEWS)
 chosen_split = st.segmented_control(
     "Images",
     list(SPLITS),
@@ -321,7 +316,7 @@ chosen_split = st.segmented_control(
     label_visibility="collapsed",
 )
 split = SPLITS[chosen_split or "Training"]
-{GLANCE: show_glance, MAP: show_map, DOUBTS: show_doubts}.get(view or SAMPLE, show_sample)(split)
+{GLANCE: show_glance, MAP: show_map, DOUBTS: show_doubts}.get(view, show_sample)(split)
 detail.show()
 
 shared.next_step("train", "Train a network on these", ":material/model_training:")

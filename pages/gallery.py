@@ -70,7 +70,7 @@ def gallery(
     label: str,
     key: str,
     on_choose: Callable[[int], None],
-) -> bool:
+) -> None:
     """Show the digits.
 
     Args:
@@ -79,9 +79,6 @@ def gallery(
         texts: the alternative text of each.
         label: what they are all together, for who cannot see them.
         on_choose: called with a picture's number, from 0 on, before the page reruns.
-
-    Returns:
-        Whether one was chosen just now.
     """
 
     def chosen() -> None:
@@ -90,7 +87,7 @@ def gallery(
         if type(number) is int and 0 <= number < len(images):
             on_choose(number)
 
-    result = _gallery(
+    _gallery(
         data={
             "sprite": base64.b64encode(maps.sprite(images)).decode() if len(images) else "",
             "columns": maps.COLUMNS,
@@ -102,7 +99,6 @@ def gallery(
         key=key,
         on_chosen_change=chosen,
     )
-    return result.get("chosen") is not None
 
 
 if __name__ == "__main__":

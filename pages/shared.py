@@ -547,6 +547,19 @@ def _note() -> str:
     return dataset().note or data.missing_note()
 
 
+def pick_view(views: list[str]) -> str:
+    """Let the visitor choose what a page shows; kept in the address, the first at first."""
+    view = st.segmented_control(
+        "View",
+        views,
+        default=views[0],
+        key="view",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return view or views[0]
+
+
 def next_step(page: str, text: str, icon: str, *, primary: bool = True, **query: str) -> None:
     """The one thing to do next, at the end of a page.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_core import data
+from mnist_core import data, maps
 from mnist_core.runs import RunStore
 from tests.helpers import cut
 
@@ -47,3 +47,16 @@ def store() -> Iterator[RunStore]:
     opened = RunStore()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def mapped(monkeypatch):
+    """The features that maps are made from, in place of maps of them: quickly done."""
+    kept = []
+
+    def tsne(features):
+        kept.append(features)
+        return features[:, :2]
+
+    monkeypatch.setattr(maps, "tsne", tsne)
+    return kept

@@ -277,36 +277,23 @@ def test_what_makes_no_key_is_refused(values):
 # --- the work ---
 
 
-@pytest.fixture
-def seen(monkeypatch):
-    """The features that maps are made from, in place of maps of them: quickly done."""
-    kept = []
-
-    def tsne(features):
-        kept.append(features)
-        return features[:, :2]
-
-    monkeypatch.setattr(maps, "tsne", tsne)
-    return kept
-
-
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_a_map_of_pixels_is_made_of_the_chosen_images(split, tiny_dataset, seen):
+def test_a_map_of_pixels_is_made_of_the_chosen_images(split, tiny_dataset, mapped):
     images = getattr(tiny_dataset, f"x_{split}")
     labels = getattr(tiny_dataset, f"y_{split}")
     key = MapKey(split, getattr(tiny_dataset, f"{split}_fingerprint"))
     points = studies.unpack_points(perform(key.text, tiny_dataset))
     assert points.shape == (len(maps.choose(labels)), 2)
-    assert np.array_equal(seen[0], maps.pixels(images[maps.choose(labels)]))
-    assert np.array_equal(points, seen[0][:, :2])
+    assert np.array_equal(mapped[0], maps.pixels(images[maps.choose(labels)]))
+    assert np.array_equal(points, mapped[0][:, :2])
 
 
-def test_a_map_of_a_network_is_made_of_its_last_hidden_layer(tiny_dataset, seen):
+def test_a_map_of_a_network_is_made_of_its_last_hidden_layer(tiny_dataset, mapped):
     key = MapKey("test", tiny_dataset.test_fingerprint, "classic")
     perform(key.text, tiny_dataset, shipped_artifact("classic", "litert"))
     network = Classifier.bundled("classic")
-    assert np.array_equal(seen[0], explanation.hidden(network.activations, tiny_dataset.x_test))
-    assert seen[0].shape == (100, 64)
+    assert np.array_equal(mapped[0], explanation.hidden(network.activations, tiny_dataset.x_test))
+    assert mapped[0].shape == (100, 64)
 
 
 def test_a_real_map_is_a_small_file_of_points(tiny_dataset):
@@ -320,12 +307,12 @@ def test_a_real_map_is_a_small_file_of_points(tiny_dataset):
     assert len(result) < 8 * len(points) + 200
 
 
-def test_digits_that_are_no_longer_at_hand_are_named(tiny_dataset, seen):
+def test_digits_that_are_no_longer_at_hand_are_named(tiny_dataset, mapped):
     with pytest.raises(UserError, match="no longer those at hand"):
         perform(MapKey("test", FINGERPRINT).text, tiny_dataset)
 
 
-def test_a_model_that_does_not_go_with_the_key_is_refused(tiny_dataset, seen):
+def test_a_model_that_does_not_go_with_the_key_is_refused(tiny_dataset, mapped):
     of_network = MapKey("test", tiny_dataset.test_fingerprint, "classic")
     of_pixels = MapKey("test", tiny_dataset.test_fingerprint)
     with pytest.raises(ValueError, match="needs the model"):

@@ -698,19 +698,6 @@ def study_store(store):
     opened.close()
 
 
-@pytest.fixture
-def mapped(monkeypatch):
-    """The features that maps are made from, in place of maps of them: quickly done."""
-    kept = []
-
-    def tsne(features):
-        kept.append(features)
-        return features[:, :2]
-
-    monkeypatch.setattr(maps, "tsne", tsne)
-    return kept
-
-
 def map_of(dataset, features="pixels", version=0) -> str:
     return MapKey("test", dataset.test_fingerprint, features, version).text
 

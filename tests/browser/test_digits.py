@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from tests.browser.server import settled
 from tests.browser.test_pages import assert_no_fault, click_cell, open_page
 from tests.helpers import wait_until
 
@@ -18,10 +19,6 @@ def digits(page, inside=None):
 
 def dialog(page):
     return page.get_by_role("dialog")
-
-
-def rest(page) -> None:
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
 def point_on_map(page, digit: int, number: int) -> tuple[float, float, int]:
@@ -44,7 +41,7 @@ def point_on_map(page, digit: int, number: int) -> tuple[float, float, int]:
 def open_map(page, server, address: str) -> None:
     open_page(page, server, address)
     page.locator(".map .scatterlayer .point").first.wait_for(state="attached")
-    rest(page)
+    settled(page)
 
 
 def lasso(page, x: float, y: float, radius: float = 60) -> None:
@@ -108,7 +105,7 @@ def test_a_loop_on_one_map_chooses_the_same_digits_on_both(server, wide):
     x, y, _ = point_on_map(wide, 1, 0)
     lasso(wide, x, y)
     wide.get_by_role("heading", name=re.compile("digits in the loop")).wait_for()
-    rest(wide)
+    settled(wide)
     count = int(wide.get_by_role("heading", name="in the loop").inner_text().split()[0])
 
     def chosen() -> list[int]:

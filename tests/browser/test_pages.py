@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.browser.server import settled
 from tests.helpers import cut, finished_run, wait_until, write_archive
 
 pytestmark = pytest.mark.browser
@@ -29,7 +30,7 @@ def open_page(page, server, address: str) -> None:
     page.goto(f"{server.url}/{address}")
     name = address.split("?")[0]
     page.get_by_role("heading", name=HEADINGS[name], level=1).wait_for()
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    settled(page)
 
 
 def assert_no_fault(page) -> None:
@@ -41,7 +42,7 @@ def assert_no_fault(page) -> None:
 def one_sheet(page) -> None:
     """For a moment after Undo or Clear there are the old canvas and the new one."""
     wait_until(lambda: page.locator("canvas.upper-canvas").count() == 1, timeout=30)
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    settled(page)
 
 
 def draw(page, points, size=0.8, left=0.1, top=0.1) -> None:
@@ -385,7 +386,7 @@ def test_a_training_goes_on_through_a_reload_and_only_its_owner_can_stop_it(serv
     other = chromium.new_context().new_page()
     other.goto(wide.url)
     other.get_by_role("heading", name=re.compile("Run cnn")).wait_for()
-    other.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    settled(other)
     assert other.get_by_role("button", name="Stop", exact=True).count() == 0
     other.context.close()
     stop.click()
