@@ -145,9 +145,9 @@ def visit_all(page: Any, server: Server) -> None:
     """Everything on both pages that needs no training process."""
     for address in (
         "explore?count=100",
-        "explore?view=At+a+glance",
-        "explore?view=A+map",
-        "explore?view=Doubtful+labels",
+        "explore?show=At+a+glance",
+        "explore?show=A+map",
+        "explore?show=Doubtful+labels",
         "explore?image=train-7",
         "evaluate?run=classic",
         "evaluate?run=classic&view=Digit+by+digit",

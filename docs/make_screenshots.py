@@ -31,9 +31,9 @@ DEVICES: dict[str, dict[str, Any]] = {
 ADDRESSES = {
     "overview": "",
     "explore": "explore",
-    "glance": "explore?view=At+a+glance",
-    "map": "explore?view=A+map&split=Test&beside=cnn",
-    "doubts": "explore?view=Doubtful+labels",
+    "glance": "explore?show=At+a+glance",
+    "map": "explore?show=A+map&split=Test&beside=cnn",
+    "doubts": "explore?show=Doubtful+labels",
     "digit": "explore?image=test-8",
     "train": "train",
     "compare": "compare",

@@ -22,7 +22,7 @@ from mnist_core.runs import (
 )
 from mnist_core.script import keras_script
 from pages import shared
-from pages.live_chart import live_chart
+from pages.live_chart import live_chart, packed
 
 shared.guard("compare")
 
@@ -143,11 +143,20 @@ def show_curves(runs: list[Run]) -> None:
     )
     axis = "epochs" if over == "epoch" else "seconds of training"
     curves = [(run.title, thin(shared.curves(run), MOST_POINTS)) for run in runs]
+
+    def draw(value: str) -> str:
+        return packed(charts.overlaid_curves(curves, value, over))
+
+    states = [
+        (title, *shared.state_of(run), len(reports))
+        for run, (title, reports) in zip(runs, curves, strict=True)
+    ]
     for column, value in zip(st.columns(2), ("accuracy", "loss"), strict=True):
+        figure = shared.once(("overlaid", value, over, *states), partial(draw, value))
         with column:
             st.markdown(f"**{value.capitalize()}**: validation marked, training batches dotted")
             live_chart(
-                charts.overlaid_curves(curves, value, over),
+                figure,
                 f"{value.capitalize()} over {axis}. {ends(curves, value)}",
                 key=f"overlaid-{value}",
             )

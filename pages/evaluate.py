@@ -56,7 +56,10 @@ def show_matrix(run: Run) -> None:
             )
             mistakes = st.toggle("Mistakes only", key="mistakes", bind="query-params")
         show_heatmap(
-            charts.confusion_heatmap(counts, NUMBERS[written], mistakes, dark()),
+            shared.once(
+                ("confusion", *shared.state_of(run), written, mistakes, dark()),
+                lambda: charts.confusion_heatmap(counts, NUMBERS[written], mistakes, dark()),
+            ),
             "heatmap",
             "Confusion matrix: a row for each true digit, a column for each prediction",
         )
@@ -220,7 +223,12 @@ def show_belief(run: Run) -> None:
         st.subheader("Is it as often right as it is sure?", anchor=False)
         error = evaluation.expected_calibration_error(probabilities, labels)
         st.plotly_chart(
-            charts.reliability_chart(confidence.reliability(labels, probabilities), dark()),
+            shared.once(
+                ("reliability", *shared.state_of(run), dark()),
+                lambda: charts.reliability_chart(
+                    confidence.reliability(labels, probabilities), dark()
+                ),
+            ),
             key="reliability",
             config=PLAIN,
             alt="How often the network is right, over how sure it is, with 95 % intervals",
@@ -242,7 +250,12 @@ def show_belief(run: Run) -> None:
         )
         point = confidence.coverage(labels, probabilities, percent / 100)
         st.plotly_chart(
-            charts.coverage_chart(confidence.coverage_curve(labels, probabilities), point, dark()),
+            shared.once(
+                ("coverage", *shared.state_of(run), percent, dark()),
+                lambda: charts.coverage_chart(
+                    confidence.coverage_curve(labels, probabilities), point, dark()
+                ),
+            ),
             key="coverage",
             config=PLAIN,
             alt="Accuracy of the answers given, over the share of images that are answered",
@@ -288,7 +301,12 @@ def show_beside(run: Run) -> None:
     with left:
         st.subheader("Images more in the first (+) or in the second (−)", anchor=False)
         show_heatmap(
-            charts.difference_heatmap(shared.confusion(run), shared.confusion(rival), dark()),
+            shared.once(
+                ("difference", *shared.state_of(run), *shared.state_of(rival), dark()),
+                lambda: charts.difference_heatmap(
+                    shared.confusion(run), shared.confusion(rival), dark()
+                ),
+            ),
             "difference",
             "Difference of the two confusion matrices: a row for each true digit",
         )
@@ -375,7 +393,7 @@ shared.check_address(
 run = shared.pick_run()
 if shared.is_readable(run):
     show_headline(run)
-    view = shared.pick_view(VIEWS)
+    view = shared.pick_view("view", VIEWS)
     shows: dict[str, Callable[..., None]] = {
         BY_DIGIT: show_digits,
         SURE: show_sure,

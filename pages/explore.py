@@ -101,7 +101,10 @@ def show_glance(split: str) -> None:
     with left:
         st.subheader("How many of each", anchor=False)
         st.plotly_chart(
-            charts.digit_counts(found.counts),
+            shared.once(
+                ("counts", split, shared.fingerprint_of(split)),
+                lambda: charts.digit_counts(found.counts),
+            ),
             key="counts",
             config=plain,
             alt="How many images there are of each digit: "
@@ -110,7 +113,9 @@ def show_glance(split: str) -> None:
     with right:
         st.subheader("How much ink", anchor=False)
         st.plotly_chart(
-            charts.ink_boxes(found.ink),
+            shared.once(
+                ("ink", split, shared.fingerprint_of(split)), lambda: charts.ink_boxes(found.ink)
+            ),
             key="ink",
             config=plain,
             alt="How much of each digit's pictures is ink: "
@@ -296,7 +301,7 @@ st.title("Explore the digits")
 shared.data_notice()
 shared.check_address(
     split=lambda text: text in SPLITS,
-    view=lambda text: text in VIEWS,
+    show=lambda text: text in VIEWS,
     count=lambda text: text in map(str, COUNTS),
     seed=lambda text: shared.is_number(text, LARGEST_SEED),
     digits=lambda text: shared.is_number(text, data.CLASSES - 1),
@@ -306,7 +311,7 @@ shared.check_address(
 # By hand, not by binding: a bound number stumbles over seed=1e400 before it can be checked.
 st.session_state.setdefault("explore_seed", int(st.query_params.get("seed", "0")))
 
-view = shared.pick_view(VIEWS)
+view = shared.pick_view("show", VIEWS)
 chosen_split = st.segmented_control(
     "Images",
     list(SPLITS),

@@ -67,20 +67,26 @@ def plotly_address() -> str | None:
     return served.address(f"plotly-{plotly.__version__}.min.js", SCRIPT.read_bytes)
 
 
-def live_chart(figure: go.Figure, alt: str, key: str) -> None:
+def packed(figure: go.Figure) -> str:
+    """The figure as JSON, without what this component sets itself."""
+    plain = json.loads(figure.to_json())
+    plain["layout"].pop("template", None)
+    return json.dumps(plain)
+
+
+def live_chart(figure: str, alt: str, key: str) -> None:
     """Show the figure; at the next rerun with the same key, only its data changes.
 
     Args:
+        figure: as ``packed`` gives it.
         alt: what the chart shows, for who cannot see it.
     """
     source = plotly_address()
     if source is None:
         # A read-only installation: the chart blinks, but it is there.
-        st.plotly_chart(figure, key=key, config={"displayModeBar": False}, alt=alt)
+        st.plotly_chart(json.loads(figure), key=key, config={"displayModeBar": False}, alt=alt)
         return
-    plain = json.loads(figure.to_json())
-    plain["layout"].pop("template", None)
-    _chart(data={"figure": json.dumps(plain), "source": source, "alt": alt}, key=key)
+    _chart(data={"figure": figure, "source": source, "alt": alt}, key=key)
 
 
 if __name__ == "__main__":

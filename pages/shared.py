@@ -8,10 +8,11 @@ import functools
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import streamlit as st
@@ -38,8 +39,10 @@ from mnist_core.studies import PIXELS, MapKey, Study, StudyStore, features_of
 from mnist_core.suspects import Suspects, study_key
 from mnist_core.suspects import shipped as shipped_suspects
 from pages import served
+from pages.turnstile import turn
 
 log = logging.getLogger("pages")
+T = TypeVar("T")
 
 # A photograph takes a hundred megabytes for a moment; thirty at once would take them all.
 ONE_PICTURE_AT_A_TIME = threading.Lock()
@@ -61,7 +64,7 @@ def enter(pages: Mapping[str, Any]) -> None:
     st.session_state["arrived"] = st.session_state.get("page") != page.url_path
     st.session_state["page"] = page.url_path
     st.html(_STYLE)
-    with told():
+    with told(), turn():
         page.run()
 
 
@@ -132,6 +135,20 @@ def told() -> Iterator[None]:
 
 
 # --- shared by all visitors ---
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def once(key: tuple[Any, ...], _make: Callable[[], T]) -> T:
+    """What looks the same to all visitors, made for the first of them.
+
+    A figure takes Plotly up to 40 ms, during which all others wait, and thirty people who
+    look at one network see the same figure.
+
+    Args:
+        key: all that it depends on, in plain values.
+        _make: makes it. Whoever is given it leaves it as it is.
+    """
+    return _make()
 
 
 def dataset() -> data.Dataset:
@@ -290,6 +307,11 @@ def _home(run: Run) -> str:
     return "" if run.shipped else schema.database_url()
 
 
+def state_of(run: Run) -> tuple[str, str, int]:
+    """What tells a run's network from all others, for the key of ``once``."""
+    return run.id, _home(run), run.version
+
+
 def classifier(run: Run) -> Classifier:
     """The network of a run that has one."""
     return _classifier(run.id, _home(run), run.version, run.config.looks)
@@ -409,9 +431,36 @@ def seconds_until_turn(before: tuple[str, ...]) -> float:
     return forecast.seconds_until_turn(pairs, ended, worker_limit())
 
 
-def curves(run: Run) -> list[Progress]:
-    """A run's reports so far."""
-    return shipped.shipped_metrics(run.id) if run.shipped else store().metrics(run.id)
+def curves(run: Run, age: float = 0.0) -> list[Progress]:
+    """A run's reports so far, or as they were at most ``age`` seconds ago."""
+    if run.shipped:
+        return shipped.shipped_metrics(run.id)
+    return _reports(run.id, _home(run), run.worker, run.turn).known(age)
+
+
+# Another worker, or another turn, may begin at an earlier step again.
+@st.cache_resource(max_entries=50, show_spinner=False)
+def _reports(run_id: str, url: str, worker: str | None, turn: int) -> "_Reports":
+    return _Reports(run_id)
+
+
+class _Reports:
+    """A run's reports, of which only the new ones are read: thirty people may look on."""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+        self._known: list[Progress] = []
+        self._read_at = 0.0
+        self._one_at_a_time = threading.Lock()
+
+    def known(self, age: float) -> list[Progress]:
+        with self._one_at_a_time:
+            if time.monotonic() - self._read_at >= age:
+                last = self._known[-1].step if self._known else 0
+                # Another list: whoever was given the one before goes on reading it.
+                self._known = self._known + store().metrics(self._run_id, after_step=last)
+                self._read_at = time.monotonic()
+            return self._known
 
 
 def trained_runs() -> list[Run]:
@@ -547,13 +596,18 @@ def _note() -> str:
     return dataset().note or data.missing_note()
 
 
-def pick_view(views: list[str]) -> str:
-    """Let the visitor choose what a page shows; kept in the address, the first at first."""
+def pick_view(parameter: str, views: list[str]) -> str:
+    """Let the visitor choose what a page shows; kept in the address, the first at first.
+
+    Args:
+        parameter: its name there, another one on each page: Streamlit may bring what one
+            page's widget held to another page's of the same name.
+    """
     view = st.segmented_control(
         "View",
         views,
         default=views[0],
-        key="view",
+        key=parameter,
         bind="query-params",
         label_visibility="collapsed",
     )
@@ -586,7 +640,13 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
 
 def fragment(function: Callable[..., None], run_every: str | None = None) -> Callable[..., None]:
     """A part of a page that reruns alone, and shows a sentence where it fails."""
-    return st.fragment(guarded(function), run_every=run_every)
+
+    @functools.wraps(function)
+    def in_turn(*arguments: Any) -> None:
+        with turn():
+            function(*arguments)
+
+    return st.fragment(guarded(in_turn), run_every=run_every)
 
 
 if __name__ == "__main__":

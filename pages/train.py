@@ -1,7 +1,9 @@
 """Train: settings, a button, and curves that move until the network is done."""
 
 import dataclasses
+from collections.abc import Callable
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from mnist_core import charts, forecast
@@ -10,7 +12,7 @@ from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, epoch_ends, steps_per_second, thin
 from mnist_core.runs import FAILED, FINISHED, INTERRUPTED, RUNNING, WAITING, Run
 from pages import shared
-from pages.live_chart import live_chart
+from pages.live_chart import live_chart, packed
 from pages.settings import begin_anew, settings
 
 shared.guard("train")
@@ -78,7 +80,8 @@ def live(run_id: str, visitor: str, polled: str | None) -> None:
     if poll(run, visitor) != polled:
         # The page as a whole changes: another poll or none, new links, a free button.
         st.rerun()
-    reports = shared.curves(run)
+    # Thirty who look on see the same moment, drawn once.
+    reports = shared.curves(run, 0.0 if run.owner == visitor else 1.0)
     # Each in a box of its own, so that what comes and goes in them does not move the charts
     # to another place on the page: they would be built anew, and blink.
     with st.container():
@@ -90,25 +93,30 @@ def live(run_id: str, visitor: str, polled: str | None) -> None:
 
 
 def show_curves(run: Run, reports: list[Progress]) -> None:
-    shown = thin(reports, MOST_POINTS)
+    epochs = run.config.all_epochs
+
+    def figure(draw: Callable[[list[Progress], int], go.Figure]) -> str:
+        key = (draw.__name__, *shared.state_of(run), run.turn, run.worker, len(reports), epochs)
+        return shared.once(key, lambda: packed(draw(thin(reports, MOST_POINTS), epochs)))
+
     left, right = st.columns(2)
     with left:
         st.markdown("**Accuracy**: share of the images read rightly")
         live_chart(
-            charts.accuracy_curves(shown, run.config.all_epochs),
+            figure(charts.accuracy_curves),
             f"Accuracy over epochs; now {reports[-1].accuracy:.1%} on training batches",
             key=f"accuracy-{run.id}",
         )
     with right:
         st.markdown("**Loss**: how far its answers are from the truth")
         live_chart(
-            charts.loss_curves(shown, run.config.all_epochs),
+            figure(charts.loss_curves),
             f"Loss over epochs; now {reports[-1].loss:.3f} on training batches",
             key=f"loss-{run.id}",
         )
     st.markdown("**Learning rate**: how far each change goes")
     live_chart(
-        charts.learning_rate_curve(shown, run.config.all_epochs),
+        figure(charts.learning_rate_curve),
         f"Learning rate over epochs; now {reports[-1].learning_rate:.2g}",
         key=f"rate-{run.id}",
     )

@@ -83,7 +83,7 @@ def test_a_digit_can_be_chosen_with_the_keyboard_alone(server, wide):
 
 
 def test_a_point_on_the_map_shows_its_picture_and_opens(server, wide):
-    open_map(wide, server, "explore?view=A+map&split=Test")
+    open_map(wide, server, "explore?show=A+map&split=Test")
     x, y, _ = point_on_map(wide, 0, 0)
     wide.mouse.move(x, y)
     wide.locator(".map .tip", has_text="test image").wait_for()
@@ -100,7 +100,7 @@ def test_a_point_on_the_map_shows_its_picture_and_opens(server, wide):
 
 
 def test_a_loop_on_one_map_chooses_the_same_digits_on_both(server, wide):
-    open_map(wide, server, "explore?view=A+map&split=Test&beside=classic")
+    open_map(wide, server, "explore?show=A+map&split=Test&beside=classic")
     wait_until(lambda: wide.locator(".map .js-plotly-plot").count() == 2, timeout=30)
     x, y, _ = point_on_map(wide, 1, 0)
     lasso(wide, x, y)
@@ -122,7 +122,7 @@ def test_a_loop_on_one_map_chooses_the_same_digits_on_both(server, wide):
 
 
 def test_a_map_by_t_sne_comes_from_the_worker_by_itself(server, wide):
-    open_map(wide, server, "explore?view=A+map&split=Test&method=t-SNE")
+    open_map(wide, server, "explore?show=A+map&split=Test&method=t-SNE")
     wide.get_by_text("t-SNE: neighbours stay neighbours").wait_for(timeout=120_000)
     assert wide.locator(".map .scatterlayer .point").count() == 1000
     assert_no_fault(wide)

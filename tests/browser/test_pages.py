@@ -123,6 +123,17 @@ def test_a_drawn_seven_is_read_as_a_seven(server, device, corner, request):
     assert_no_fault(page)
 
 
+def test_a_page_that_was_chosen_twice_leaves_nothing_behind_on_the_next(server, wide):
+    open_page(wide, server, "")
+    for name, title in (("Explore", "Explore the digits"), ("Evaluate", "Where is it wrong?")) * 2:
+        for _ in range(2):
+            wide.get_by_role("link", name=name, exact=True).click()
+            wide.get_by_role("heading", name=title).wait_for()
+            settled(wide)
+            assert_no_fault(wide)
+            assert "view=" not in wide.url
+
+
 def test_clear_empties_the_canvas_and_the_answer(server, wide):
     open_page(wide, server, "draw")
     draw(wide, SEVEN)

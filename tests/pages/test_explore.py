@@ -143,7 +143,7 @@ def test_captions_name_the_digit_that_the_words_name(open_page):
 @pytest.mark.parametrize("split", ["Training", "Test"])
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_shows_the_sample_to_its_end(open_page, view, split):
-    tab = open_page("explore", view=view, split=split)
+    tab = open_page("explore", show=view, split=split)
     assert_shown(tab, "explore")
     assert sentences(tab, "error", "warning") == []
 
@@ -151,26 +151,26 @@ def test_every_view_shows_the_sample_to_its_end(open_page, view, split):
 @pytest.mark.parametrize("split", ["Training", "Test"])
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_shows_other_data_to_its_end(open_page, full_data, view, split):
-    tab = open_page("explore", view=view, split=split)
+    tab = open_page("explore", show=view, split=split)
     assert_shown(tab, "explore")
     assert sentences(tab, "error", "warning") == []
 
 
 def test_no_view_chosen_shows_a_sample(open_page):
-    tab = open_page("explore", view="At a glance")
-    tab.segmented_control(key="view").set_value(None).run()
+    tab = open_page("explore", show="At a glance")
+    tab.segmented_control(key="show").set_value(None).run()
     assert_shown(tab, "explore")
     assert len(digits_shown(tab)) == 50
 
 
 def test_view_and_method_are_bound_to_the_address(open_page):
-    tab = open_page("explore", view="A map")
-    for name in ("view", "method"):
+    tab = open_page("explore", show="A map")
+    for name in ("show", "method"):
         assert tab.segmented_control(key=name).proto.query_param_key == name
 
 
 def test_at_a_glance_each_digit_is_counted_and_its_mean_and_spread_are_shown(open_page, full_data):
-    tab = open_page("explore", view="At a glance", split="Test")
+    tab = open_page("explore", show="At a glance", split="Test")
     assert headings(tab) == [
         "How many of each",
         "How much ink",
@@ -194,8 +194,8 @@ NONSENSE = [
     {"count": "7"},
     {"digits": "12"},
     {"split": "Nope"},
-    {"view": "Nope"},
-    {"view": ""},
+    {"show": "Nope"},
+    {"show": ""},
     {"method": "UMAP"},
     {"image": "test-1000"},
     {"image": "train-4000"},
@@ -204,7 +204,7 @@ NONSENSE = [
     {"image": "valid-1"},
     {"image": "<b>"},
     {"image": ""},
-    {"seed": "-1", "count": "7", "digits": "12", "split": "Nope", "image": "x", "view": "x"},
+    {"seed": "-1", "count": "7", "digits": "12", "split": "Nope", "image": "x", "show": "x"},
 ]
 
 
@@ -314,7 +314,7 @@ def test_a_training_image_is_not_its_own_neighbour(open_page):
 
 
 def test_a_doubt_about_its_label_is_said(open_page):
-    tab = open_page("explore", view="Doubtful labels")
+    tab = open_page("explore", show="Doubtful labels")
     place = re.search(r"\d+$", alternative_texts(tab)[0])[0]
     send(tab, "suspects", chosen=0)
     assert tab.query_params["image"] == f"train-{place}"
@@ -324,7 +324,7 @@ def test_a_doubt_about_its_label_is_said(open_page):
 
 
 def test_the_network_of_the_page_is_asked_first(open_page):
-    tab = open_page("explore", split="Test", view="Doubtful labels", run="classic", image="test-1")
+    tab = open_page("explore", split="Test", show="Doubtful labels", run="classic", image="test-1")
     assert tab.multiselect(key="asked").value == ["classic"]
 
 
@@ -377,7 +377,7 @@ def compute(study_store, store, points: np.ndarray) -> None:
 
 
 def test_a_map_by_pca_is_there_at_once(open_page, full_data, study_store):
-    tab = open_page("explore", view="A map")
+    tab = open_page("explore", show="A map")
     shown = map_shown(tab)
     assert headings(tab) == ["Raw pixels"]
     assert len(shown["x"]) == len(shown["y"]) == len(shown["names"]) == 400
@@ -388,29 +388,29 @@ def test_a_map_by_pca_is_there_at_once(open_page, full_data, study_store):
 
 
 def test_the_pictures_of_a_map_are_one_file_that_is_kept(open_page, full_data, tmp_path):
-    address = map_shown(open_page("explore", view="A map"))["sprite"]
+    address = map_shown(open_page("explore", show="A map"))["sprite"]
     assert address == f"app/static/digits-train-{full_data.train_fingerprint}.png"
     expected = maps.sprite(full_data.x_train)
     assert (tmp_path / "static" / address.rsplit("/", 1)[1]).read_bytes() == expected
-    assert map_shown(open_page("explore", view="A map"))["sprite"] == address
+    assert map_shown(open_page("explore", show="A map"))["sprite"] == address
 
 
 def test_a_networks_last_hidden_layer_is_another_map_beside_it(open_page, full_data):
-    tab = open_page("explore", view="A map", beside="classic")
+    tab = open_page("explore", show="A map", beside="classic")
     assert_shown(tab, "explore")
     assert headings(tab) == ["Raw pixels", shipped_runs()["classic"].title]
     assert points_of(map_shown(tab)) != points_of(map_shown(tab, "classic"))
 
 
 def test_a_point_that_is_clicked_opens_large(open_page, full_data):
-    tab = open_page("explore", view="A map", split="Test")
+    tab = open_page("explore", show="A map", split="Test")
     send(tab, "map_pixels", chosen=7)
     assert_shown(tab, "explore")
     assert dialog_title(tab) == f"Test image 7: labelled {full_data.y_test[7]}"
 
 
 def test_what_is_lassoed_is_shown_below_on_all_maps_and_can_be_forgotten(open_page, full_data):
-    tab = open_page("explore", view="A map", beside="classic")
+    tab = open_page("explore", show="A map", beside="classic")
     send(tab, "map_pixels", lassoed=[5, 3, 5])
     assert_shown(tab, "explore")
     assert "2 digits in the loop" in headings(tab)
@@ -426,7 +426,7 @@ def test_what_is_lassoed_is_shown_below_on_all_maps_and_can_be_forgotten(open_pa
 
 
 def test_an_empty_loop_forgets_the_one_before(open_page, full_data):
-    tab = open_page("explore", view="A map")
+    tab = open_page("explore", show="A map")
     send(tab, "map_pixels", lassoed=[3])
     assert "1 digit in the loop" in headings(tab)
     send(tab, "map_pixels", lassoed=[])
@@ -434,7 +434,7 @@ def test_an_empty_loop_forgets_the_one_before(open_page, full_data):
 
 
 def test_of_a_large_loop_the_first_sixty_are_shown_and_all_are_counted(open_page, full_data):
-    tab = open_page("explore", view="A map")
+    tab = open_page("explore", show="A map")
     send(tab, "map_pixels", lassoed=list(range(400)))
     assert "400 digits in the loop" in headings(tab)
     assert len(alternative_texts(tab)) == 60
@@ -444,7 +444,7 @@ def test_of_a_large_loop_the_first_sixty_are_shown_and_all_are_counted(open_page
 def test_a_loop_is_of_its_split_and_of_its_data(
     open_page, full_data, sample, monkeypatch, tmp_path
 ):
-    tab = open_page("explore", view="A map")
+    tab = open_page("explore", show="A map")
     send(tab, "map_pixels", lassoed=[399])
     tab.segmented_control(key="split").set_value("Test").run()
     assert map_shown(tab)["lassoed"] is None
@@ -477,7 +477,7 @@ def test_a_loop_is_of_its_split_and_of_its_data(
     ],
 )
 def test_nonsense_from_a_browser_changes_nothing_on_a_map(open_page, full_data, events):
-    tab = open_page("explore", view="A map")
+    tab = open_page("explore", show="A map")
     send(tab, "map_pixels", **events)
     assert_shown(tab, "explore")
     assert sentences(tab, "error", "warning") == []
@@ -497,7 +497,7 @@ def test_nonsense_from_a_browser_opens_no_digit(open_page, value):
 
 
 def test_of_a_loop_only_the_points_that_are_there_are_taken(open_page, full_data):
-    tab = open_page("explore", view="A map")
+    tab = open_page("explore", show="A map")
     send(tab, "map_pixels", lassoed=[399, 400, -1, 0, "1"])
     assert map_shown(tab)["lassoed"] == [0, 399]
 
@@ -507,7 +507,7 @@ def test_without_a_folder_to_write_to_a_map_is_a_sentence(
 ):
     (tmp_path / "file").touch()
     monkeypatch.setattr("pages.served.STATIC", tmp_path / "file" / "static")
-    tab = open_page("explore", view="A map")
+    tab = open_page("explore", show="A map")
     assert_shown(tab, "explore")
     assert components(tab, "digit_map") == {}
     assert len(sentences(tab, "info", "warning")) == 1
@@ -519,9 +519,9 @@ def test_without_a_folder_to_write_to_a_map_is_a_sentence(
 def test_a_map_by_tsne_is_asked_for_once_by_many_visitors(
     open_page, full_data, study_store, may_train
 ):
-    by_pca = points_of(map_shown(open_page("explore", view="A map")))
+    by_pca = points_of(map_shown(open_page("explore", show="A map")))
     for _ in range(3):
-        tab = open_page("explore", view="A map", method="t-SNE")
+        tab = open_page("explore", show="A map", method="t-SNE")
         assert_shown(tab, "explore")
         assert_one_sentence(sentences(tab), "is computing this map")
         assert points_of(map_shown(tab)) == by_pca
@@ -530,8 +530,8 @@ def test_a_map_by_tsne_is_asked_for_once_by_many_visitors(
 
 
 def test_each_map_by_tsne_is_a_study_of_its_own(open_page, full_data, study_store, may_train):
-    open_page("explore", view="A map", method="t-SNE", beside="classic")
-    open_page("explore", view="A map", method="t-SNE", split="Test")
+    open_page("explore", show="A map", method="t-SNE", beside="classic")
+    open_page("explore", show="A map", method="t-SNE", split="Test")
     assert study_store.waiting() == 3
     for key in (
         tsne_key(full_data),
@@ -544,7 +544,7 @@ def test_each_map_by_tsne_is_a_study_of_its_own(open_page, full_data, study_stor
 def test_a_map_by_tsne_is_shown_once_it_is_there(
     open_page, full_data, store, study_store, may_train
 ):
-    tab = open_page("explore", view="A map", method="t-SNE")
+    tab = open_page("explore", show="A map", method="t-SNE")
     by_pca = points_of(map_shown(tab))
     points = np.random.default_rng(0).random((400, 2), np.float32)
     compute(study_store, store, points)
@@ -560,7 +560,7 @@ def test_a_map_by_tsne_is_shown_once_it_is_there(
 def test_a_map_that_is_being_computed_is_waited_for(
     open_page, full_data, store, study_store, may_train
 ):
-    tab = open_page("explore", view="A map", method="t-SNE")
+    tab = open_page("explore", show="A map", method="t-SNE")
     study_store.claim(add_worker(store))
     tab.run()
     assert_one_sentence(sentences(tab), "is computing this map")
@@ -569,10 +569,10 @@ def test_a_map_that_is_being_computed_is_waited_for(
 def test_a_map_that_failed_says_why_and_can_be_tried_again(
     open_page, full_data, store, study_store, may_train
 ):
-    open_page("explore", view="A map", method="t-SNE")
+    open_page("explore", show="A map", method="t-SNE")
     study = study_store.claim(add_worker(store))
     study_store.fail(study.key, "worker", "It could not be computed; the server's log says why.")
-    tab = open_page("explore", view="A map", method="t-SNE")
+    tab = open_page("explore", show="A map", method="t-SNE")
     assert_shown(tab, "explore")
     assert_one_sentence(sentences(tab), "There is no t-SNE map: It could not be computed")
     assert len(map_shown(tab)["x"]) == 400
@@ -592,7 +592,7 @@ def test_a_full_queue_of_studies_is_a_sentence_and_pca_is_there(
     open_page, full_data, study_store, may_train
 ):
     fill(study_store)
-    tab = open_page("explore", view="A map", method="t-SNE")
+    tab = open_page("explore", show="A map", method="t-SNE")
     assert_shown(tab, "explore")
     assert_one_sentence(sentences(tab), "try again in a few minutes. Meanwhile: PCA.")
     assert len(map_shown(tab)["x"]) == 400
@@ -601,10 +601,10 @@ def test_a_full_queue_of_studies_is_a_sentence_and_pca_is_there(
 def test_trying_again_when_the_queue_is_full_is_a_sentence(
     open_page, full_data, store, study_store, may_train
 ):
-    open_page("explore", view="A map", method="t-SNE")
+    open_page("explore", show="A map", method="t-SNE")
     study = study_store.claim(add_worker(store))
     study_store.fail(study.key, "worker", "It failed.")
-    tab = open_page("explore", view="A map", method="t-SNE")
+    tab = open_page("explore", show="A map", method="t-SNE")
     fill(study_store)
     button(tab, "Try again").click().run()
     assert_shown(tab, "explore")
@@ -613,7 +613,7 @@ def test_trying_again_when_the_queue_is_full_is_a_sentence(
 
 
 def test_a_server_without_workers_promises_no_map(open_page, full_data, study_store):
-    tab = open_page("explore", view="A map", method="t-SNE")
+    tab = open_page("explore", show="A map", method="t-SNE")
     assert_shown(tab, "explore")
     assert_one_sentence(sentences(tab), "This map waits for a training process.")
     assert "MNIST_WORKERS is 0" in sentences(tab)[0]
@@ -626,7 +626,7 @@ def test_a_server_without_workers_shows_maps_that_others_computed(
 ):
     study_store.request(tsne_key(full_data))
     study_store.claim(add_worker(store))
-    tab = open_page("explore", view="A map", method="t-SNE")
+    tab = open_page("explore", show="A map", method="t-SNE")
     assert_one_sentence(sentences(tab), "is computing this map")
     points = np.random.default_rng(0).random((400, 2), np.float32)
     study_store.complete(tsne_key(full_data), "worker", studies.pack_points(points))
@@ -639,7 +639,7 @@ def test_without_a_database_a_map_by_pca_is_shown_and_a_sentence(
     open_page, full_data, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("MNIST_DATABASE_URL", f"sqlite:///{tmp_path / 'no' / 'runs.db'}")
-    tab = open_page("explore", view="A map", method="t-SNE")
+    tab = open_page("explore", show="A map", method="t-SNE")
     assert_shown(tab, "explore")
     assert sentences(tab, "error") == []
     runs_away, map_away = sentences(tab, "warning")
@@ -652,7 +652,7 @@ def test_a_map_that_a_locked_database_cannot_take_is_a_sentence_until_it_can(
     open_page, full_data, store, study_store, may_train, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
-    tab = open_page("explore", view="A map")
+    tab = open_page("explore", show="A map")
     other = hold(tmp_path / "runs.db")
     tab.segmented_control(key="method").set_value("t-SNE").run()
     assert_shown(tab, "explore")
@@ -669,7 +669,7 @@ def test_a_network_whose_layer_is_too_wide_is_a_sentence_beside_the_pixels(
 ):
     monkeypatch.setattr(maps, "MOST_FEATURES", 50)
     monkeypatch.setattr(maps, "pixels", lambda images: images.reshape(len(images), -1)[:, 300:350])
-    tab = open_page("explore", view="A map", beside="classic")
+    tab = open_page("explore", show="A map", beside="classic")
     assert_shown(tab, "explore")
     assert_one_sentence(sentences(tab), "Choose another network, or the pixels.")
     assert len(map_shown(tab)["x"]) == 400
@@ -679,7 +679,7 @@ def test_a_network_whose_layer_is_too_wide_is_a_sentence_beside_the_pixels(
 
 
 def test_training_images_whose_label_is_in_doubt_are_shown_most_doubtful_first(open_page):
-    tab = open_page("explore", view="Doubtful labels")
+    tab = open_page("explore", show="Doubtful labels")
     assert_shown(tab, "explore")
     shown = components(tab, "gallery")["suspects"]
     assert all(re.fullmatch(r"\d, or \d\?", caption) for caption in shown["captions"])
@@ -688,7 +688,7 @@ def test_training_images_whose_label_is_in_doubt_are_shown_most_doubtful_first(o
 
 
 def test_where_nobody_looked_for_doubtful_labels_it_is_said_how(open_page, full_data):
-    tab = open_page("explore", view="Doubtful labels")
+    tab = open_page("explore", show="Doubtful labels")
     assert_shown(tab, "explore")
     assert_one_sentence(sentences(tab), "python -m mnist_core suspects")
     assert alternative_texts(tab) == []
@@ -698,14 +698,14 @@ def test_doubtful_labels_that_were_found_here_are_shown(open_page, full_data, st
     suspect = Suspect(7, int(full_data.y_train[7]), 3, 0.9, 0.01)
     found = Suspects(full_data.train_fingerprint, "quick", 400, 1, (suspect,))
     study_store.keep(study_key(full_data.train_fingerprint), found.to_json().encode())
-    tab = open_page("explore", view="Doubtful labels")
+    tab = open_page("explore", show="Doubtful labels")
     assert components(tab, "gallery")["suspects"]["captions"] == [f"{suspect.label}, or 3?"]
     assert any("**1** were read as" in text.value for text in tab.markdown)
 
 
 def test_test_images_in_doubt_are_a_networks_surest_mistakes(open_page, store, full_data):
     run = run_on(store, full_data, {(4, 9): 2, (7, 1): 1})
-    tab = open_page("explore", view="Doubtful labels", split="Test", run=run.id)
+    tab = open_page("explore", show="Doubtful labels", split="Test", run=run.id)
     assert_shown(tab, "explore")
     written = components(tab, "gallery")["mistakes"]["captions"]
     assert sorted(written) == ["4, or 9?", "4, or 9?", "7, or 1?"]
@@ -715,13 +715,13 @@ def test_test_images_in_doubt_are_a_networks_surest_mistakes(open_page, store, f
 
 def test_a_network_without_mistakes_leaves_no_test_image_in_doubt(open_page, store, full_data):
     run = run_on(store, full_data, {})
-    tab = open_page("explore", view="Doubtful labels", split="Test", run=run.id)
+    tab = open_page("explore", show="Doubtful labels", split="Test", run=run.id)
     assert_shown(tab, "explore")
     assert alternative_texts(tab) == []
 
 
 def test_a_network_tested_on_other_images_is_a_sentence_in_place_of_doubts(open_page):
-    tab = open_page("explore", view="Doubtful labels", split="Test")
+    tab = open_page("explore", show="Doubtful labels", split="Test")
     assert_shown(tab, "explore")
     assert any("the pictures cannot be shown" in text for text in sentences(tab, "info"))
     assert alternative_texts(tab) == []
@@ -740,6 +740,6 @@ def test_a_network_whose_predictions_cannot_be_read_is_a_sentence_in_place_of_do
         results={"test_accuracy": 0.9, "test_fingerprint": full_data.test_fingerprint},
         artifacts=artifacts,
     )
-    tab = open_page("explore", view="Doubtful labels", split="Test", run=run.id)
+    tab = open_page("explore", show="Doubtful labels", split="Test", run=run.id)
     assert_shown(tab, "explore")
     assert_one_sentence(sentences(tab), "so there is nothing to evaluate.")

@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import charts, data, evaluation, maps, markup, schema
+from mnist_core import data, evaluation, maps, markup, schema, shipped
 from mnist_core.classifier import Classifier
 from tests.helpers import PROJECT, add_worker, finished_run, running_run, waiting_run, write_archive
 from tests.pages.helpers import (
@@ -349,8 +349,8 @@ def fail(*arguments, **options):
         ("overview", markup, "digit_grid"),
         ("explore", maps, "sprite"),
         ("explore", data, "sample_indices"),
-        ("train", charts, "accuracy_curves"),
-        ("evaluate", charts, "confusion_heatmap"),
+        ("train", shipped, "shipped_metrics"),
+        ("evaluate", evaluation, "cell_images"),
         ("evaluate", evaluation, "wilson_interval"),
         ("draw", Classifier, "predict_proba"),
     ],

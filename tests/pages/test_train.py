@@ -7,7 +7,7 @@ import pytest
 from mnist_core import runs, schema
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.shipped import shipped_runs
-from tests.helpers import finished_run, reports, running_run, waiting_run
+from tests.helpers import add_worker, finished_run, reports, running_run, waiting_run
 from tests.pages.helpers import (
     all_text,
     assert_one_sentence,
@@ -473,6 +473,36 @@ def test_a_run_that_lost_its_process_says_that_it_goes_on(open_page, store, may_
     assert_one_sentence(notices(tab), "The training process was lost. Another one is starting")
     assert len(live_charts(tab)) == 3, "what it had learnt can be seen meanwhile"
     assert "Stop" in buttons(tab)
+
+
+def curve(tab) -> list[float]:
+    """The epochs at which the accuracy on training batches is drawn."""
+    (figure,) = (f for alt, f in live_charts(tab).items() if alt.startswith("Accuracy"))
+    return figure["data"][0]["x"]
+
+
+def test_what_was_reported_since_the_last_look_is_drawn_too(open_page, store):
+    run = running_run(store, ME, steps=4)
+    tab = open_page("train", ME)
+    before = curve(tab)
+    store.report(run.id, "worker", reports(2, first=5))
+    assert curve(tab.run()) == [*before, 1.0, 1.2]
+
+
+def test_a_run_that_another_worker_began_again_is_drawn_as_it_is_now(open_page, store):
+    running_run(store, ME, steps=12)
+    tab = open_page("train", ME)
+    assert curve(tab)[-1] == 2.4
+    store.remove_worker("worker", "It was killed.")
+    add_worker(store, "another")
+    run = store.claim("another")
+    store.report(run.id, "another", reports(2))
+    assert curve(tab.run()) == [0.2, 0.4]
+
+
+def test_who_looks_on_sees_the_same_curves_as_the_owner(open_page, store):
+    run = running_run(store, ME, steps=12)
+    assert curve(open_page("train", run=run.id)) == curve(open_page("train", ME))
 
 
 # --- a run that has ended ---

@@ -48,6 +48,7 @@ def test_a_submitted_run_is_trained_by_another_process(store, pool):
     (worker,) = store.workers()
     assert worker.pid != os.getpid()
     assert is_running(worker.pid)
+    assert os.getpriority(os.PRIO_PROCESS, worker.pid) > os.getpriority(os.PRIO_PROCESS, 0)
     run = wait_for_end(store, run_id)
     assert (run.state, run.message, run.epochs) == (FINISHED, "", 1)
     assert run.test_accuracy > 0.8
