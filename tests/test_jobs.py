@@ -445,7 +445,7 @@ def test_a_started_pool_tends_by_itself_until_its_end(store, monkeypatch):
     pool.end()
 
 
-def test_a_pool_outlives_a_database_that_is_away(store, monkeypatch, caplog):
+def test_a_pool_outlives_a_database_that_is_away(store, monkeypatch):
     monkeypatch.setattr(jobs, "TEND_SECONDS", 0.01)
 
     class Away(Pool):
@@ -461,7 +461,6 @@ def test_a_pool_outlives_a_database_that_is_away(store, monkeypatch, caplog):
     waiting_run(store)
     wait_until(lambda: pool.started)
     pool.end()
-    assert "does not answer" in caplog.text
 
 
 def test_finished_runs_are_left_alone(store, pool, clock):
