@@ -1,4 +1,4 @@
-"""What docs/hosting.md promises of a server: its log, its secrets, and that it needs nobody else."""
+"""What docs/hosting.md promises of a server: its log, its secrets, and that it needs no other."""
 
 import re
 
