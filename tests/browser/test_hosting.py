@@ -1,11 +1,16 @@
 """What docs/hosting.md promises of a server: its log, its secrets, and that it needs no other."""
 
+import json
 import re
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from mnist_core.runs import FINISHED, RunStore, owner_of
 from tests.browser.test_pages import HEADINGS, assert_no_fault, open_page
+from tests.container import build, instructions
 from tests.helpers import wait_until
 from tests.test_logs import LINE
 
@@ -111,3 +116,33 @@ def test_a_database_in_the_secrets_is_used_from_the_first_visit_on(new_server, c
     log = (tmp_path / "0" / "server.log").read_text()
     assert "teacher's password set" in log
     assert PASSWORD not in log
+
+
+def is_healthy(server) -> bool:
+    """What the container's health check says of it."""
+    (check,) = instructions("HEALTHCHECK")
+    command = json.loads(check[check.index("[") :])
+    assert command[:2] == ["python", "-c"]
+    code = command[2].replace("8501", str(server.port))
+    assert code != command[2]
+    return subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_what_the_container_holds_is_enough_for_every_page_and_a_training(
+    new_server, chromium, wide, tmp_path
+):
+    server = new_server(build(tmp_path / "app"), MNIST_WORKERS="1")
+    assert is_healthy(server)
+    for address in HEADINGS:
+        open_page(wide, server, address)
+        assert_no_fault(wide)
+    visit_and_train(chromium, server)
+    store = RunStore(f"sqlite:///{tmp_path / '0' / 'runs.db'}")
+    assert [run.state for run in store.list_runs()] == [FINISHED]
+    # Told to end it ends, though somebody looks on, and so does its idle worker.
+    assert store.workers()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(30) == 0
+    wait_until(lambda: not store.workers(), timeout=30)
+    assert not is_healthy(server)
+    store.close()
