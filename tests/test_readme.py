@@ -35,3 +35,13 @@ def test_the_pictures_it_shows_are_there():
     assert pictures
     for picture in pictures:
         assert (PROJECT / picture).is_file()
+
+
+def test_the_guide_to_hosting_names_what_the_container_has():
+    guide = (PROJECT / "docs" / "hosting.md").read_text()
+    dockerfile = (PROJECT / "Dockerfile").read_text()
+    for both in ("/data", "8501", "10001"):
+        assert both in guide
+        assert both in dockerfile
+    (driver,) = re.findall(r'"(psycopg[^"]+)"', dockerfile)
+    assert f"`{driver}`" in guide
