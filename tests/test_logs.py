@@ -18,14 +18,8 @@ SECRET = "k0sh/er:pa55"
 @pytest.fixture
 def lines(capsys):
     """The lines that were written since the last look."""
-    root = logging.getLogger()
-    handlers = list(root.handlers)
-    levels = {name: logging.getLogger(name).level for name in logs.OURS}
     logs.set_up()
-    yield lambda: capsys.readouterr().err.splitlines()
-    root.handlers = handlers
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    return lambda: capsys.readouterr().err.splitlines()
 
 
 def test_an_event_is_one_line_with_time_level_area_and_sentence(lines):
