@@ -38,7 +38,8 @@ def say(text: object, style: str = "") -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    # Whoever sits here reads sentences; what logs.py tells of is for the host of a server.
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")
     options = parser().parse_args(arguments)
     try:
         return int(options.command(options))

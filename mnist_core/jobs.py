@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from mnist_core.errors import StoreUnavailable
@@ -115,10 +116,9 @@ class LocalPool:
 
     def _tend_on(self) -> None:
         while not self._end.wait(TEND_SECONDS):
-            try:
+            # A database that is away is asked again; schema.py told the log.
+            with suppress(StoreUnavailable):
                 self.tend()
-            except StoreUnavailable as error:
-                log.warning("%s", error)
 
     def _start_worker(self) -> None:
         self._children.append(
@@ -135,6 +135,8 @@ class LocalPool:
     def _reap(self) -> None:
         """Take leave of children that have ended, at once and not by their silence."""
         for child in [child for child in self._children if child.poll() is not None]:
+            if child.returncode:
+                log.warning("worker process %d ended with status %d", child.pid, child.returncode)
             for worker in self._store.workers():
                 if worker.pid == child.pid and worker.host == socket.gethostname():
                     self._store.remove_worker(worker.id, ENDED)
@@ -173,6 +175,7 @@ class LocalPool:
         del self._seen[worker.id], self._suspected[worker.id]
         if not self._store.remove_worker(worker.id, ENDED, worker.beat):
             return False
+        log.warning("worker %s lost: it has been silent for %.0f s", worker.id, now - since)
         # It hangs, or it will find its run gone; either way it blocks the next.
         self._kill(worker)
         return True

@@ -6,6 +6,7 @@ whatever dies in the middle leaves either the old or the new state.
 
 import dataclasses
 import hashlib
+import logging
 import time
 import unicodedata
 import uuid
@@ -17,6 +18,8 @@ from mnist_core import schema
 from mnist_core.config import TrainConfig
 from mnist_core.errors import NotAllowed, RunNotFound
 from mnist_core.progress import Progress
+
+log = logging.getLogger("mnist_core.runs")
 
 # A run is always in exactly one of these states.
 WAITING, RUNNING = "waiting", "running"
@@ -186,6 +189,7 @@ class RunStore:
             _check_room(connection, owner)
             run_id = self._insert(connection, config, owner, WAITING, None)
             self._forget_oldest(connection)
+        log.info("run %s submitted, preset %s", run_id, config.preset)
         return self.get(run_id)
 
     def resume(self, run_id: str, owner: str, more_epochs: int = 0) -> Run:
@@ -222,7 +226,9 @@ class RunStore:
                 message="",
                 losses=0,
             )
-            return _read_run(connection, run_id)
+            resumed = _read_run(connection, run_id)
+        log.info("run %s submitted to go on", run_id)
+        return resumed
 
     def request_stop(self, run_id: str, owner: str) -> None:
         """Ask a run to stop: at once if it waits, after its current step if it runs.
@@ -240,6 +246,11 @@ class RunStore:
             elif run.state == WAITING:
                 message = PAUSED if run.worker else WITHDRAWN
                 _change(connection, run_id, state=INTERRUPTED, message=message)
+            now = _read_run(connection, run_id)
+        if now.state == RUNNING:
+            log.info("run %s asked to stop", run_id)
+        elif now.state != run.state:
+            _tell_end(now)
 
     def rename(self, run_id: str, owner: str, name: str) -> None:
         """Give a run a name; an empty one takes it away.
@@ -398,6 +409,7 @@ class RunStore:
         with schema.explained(), self._writer.begin() as connection:
             if not connection.execute(gone).rowcount and beat is not None:
                 return False
+            left = []
             runs = sa.select(schema.runs).where(
                 schema.runs.c.worker == worker_id, schema.runs.c.state == RUNNING
             )
@@ -407,10 +419,16 @@ class RunStore:
                     _change(connection, run.id, state=WAITING, losses=losses)
                 else:
                     _change(connection, run.id, state=INTERRUPTED, losses=losses, message=LOST)
+                left.append(_read_run(connection, run.id))
             _release_studies(connection, worker_id)
             if _fact(connection, "download_worker") == worker_id:
                 _write_facts(connection, download="failed", download_message=reason)
-            return True
+        for run in left:
+            if run.state == WAITING:
+                log.warning("run %s lost its worker %s, and waits for another", run.id, worker_id)
+            else:
+                _tell_end(run)
+        return True
 
     def claim(self, worker_id: str) -> Run | None:
         """Give the waiting run whose turn it is to this worker, if any waits.
@@ -441,7 +459,8 @@ class RunStore:
                     schema.metrics.c.run_id == run_id, schema.metrics.c.step > run.checkpoint_step
                 )
             )
-            return run
+        log.info("run %s started by worker %s at step %d", run_id, worker_id, run.checkpoint_step)
+        return run
 
     def begin(self, config: TrainConfig, owner: str, worker_id: str) -> Run:
         """A new run that this worker trains at once, past the queue: the command line's."""
@@ -511,7 +530,9 @@ class RunStore:
                 losses=0,
                 **(results or {}),
             )
-            return _read_run(connection, run_id)
+            ended = _read_run(connection, run_id)
+        _tell_end(ended)
+        return ended
 
     def touch(self) -> None:
         """Write something that means nothing, to see that the database takes it."""
@@ -606,6 +627,17 @@ def _read_run(connection: sa.Connection, run_id: str) -> Run:
     if row is None:
         raise RunNotFound("There is no such run; it may have been deleted. Choose another.")
     return _run(row)
+
+
+def _tell_end(run: Run) -> None:
+    """Tell the log how a run ended."""
+    facts = []
+    if run.train_seconds is not None:
+        facts.append(f"{run.train_seconds:.1f} s of training")
+    if run.test_accuracy is not None:
+        facts.append(f"test accuracy {run.test_accuracy:.2%}")
+    level = logging.WARNING if run.state in (FAILED, INTERRUPTED) else logging.INFO
+    log.log(level, "run %s %s: %s", run.id, run.state, run.message or ", ".join(facts))
 
 
 def _read_own(connection: sa.Connection, run_id: str, owner: str) -> Run:

@@ -4,8 +4,12 @@ runs.py and studies.py say what is stored in it and when. SQLite by default, any
 MNIST_DATABASE_URL.
 """
 
+import logging
 import os
+import re
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +18,25 @@ from typing import Any
 import sqlalchemy as sa
 
 from mnist_core.errors import StoreUnavailable
+from mnist_core.logs import masked
+
+log = logging.getLogger("mnist_core.database")
 
 SCHEMA_VERSION = 3
 DEFAULT_PATH = Path(__file__).parent.parent / "runs.db"
 BUSY_SECONDS = 5.0
+# A database elsewhere: few connections, for the free ones allow few; asked for anew before
+# a sleeping one drops them; and one that went silent is given up.
+POOL = {"pool_size": 2, "max_overflow": 3, "pool_timeout": 10, "pool_recycle": 240}
+POSTGRES = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 10_000,
+}
+# Any number, as long as nobody else locks it in the same database.
+WRITERS = 28_28_10
 
 metadata = sa.MetaData()
 
@@ -130,6 +149,11 @@ def database_url(environ: Mapping[str, str] = os.environ) -> str:
     return environ.get("MNIST_DATABASE_URL") or f"sqlite:///{DEFAULT_PATH}"
 
 
+def kind(url: str) -> str:
+    """What kind of database it is, such as "sqlite": all that a log needs to tell."""
+    return re.split(r"[+:]", url, maxsplit=1)[0]
+
+
 def open_engine(url: str) -> sa.Engine:
     """Connect, make the tables if there are none, and bring older ones up to date.
 
@@ -138,16 +162,33 @@ def open_engine(url: str) -> sa.Engine:
     """
     try:
         parsed = sa.make_url(url)
-        is_sqlite = parsed.get_backend_name() == "sqlite"
-        arguments = {"timeout": BUSY_SECONDS} if is_sqlite else {}
-        engine = sa.create_engine(parsed, connect_args=arguments, pool_pre_ping=not is_sqlite)
-    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
+        backend = parsed.get_backend_name()
+        is_sqlite = backend == "sqlite"
+        # Errors say what failed, and not what was to be stored.
+        engine = sa.create_engine(
+            parsed,
+            connect_args=_connect_arguments(parsed),
+            hide_parameters=True,
+            pool_pre_ping=not is_sqlite,
+            **({} if is_sqlite else POOL),
+        )
+    except ImportError as error:
+        reason = str(error).splitlines()[0]
+        raise StoreUnavailable(
+            f"The driver that MNIST_DATABASE_URL names cannot be loaded ({reason}); add it to "
+            "requirements.txt, for Postgres psycopg[binary]."
+        ) from error
+    except (sa.exc.ArgumentError, ValueError):
+        # Without its cause, which may quote a piece of a password.
         raise StoreUnavailable(
             "MNIST_DATABASE_URL is not a database address that works here; see the README."
-        ) from error
+        ) from None
+    sa.event.listen(engine, "begin", _note_begin)
     if is_sqlite:
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
+    elif backend == "postgresql":
+        sa.event.listen(engine, "begin", _begin_postgres)
     with explained():
         if not sa.inspect(engine).has_table(facts.name):
             _create(engine, is_sqlite)
@@ -162,6 +203,16 @@ def open_engine(url: str) -> sa.Engine:
             "another database."
         )
     return engine
+
+
+def _connect_arguments(url: sa.URL) -> dict[str, Any]:
+    backend, driver = url.get_backend_name(), url.get_driver_name()
+    if backend == "sqlite":
+        return {"timeout": BUSY_SECONDS}
+    if backend == "postgresql" and driver == "psycopg":
+        # Statements are not prepared: connections through a pooler may each time be others.
+        return POSTGRES | {"prepare_threshold": None}
+    return {}
 
 
 def _create(engine: sa.Engine, is_sqlite: bool) -> None:
@@ -219,22 +270,80 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
+def _begin_postgres(connection: sa.Connection) -> None:
+    # Here too writers take turns, so that nobody acts on what another is about to change.
+    if connection.get_execution_options().get("write", False):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS:g}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
+
+
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn the database's own errors into one sentence for a person."""
+    """Turn the database's own errors into one sentence for a person, and tell the log."""
+    _thread.wrote = False
     try:
         yield
     except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-        text = str(getattr(error, "orig", None) or error).lower()
-        for sign, sentence in _FAULTS.items():
-            if sign in text:
-                raise StoreUnavailable(sentence) from error
-        raise StoreUnavailable(
-            "The database of runs does not answer; check that it is there and try again."
-        ) from error
+        cause = getattr(error, "orig", None) or error
+        sentence = _sentence(str(cause).lower())
+        _outage.failed(sentence, _thread.wrote, cause)
+        raise StoreUnavailable(sentence) from error
+    _outage.worked(_thread.wrote)
+
+
+def _sentence(text: str) -> str:
+    for sign, sentence in _FAULTS.items():
+        if sign in text:
+            return sentence
+    return "The database of runs does not answer; check that it is there and try again."
+
+
+def _note_begin(connection: sa.Connection) -> None:
+    _thread.wrote = connection.get_execution_options().get("write", False)
+
+
+class Outage:
+    """Tells the log when the database goes away and when it is back, and not in between.
+
+    A database that can be read but not written is back once it was written.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sentence = ""
+        self._since = 0.0
+        self._writing = False
+
+    def failed(self, sentence: str, writing: bool, cause: BaseException) -> None:
+        """Something could not be done."""
+        with self._lock:
+            if sentence == self._sentence:
+                return
+            if not self._sentence:
+                self._since = time.monotonic()
+            self._sentence, self._writing = sentence, writing
+        # The first line says what; further ones may quote what was to be stored.
+        detail = (str(cause).splitlines() or [""])[0]
+        log.warning("%s (%s: %s)", masked(sentence), type(cause).__name__, detail)
+
+    def worked(self, writing: bool) -> None:
+        """Something was done."""
+        if not self._sentence:
+            return
+        with self._lock:
+            if not self._sentence or (self._writing and not writing):
+                return
+            self._sentence = ""
+            seconds = time.monotonic() - self._since
+        log.info("the database is back after %.0f s", seconds)
+
+
+_outage = Outage()
+_thread = threading.local()
 
 
 _FAULTS = {
+    "lock timeout": "The database of runs is in use by another program; try again in a moment.",
     "locked": "The database of runs is in use by another program; try again in a moment.",
     "busy": "The database of runs is in use by another program; try again in a moment.",
     "readonly": "The database of runs is read-only, so nothing new can be stored; make the file "

@@ -6,6 +6,7 @@ the work itself.
 """
 
 import io
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from mnist_core.classifier import Classifier
 from mnist_core.data import Dataset, take
 from mnist_core.errors import NotAllowed, UserError
 from mnist_core.runs import FAILED, RUNNING, WAITING
+
+log = logging.getLogger("mnist_core.studies")
 
 # A study is waiting, running, done or failed.
 DONE = "done"
@@ -87,7 +90,8 @@ class StudyStore:
                 raise NotAllowed("Too much is being computed already; try again in a few minutes.")
             study = Study(key, WAITING, _next_turn(connection))
             _replace(connection, study)
-            return study
+        log.info("study %s asked for", key)
+        return study
 
     def find(self, key: str) -> Study | None:
         """The study of this key, with its result if it is done; None if nobody asked for it,
@@ -140,6 +144,7 @@ class StudyStore:
         """
         _check_size(data)
         self._end(key, worker_id, state=DONE, data=data)
+        log.info("study %s done", key)
 
     def fail(self, key: str, worker_id: str, message: str) -> None:
         """Store why there is no result, in one sentence. It can be asked for again.
@@ -148,6 +153,7 @@ class StudyStore:
             NotAllowed: it is no longer this worker's; nothing was stored.
         """
         self._end(key, worker_id, state=FAILED, message=message)
+        log.warning("study %s failed: %s", key, message)
 
     def _end(self, key: str, worker_id: str, **values: str | bytes) -> None:
         studies = schema.studies.c

@@ -16,13 +16,13 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
-from mnist_core import data
+from mnist_core import data, logs
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.errors import (
     DownloadFailed,
@@ -120,8 +120,9 @@ class Recorder:
         while not self._over.wait(STORE_SECONDS):
             try:
                 self.flush()
-            except StoreUnavailable as error:
-                log.warning("reports of run %s wait: %s", self._run_id, error)
+            except StoreUnavailable:
+                # They wait for the next time; schema.py told the log.
+                pass
             except Exception as error:
                 # Told to the training, which asks; here nobody would hear of it.
                 self._trouble = error
@@ -164,10 +165,9 @@ class Heart(threading.Thread):
 
     def beat(self) -> None:
         """Say that this process lives, and whether it is ready."""
-        try:
+        # A database that is away hears the next one; schema.py told the log.
+        with suppress(StoreUnavailable):
             self.lost = not self._store.beat(self._worker_id, self.ready)
-        except StoreUnavailable as error:
-            log.warning("no beat: %s", error)
 
     @contextmanager
     def skipping(self) -> Iterator[None]:
@@ -236,10 +236,10 @@ def execute(
         complete(INTERRUPTED, message=AT_THE_KEYBOARD)
         raise
     except StoreUnavailable as error:
-        log.exception("run %s interrupted", run.id)
+        log.exception("run %s cannot go on", run.id)
         return complete(INTERRUPTED, message=str(error))
     except Exception as error:
-        log.exception("run %s failed", run.id)
+        log.exception("run %s cannot go on", run.id)
         return complete(FAILED, message=failure_message(error))
     finally:
         recorder.end()
@@ -361,11 +361,13 @@ def _models(model: object) -> dict[str, bytes]:
 
 def download(store: RunStore) -> None:
     """Fetch MNIST, and say in the database how it went."""
-    message = ""
+    message, began = "", time.monotonic()
+    log.info("download of MNIST started")
     try:
         data.fetch()
+        log.info("download of MNIST ended after %.1f s", time.monotonic() - began)
     except DownloadFailed as error:
-        log.warning("%s", error)
+        log.warning("download of MNIST failed: %s", error)
         message = str(error)
     patiently(lambda: store.end_download(message))
 
@@ -381,7 +383,7 @@ def compute(
     except UserError as error:
         message = str(error)
     except Exception:
-        log.exception("study %s failed", study.key)
+        log.exception("study %s cannot be computed", study.key)
         message = "It could not be computed; the server's log says why."
     try:
         if message:
@@ -436,13 +438,15 @@ def aside(task: Callable[[], None]) -> None:
 
 def work(store: RunStore, idle_seconds: float = IDLE_SECONDS) -> None:
     """Take runs until there has been nothing to do for ``idle_seconds``."""
-    parent = os.getppid()
+    parent, began = os.getppid(), time.monotonic()
     with registered(store) as (worker_id, heart):
+        log.info("worker %s started, process %d", worker_id, os.getpid())
         # All that a run would have to wait for is done while nobody waits.
         training = load_training()
         loaded = data.locate(), data.load_dataset()
         training.warm_up(loaded[1])
         heart.ready = True
+        log.info("worker %s ready after %.1f s", worker_id, time.monotonic() - began)
 
         def dataset() -> data.Dataset:
             """The digits at hand; read again once there are better ones."""
@@ -457,7 +461,11 @@ def work(store: RunStore, idle_seconds: float = IDLE_SECONDS) -> None:
         busy_at = time.monotonic()
         while not heart.lost:
             # A server that ended wants its machine back; one that trains ends its run first.
-            if os.getppid() != parent or time.monotonic() - busy_at > idle_seconds:
+            if os.getppid() != parent:
+                log.info("worker %s ends, for its server has ended", worker_id)
+                return
+            if time.monotonic() - busy_at > idle_seconds:
+                log.info("worker %s ends after %g s without work", worker_id, idle_seconds)
                 return
             if errand and errand.is_alive():
                 busy_at = time.monotonic()
@@ -469,11 +477,11 @@ def work(store: RunStore, idle_seconds: float = IDLE_SECONDS) -> None:
                 time.sleep(POLL_SECONDS)
                 continue
             try:
-                ended = execute(store, run, worker_id, dataset(), heart=heart)
-                log.info("run %s %s, test accuracy %s", run.id, ended.state, ended.test_accuracy)
+                execute(store, run, worker_id, dataset(), heart=heart)
             except NotAllowed as error:
                 log.warning("run %s: %s", run.id, error)
             busy_at = time.monotonic()
+        log.warning("worker %s ends, for it was given up for lost", worker_id)
 
 
 def step_behind() -> None:
@@ -491,14 +499,17 @@ def step_behind() -> None:
 
 
 def main() -> None:
+    logs.set_up()
     step_behind()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     # Ctrl-C and a polite kill leave through the same door as an error: everything closes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         work(RunStore(), float(os.environ.get("MNIST_WORKER_IDLE_SECONDS", IDLE_SECONDS)))
+    except SystemExit:
+        log.info("worker process %d ends, for it was told to", os.getpid())
+        raise
     except StoreUnavailable as error:
-        log.error("%s", error)
+        log.error("worker process %d ends: %s", os.getpid(), error)
         sys.exit(1)
 
 

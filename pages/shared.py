@@ -38,7 +38,7 @@ from mnist_core.runs import (
 from mnist_core.studies import PIXELS, MapKey, Study, StudyStore, features_of
 from mnist_core.suspects import Suspects, study_key
 from mnist_core.suspects import shipped as shipped_suspects
-from pages import served
+from pages import host, served
 from pages.turnstile import turn
 
 log = logging.getLogger("pages")
@@ -56,6 +56,7 @@ NO_RUN = ""
 
 def enter(pages: Mapping[str, Any]) -> None:
     """Show the page the address asks for, or one sentence if it cannot be shown."""
+    host.greet()
     st.session_state["shell"] = True
     page = st.navigation(list(pages.values()), position="top")
     if (goto := st.query_params.pop("goto", "")) in pages:

@@ -1,12 +1,13 @@
 """Fixtures for all tests: nothing a test does reaches a person's files or the internet."""
 
 import gc
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mnist_core import data, maps
+from mnist_core import data, logs, maps
 from mnist_core.runs import RunStore
 from tests.helpers import cut
 
@@ -27,6 +28,17 @@ def user_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MNIST_DATA", raising=False)
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """A test that sets up the log, as each that opens a page does, does so for itself."""
+    yield
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if isinstance(one, logs.StandardError)]:
+        root.removeHandler(handler)
+    for name in logs.OURS:
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from tests.helpers import CORE, PROJECT
 
 # Modules may import those of lower rooms only.
 ROOMS = [
-    {"config", "architecture", "errors", "progress"},
+    {"config", "architecture", "errors", "progress", "logs"},
     {
         "checkpoint",
         "script",
@@ -73,6 +73,7 @@ WITH_TENSORFLOW_WHEN_CALLED = {"data", "suspects", "worker", "__main__"}
 SHARED = {
     "shared",
     "turnstile",
+    "host",
     "live_chart",
     "canvas",
     "settings",
@@ -83,6 +84,7 @@ SHARED = {
 }
 # Among what they have in common, these go on.
 AMONG_SHARED = {
+    ("shared", "host"),
     ("shared", "served"),
     ("shared", "turnstile"),
     ("live_chart", "served"),

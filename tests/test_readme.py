@@ -13,7 +13,7 @@ MAPPED = re.findall(r"^(\S+\.py|\S+/|\.ci/run) {2,}\S", README, re.M)
 def test_the_map_names_every_module_and_nothing_else():
     modules = [
         path.relative_to(PROJECT).as_posix()
-        for folder in (".", "pages", "mnist_core", "benchmarks", "docs")
+        for folder in (".", ".ci", "pages", "mnist_core", "benchmarks", "docs")
         for path in (PROJECT / folder).glob("*.py")
     ]
     assert sorted(name for name in MAPPED if name.endswith(".py")) == sorted(modules)
@@ -35,3 +35,13 @@ def test_the_pictures_it_shows_are_there():
     assert pictures
     for picture in pictures:
         assert (PROJECT / picture).is_file()
+
+
+def test_the_guide_to_hosting_names_what_the_container_has():
+    guide = (PROJECT / "docs" / "hosting.md").read_text()
+    dockerfile = (PROJECT / "Dockerfile").read_text()
+    for both in ("/data", "8501", "10001"):
+        assert both in guide
+        assert both in dockerfile
+    (driver,) = re.findall(r'"(psycopg[^"]+)"', dockerfile)
+    assert f"`{driver}`" in guide

@@ -2,6 +2,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import traceback
 
 import pytest
 import sqlalchemy as sa
@@ -301,6 +302,36 @@ def test_a_full_disk_is_named():
         raise sa.exc.OperationalError(
             "INSERT", {}, sqlite3.OperationalError("database or disk is full")
         )
+
+
+def test_writers_that_wait_too_long_for_their_turn_are_told_to_try_again():
+    with pytest.raises(StoreUnavailable, match="in use by another"), schema.explained():
+        raise sa.exc.OperationalError(
+            "SELECT", {}, Exception("canceling statement due to lock timeout")
+        )
+
+
+def test_a_driver_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    text = sentence(lambda: RunStore("postgresql+psycopg://app:secret@db/mnist"))
+    assert "psycopg" in text
+    assert "requirements.txt" in text
+    assert "secret" not in text
+
+
+def test_a_password_that_breaks_an_address_is_in_no_trace():
+    password = "pass@word:7k0sh"
+    with pytest.raises(StoreUnavailable) as caught:
+        RunStore(f"postgresql+psycopg://app:{password}/mnist")
+    assert "7k0sh" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [("sqlite:///runs.db", "sqlite"), ("postgresql+psycopg://app:secret@db/x", "postgresql")],
+)
+def test_of_an_address_the_log_is_told_the_kind_alone(url, kind):
+    assert schema.kind(url) == kind
 
 
 def test_what_is_no_fault_of_the_database_passes_through():

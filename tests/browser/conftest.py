@@ -4,10 +4,12 @@ MNIST_REQUIRE_BROWSER is set (as in CI), fail."""
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.browser.server import CHROMIUM_FLAGS, Server
+from tests.helpers import PROJECT
 
 
 def _missing() -> str:
@@ -59,10 +61,10 @@ def new_server(tmp_path) -> Iterator[object]:
     """Start servers; they end with the test."""
     servers: list[Server] = []
 
-    def start(**environ: str) -> Server:
+    def start(project: Path = PROJECT, **environ: str) -> Server:
         folder = tmp_path / str(len(servers))
         folder.mkdir()
-        servers.append(Server(folder, **environ))
+        servers.append(Server(folder, project, **environ))
         return servers[-1]
 
     yield start

@@ -29,11 +29,12 @@ def settled(page: Any) -> None:
 class Server:
     """``streamlit run dashboard.py`` on a free port of this machine."""
 
-    def __init__(self, folder: Path, **environ: str) -> None:
+    def __init__(self, folder: Path, project: Path = PROJECT, **environ: str) -> None:
         """Start it and wait for its answer.
 
         Args:
             folder: where its database, Keras's cache and its log go.
+            project: where the app is.
             environ: settings on top of this process's environment, of which MNIST_* is
                 left out.
         """
@@ -44,7 +45,7 @@ class Server:
         self.process = subprocess.Popen(
             f"{sys.executable} -m streamlit run dashboard.py --server.headless=true "
             f"--server.port={self.port}".split(),
-            cwd=PROJECT,
+            cwd=project,
             env={
                 **{name: text for name, text in os.environ.items() if name[:6] != "MNIST_"},
                 "MNIST_DATABASE_URL": f"sqlite:///{folder / 'runs.db'}",

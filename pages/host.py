@@ -1,0 +1,49 @@
+"""host: what the log tells whoever hosts this when the server is first entered."""
+
+import logging
+import os
+import re
+import threading
+from pathlib import Path
+
+import streamlit as st
+
+from mnist_core import data, logs, schema
+from mnist_core.jobs import worker_limit
+
+log = logging.getLogger("pages.server")
+
+CHANGELOG = Path(__file__).parent.parent / "CHANGELOG.md"
+_entered = threading.Event()
+
+
+def greet() -> None:
+    """Set up the log and say what this server is, at its first visitor."""
+    if _entered.is_set():
+        return
+    _entered.set()
+    logs.set_up()
+    password = "set" if os.environ.get("MNIST_TEACHER_PASSWORD") else "not set"
+    log.info(
+        "entered for the first time: version %s, digits of source %s, database %s, "
+        "at most %d workers, teacher's password %s",
+        version(),
+        data.locate()[1],
+        schema.kind(schema.database_url()),
+        worker_limit(),
+        password,
+    )
+
+
+def version() -> str:
+    """The newest one that the list of changes names."""
+    try:
+        newest = re.search(r"^## (\S+)", CHANGELOG.read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:
+        newest = None
+    return newest[1] if newest else "unknown"
+
+
+if __name__ == "__main__":
+    # Somebody opened /host, which Streamlit takes for a page.
+    st.switch_page("dashboard.py")
