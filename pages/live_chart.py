@@ -12,7 +12,7 @@ import plotly
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages import served
+from pages import presenter, served
 
 # One script for all charts of a page, however many ask for it.
 LOAD = """
@@ -73,6 +73,7 @@ def live_chart(figure: go.Figure, alt: str, key: str) -> None:
     Args:
         alt: what the chart shows, for who cannot see it.
     """
+    figure = presenter.sized(figure)
     source = plotly_address()
     if source is None:
         # A read-only installation: the chart blinks, but it is there.

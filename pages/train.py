@@ -9,7 +9,7 @@ from mnist_core.config import LIMITS, TrainConfig, describe
 from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, epoch_ends, steps_per_second, thin
 from mnist_core.runs import FAILED, FINISHED, INTERRUPTED, RUNNING, WAITING, Run
-from pages import shared
+from pages import presenter, shared
 from pages.live_chart import live_chart
 from pages.settings import begin_anew, settings
 
@@ -106,12 +106,13 @@ def show_curves(run: Run, reports: list[Progress]) -> None:
             f"Loss over epochs; now {reports[-1].loss:.3f} on training batches",
             key=f"loss-{run.id}",
         )
-    st.markdown("**Learning rate**: how far each change goes")
-    live_chart(
-        charts.learning_rate_curve(shown, run.config.all_epochs),
-        f"Learning rate over epochs; now {reports[-1].learning_rate:.2g}",
-        key=f"rate-{run.id}",
-    )
+    with presenter.aside("rate"):
+        st.markdown("**Learning rate**: how far each change goes")
+        live_chart(
+            charts.learning_rate_curve(shown, run.config.all_epochs),
+            f"Learning rate over epochs; now {reports[-1].learning_rate:.2g}",
+            key=f"rate-{run.id}",
+        )
 
 
 def show_state(run: Run, visitor: str) -> None:
@@ -245,7 +246,7 @@ visitor = shared.visitor()
 shared.store()
 shared.pool().wake()
 
-left, right = st.columns([1, 2], gap="large")
+left, right = presenter.columns([1, 2])
 with left:
     config, place = settings()
     if st.session_state.pop("start_pressed", False) and config:

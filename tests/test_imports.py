@@ -70,10 +70,23 @@ WITH_TENSORFLOW = {"models", "augmentation", "training"}
 WITH_TENSORFLOW_WHEN_CALLED = {"data", "suspects", "worker", "__main__"}
 
 # What pages have in common; all else in pages/ is a page, which knows no other.
-SHARED = {"shared", "live_chart", "canvas", "settings", "served", "gallery", "digit_map", "detail"}
+SHARED = {
+    "shared",
+    "presenter",
+    "live_chart",
+    "canvas",
+    "settings",
+    "served",
+    "gallery",
+    "digit_map",
+    "detail",
+}
 # Among what they have in common, these go on.
 AMONG_SHARED = {
     ("shared", "served"),
+    ("shared", "presenter"),
+    ("settings", "presenter"),
+    ("live_chart", "presenter"),
     ("live_chart", "served"),
     ("digit_map", "live_chart"),
     ("detail", "shared"),
