@@ -1,20 +1,25 @@
-"""Make the README's screenshots: every page, light, dark and on a phone.
+"""Make the README's screenshots, or pictures of every state of every page.
 
     MNIST_DATA=... python -m docs.make_screenshots
+    MNIST_DATA=... python -m docs.make_screenshots --all FOLDER
 
-Starts the real app, trains a network, draws a digit, and takes the pictures on the way.
+Starts the real app and goes through tests/browser/tour.py in light, dark and on a phone.
 Needs requirements-dev.txt and Chromium; MNIST_DATA is handed on to the app.
 """
 
+import argparse
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.server import CHROMIUM_FLAGS, Server, settled
+from mnist_core.data import load_dataset
+from tests.browser.server import CHROMIUM_FLAGS, Server
+from tests.browser.tour import at_rest, tour
 
 FOLDER = Path(__file__).parent / "screenshots"
 DEVICES: dict[str, dict[str, Any]] = {
@@ -27,75 +32,78 @@ DEVICES: dict[str, dict[str, Any]] = {
         "has_touch": True,
     },
 }
-# By the name of the picture; those of train and draw come after something was done there.
-ADDRESSES = {
-    "overview": "",
-    "explore": "explore",
-    "glance": "explore?show=At+a+glance",
-    "map": "explore?show=A+map&split=Test&beside=cnn",
-    "doubts": "explore?show=Doubtful+labels",
-    "digit": "explore?image=test-8",
-    "train": "train",
-    "compare": "compare",
-    "evaluate": "evaluate",
-    "confidence": "evaluate?view=Confidence&run=classic",
-    "beside": "evaluate?view=Beside+another&beside=classic",
-    "draw": "draw",
+# Those that are kept beside the README.
+KEPT = {
+    "overview",
+    "explore",
+    "glance",
+    "map",
+    "doubts",
+    "digit",
+    "train",
+    "compare",
+    "evaluate",
+    "confidence",
+    "beside",
+    "draw",
 }
-SEVEN = [(0.25, 0.22), (0.7, 0.2), (0.45, 0.85)]
 
 
-def at_rest(page: Any) -> None:
-    """Wait until the page has run to its end and its charts have come to rest."""
-    settled(page)
-    page.wait_for_timeout(1500)
+def pictures(chromium: Any, folder: Path, chosen: set[str]) -> Iterator[str]:
+    """Take those chosen, or all where none is named; what each is called, as it is taken."""
+    environ = {"MNIST_DATA": os.environ["MNIST_DATA"]} if "MNIST_DATA" in os.environ else {}
+    with tempfile.TemporaryDirectory() as work, tour(Path(work), load_dataset(), **environ) as all_:
+        for device, options in DEVICES.items():
+            page = chromium.new_context(**options).new_page()
+            page.set_default_timeout(60_000)
+            for state in all_.states:
+                if not chosen or state.name in chosen:
+                    all_.visit(page, state)
+                    yield _take(page, folder, f"{state.name}-{device}")
+            page.context.close()
 
 
-def train(page: Any, url: str) -> None:
-    page.goto(f"{url}/train")
-    page.get_by_role("button", name="Start training").click()
-    page.get_by_test_id("stMetric").filter(has_text="Test accuracy").wait_for(timeout=180_000)
+def damaged(chromium: Any, folder: Path) -> Iterator[str]:
+    """A server whose database cannot be read."""
+    with tempfile.TemporaryDirectory() as work:
+        (Path(work) / "runs.db").write_bytes(b"This is no database." * 200)
+        server = Server(Path(work), MNIST_WORKERS="0")
+        for device, options in DEVICES.items():
+            page = chromium.new_context(**options).new_page()
+            for address in ("train", "evaluate"):
+                page.goto(f"{server.url}/{address}")
+                page.get_by_test_id("stAlert").first.wait_for()
+                at_rest(page)
+                yield _take(page, folder, f"damaged-{address}-{device}")
+            page.context.close()
+        server.stop()
 
 
-def draw(page: Any, url: str) -> None:
-    page.goto(f"{url}/draw")
-    canvas = page.locator("canvas.upper-canvas")
-    canvas.wait_for()
-    at_rest(page)
-    box = canvas.bounding_box()
-    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN]
-    page.mouse.move(*points[0])
-    page.mouse.down()
-    for point in points[1:]:
-        page.mouse.move(*point, steps=15)
-    page.mouse.up()
-    page.get_by_text("% sure").wait_for()
-    page.mouse.move(5, 500)
+def _take(page: Any, folder: Path, name: str) -> str:
+    # Charts still grow into their places for a moment after they are there.
+    page.wait_for_timeout(700)
+    page.screenshot(path=folder / f"{name}.png")
+    return f"{name}.png"
 
 
 def main() -> None:
-    FOLDER.mkdir(exist_ok=True)
-    data = {"MNIST_DATA": os.environ["MNIST_DATA"]} if "MNIST_DATA" in os.environ else {}
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        server = Server(Path(folder), **data)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--all", type=Path, metavar="FOLDER", help="every state, into this folder")
+    parser.add_argument("--only", nargs="+", metavar="STATE", default=[], help="of these states")
+    arguments = parser.parse_args()
+    folder = arguments.all or FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
         )
-        for device, options in DEVICES.items():
-            page = chromium.new_context(**options).new_page()
-            for name, address in ADDRESSES.items():
-                if name == "train":
-                    train(page, server.url)
-                elif name == "draw":
-                    draw(page, server.url)
-                else:
-                    page.goto(f"{server.url}/{address}")
-                    page.locator("h1").wait_for()
-                at_rest(page)
-                page.screenshot(path=FOLDER / f"{name}-{device}.png")
-                print(f"{name}-{device}.png")
+        chosen = set(arguments.only) or (set() if arguments.all else KEPT)
+        for name in pictures(chromium, folder, chosen):
+            print(name, flush=True)
+        if not chosen:
+            for name in damaged(chromium, folder):
+                print(name, flush=True)
         chromium.close()
-        server.stop()
 
 
 if __name__ == "__main__":

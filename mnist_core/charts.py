@@ -16,13 +16,13 @@ from mnist_core.data import CLASSES
 from mnist_core.evaluation import share_of_column, share_of_row
 from mnist_core.progress import Progress, epoch_ends
 
-BLUE, ORANGE = "#0072B2", "#E69F00"
-LIGHT_BLUE = "#56B4E9"
-SELECTED = "#D55E00"
+# Both stand out by 3 to 1 from a white and from a dark page; orange and light blue, which are
+# Okabe and Ito's too, are lost on white.
+BLUE, VERMILION = "#0072B2", "#D55E00"
 INK, WHITE = "#16202B", "#FFFFFF"
-# One for each of several runs; lines also differ by their markers. Those that are seen best
-# on white and on a dark page alike come first.
-RUN_COLOURS = [BLUE, SELECTED, "#009E73", "#CC79A7", ORANGE, LIGHT_BLUE]
+# One for each of several runs; lines also differ by their markers. The last two are not
+# Okabe and Ito's: of the colours that stand out from both pages they differ most from these.
+RUN_COLOURS = [BLUE, VERMILION, "#009E73", "#CC79A7", "#9040F0", "#846030"]
 RUN_SYMBOLS = ["diamond", "circle", "square", "triangle-up", "cross", "x"]
 # One for each digit, wherever digits are coloured: ten colours chosen by Petroff (2021),
 # arXiv:2107.02270, to be told apart by all kinds of colour vision. Dealt out so that digits
@@ -178,7 +178,7 @@ def _curves(
         y=[round(value, 5) for value in batch],
         mode="lines",
         name="Training batches",
-        line={"color": LIGHT_BLUE, "width": 2},
+        line={"color": BLUE, "width": 2},
     )
     points = [(r.epoch, v) for r, v in zip(reports, validation, strict=True) if v is not None]
     figure.add_scatter(
@@ -186,7 +186,7 @@ def _curves(
         y=[round(value, 5) for _, value in points],
         mode="lines+markers",
         name="Validation images",
-        line={"color": ORANGE, "width": 3},
+        line={"color": VERMILION, "width": 3},
         marker={"size": 9, "symbol": "diamond"},
     )
     _over_epochs(figure, epochs, height=340)
@@ -306,7 +306,7 @@ def _cells(
         x=predicted.tolist(),
         y=true.tolist(),
         mode="markers+text",
-        marker={"symbol": "square", "size": 40, "color": SELECTED, "opacity": 0},
+        marker={"symbol": "square", "size": 40, "color": VERMILION, "opacity": 0},
         # On a phone cells are narrow: the marker leaves its neighbours' numbers free. Naming
         # a colour for the selected number keeps Plotly from fading all others.
         selected={"marker": {"opacity": 1, "size": 36}, "textfont": {"color": INK}},
@@ -373,7 +373,7 @@ def reliability_chart(bins: list[ReliabilityBin], dark: bool = False) -> go.Figu
         y=[0, 1],
         mode="lines",
         name="As often right as it says",
-        line={"color": ORANGE, "width": 3, "dash": "dash"},
+        line={"color": VERMILION, "width": 3, "dash": "dash"},
         hoverinfo="skip",
     )
     figure.add_scatter(
@@ -387,7 +387,7 @@ def reliability_chart(bins: list[ReliabilityBin], dark: bool = False) -> go.Figu
         },
         mode="markers",
         name="This network, with 95 % intervals",
-        marker={"size": 12, "color": LIGHT_BLUE if dark else BLUE},
+        marker={"size": 12, "color": BLUE},
         customdata=[[each.count, each.low, each.high] for each in bins],
         hovertemplate="%{customdata[0]:,} images<br>sure: %{x:.1%}<br>right: %{y:.1%} "
         "(%{customdata[1]:.1%} to %{customdata[2]:.1%})<extra></extra>",
@@ -413,7 +413,7 @@ def coverage_chart(curve: CoverageCurve, chosen: Coverage, dark: bool = False) -
         y=curve.accuracy.tolist(),
         mode="lines",
         name="Any threshold",
-        line={"color": LIGHT_BLUE if dark else BLUE, "width": 3},
+        line={"color": BLUE, "width": 3},
         customdata=np.stack([curve.thresholds, curve.wrong], axis=1).tolist(),
         hovertemplate="from %{customdata[0]:.2%} on<br>answered: %{x:.1%}<br>right: %{y:.2%}"
         "<br>wrong answers: %{customdata[1]:,}<extra></extra>",
@@ -425,7 +425,7 @@ def coverage_chart(curve: CoverageCurve, chosen: Coverage, dark: bool = False) -
         y=[point.accuracy for point in marked],
         mode="markers",
         name=f"Answers from {100 * chosen.threshold:g} % on",
-        marker={"size": 16, "symbol": "diamond", "color": ORANGE},
+        marker={"size": 16, "symbol": "diamond", "color": VERMILION},
         customdata=[[point.wrong] for point in marked],
         hovertemplate="answered: %{x:.1%}<br>right: %{y:.2%}"
         "<br>wrong answers: %{customdata[0]:,}<extra></extra>",
@@ -458,31 +458,33 @@ def _curve_layout(figure: go.Figure, dark: bool, across: str, up: str) -> None:
     )
 
 
-def digit_counts(counts: np.ndarray) -> go.Figure:
+def digit_counts(counts: np.ndarray, dark: bool = False) -> go.Figure:
     """How many images each digit has.
 
     Args:
         counts: int (10,).
+        dark: for a page with a dark background.
     """
     figure = go.Figure()
     figure.add_bar(
         x=list(range(CLASSES)),
         y=counts.tolist(),
-        marker={"color": DIGIT_COLOURS},
+        marker={"color": DIGIT_COLOURS, "line": _outline(dark)},
         hovertemplate="%{y:,} images of a %{x}<extra></extra>",
     )
     figure.update_yaxes(title="Images", tickformat=",", fixedrange=True)
-    _over_digits(figure)
+    _over_digits(figure, dark)
     return figure
 
 
-def ink_boxes(quantiles: np.ndarray) -> go.Figure:
+def ink_boxes(quantiles: np.ndarray, dark: bool = False) -> go.Figure:
     """How much ink the images of each digit hold, a box for each digit.
 
     Half of a digit's images lie in its box, nine in ten between its whiskers.
 
     Args:
         quantiles: float (10, 5), ``Glance.ink``; a digit with NaN has no box.
+        dark: for a page with a dark background.
     """
     figure = go.Figure()
     for digit, values in enumerate(quantiles.tolist()):
@@ -497,20 +499,25 @@ def ink_boxes(quantiles: np.ndarray) -> go.Figure:
             q3=third,
             upperfence=high,
             name=str(digit),
-            marker={"color": DIGIT_COLOURS[digit]},
+            fillcolor=DIGIT_COLOURS[digit],
+            line=_outline(dark) | {"width": 2},
             showlegend=False,
         )
     figure.update_yaxes(
         title="Ink", tickformat=".0%", hoverformat=".1%", rangemode="tozero", fixedrange=True
     )
-    _over_digits(figure)
+    _over_digits(figure, dark)
     return figure
 
 
-def _over_digits(figure: go.Figure) -> None:
+def _outline(dark: bool) -> dict[str, Any]:
+    """Around what has a digit's colour: some of the ten are as light as the page."""
+    return {"color": _font(dark)["color"], "width": 1}
+
+
+def _over_digits(figure: go.Figure, dark: bool) -> None:
     """Lay out a figure that has something for each digit."""
-    # Streamlit's theme has smaller ones.
-    font = {"size": FONT_SIZE}
+    font = _font(dark)
     figure.update_xaxes(
         title={"text": "Digit", "font": font},
         tickvals=list(range(CLASSES)),
@@ -555,3 +562,23 @@ def pixels(image: np.ndarray) -> go.Figure:
         hoverlabel={"font": {"size": FONT_SIZE}},
     )
     return figure
+
+
+def enlarged(figure: go.Figure, factor: float) -> go.Figure:
+    """The same figure so many times as high, with letters, lines and signs to match."""
+    plain = figure.to_plotly_json()
+    for part in [*plain["data"], plain["layout"]]:
+        _enlarge(part, factor)
+    return go.Figure(plain)
+
+
+# What is in pixels, wherever it stands in a figure.
+_IN_PIXELS = {"size", "width", "height", "thickness", "standoff", "l", "r", "t", "b"}
+
+
+def _enlarge(part: dict[str, Any], factor: float) -> None:
+    for name, value in part.items():
+        if isinstance(value, dict):
+            _enlarge(value, factor)
+        elif name in _IN_PIXELS and isinstance(value, int | float):
+            part[name] = factor * value

@@ -32,8 +32,8 @@ _STYLE = """<style>
   align-items: center; font-size: 1.05rem; font-variant-numeric: tabular-nums; }
 .bars .track { height: 1.15rem; border-radius: .3rem;
   background: color-mix(in srgb, currentColor 10%, transparent); }
-.bars .bar { height: 100%; border-radius: .3rem; min-width: 2px; background: #56B4E9; }
-.bars .best { font-weight: 700; } .bars .best .bar, .bars .bar.best { background: #E69F00; }
+.bars .bar { height: 100%; border-radius: .3rem; min-width: 2px; background: #0072B2; }
+.bars .best { font-weight: 700; } .bars .best .bar, .bars .bar.best { background: #D55E00; }
 .bars .share { text-align: right; }
 .scores { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 .scores th, .scores td { padding: .35rem .7rem; text-align: right;
@@ -51,7 +51,8 @@ _STYLE = """<style>
 .heat img { max-width: 16rem; background: #000; }
 .layer figcaption, .heat figcaption { font-size: 1rem; line-height: 1.4; padding-top: .15rem; }
 .heat .for::before, .heat .against::before { content: ""; display: inline-block;
-  width: .8em; height: .8em; margin-right: .3em; border-radius: .15em; background: #E69F00; }
+  width: .8em; height: .8em; margin-right: .3em; border-radius: .15em; border: 1px solid;
+  background: #E69F00; }
 .heat .against::before { background: #56B4E9; }
 </style>"""
 # Vermilion of Okabe and Ito: seen on white paper and on a blackboard.
@@ -66,7 +67,7 @@ ROW_REM = 30
 LEAST_FULL_COLOUR = 0.1
 # Below this no place is worth pointing at.
 LEAST_WEIGHT = 0.005
-# Orange and light blue of Okabe and Ito, as in the bars: equally bright, so that neither
+# Orange and light blue of Okabe and Ito: equally bright on a digit's black, so that neither
 # side looks stronger, and told apart by all kinds of colour vision.
 FOR, AGAINST = (230, 159, 0), (86, 180, 233)
 # The digit's own pixels stay visible through the strongest colour.

@@ -21,7 +21,7 @@ from mnist_core.runs import (
     Run,
 )
 from mnist_core.script import keras_script
-from pages import shared
+from pages import presenter, shared
 from pages.live_chart import live_chart, packed
 
 shared.guard("compare")
@@ -44,7 +44,7 @@ STATES = {FINISHED: "", RUNNING: "going on now", WAITING: "waits to go on"}
 
 
 def show_table(runs: list[Run], visitor: str) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with presenter.aside("order"), st.container(horizontal=True, vertical_alignment="bottom"):
         order = st.selectbox("Sort by", list(ORDERS), key="sort", bind="query-params", width=240)
         turned = st.toggle("The other way round", key="turned", bind="query-params")
     value, largest_first = ORDERS[order]
@@ -120,14 +120,15 @@ def choose_overlaid(runs: list[Run]) -> list[Run]:
         best = sorted(runs, key=lambda run: run.test_accuracy or 0.0, reverse=True)
         st.session_state["overlaid_start"] = known or [run.id for run in best[:2]]
     start = [run_id for run_id in st.session_state["overlaid_start"] if run_id in found]
-    chosen = st.multiselect(
-        "Runs to draw",
-        list(found),
-        default=start,
-        max_selections=MOST_OVERLAID,
-        key="overlaid",
-        format_func=lambda run_id: found[run_id].title,
-    )
+    with presenter.aside("overlaid"):
+        chosen = st.multiselect(
+            "Runs to draw",
+            list(found),
+            default=start,
+            max_selections=MOST_OVERLAID,
+            key="overlaid",
+            format_func=lambda run_id: found[run_id].title,
+        )
     st.query_params["runs"] = ",".join(chosen)
     return [found[run_id] for run_id in chosen]
 
@@ -145,14 +146,16 @@ def show_curves(runs: list[Run]) -> None:
     curves = [(run.title, thin(shared.curves(run), MOST_POINTS)) for run in runs]
 
     def draw(value: str) -> str:
-        return packed(charts.overlaid_curves(curves, value, over))
+        return packed(presenter.sized(charts.overlaid_curves(curves, value, over)))
 
     states = [
         (title, *shared.state_of(run), len(reports))
         for run, (title, reports) in zip(runs, curves, strict=True)
     ]
     for column, value in zip(st.columns(2), ("accuracy", "loss"), strict=True):
-        figure = shared.once(("overlaid", value, over, *states), partial(draw, value))
+        figure = shared.once(
+            ("overlaid", value, over, presenter.is_on(), *states), partial(draw, value)
+        )
         with column:
             st.markdown(f"**{value.capitalize()}**: validation marked, training batches dotted")
             live_chart(
@@ -266,9 +269,10 @@ if overlaid := choose_overlaid(runs):
     show_curves(overlaid)
 else:
     st.info("Choose one or more runs to see their curves.", icon=":material/show_chart:")
-st.subheader("One run", anchor=False)
-run = shared.pick_run("Run", runs=runs)
-show_one(run, visitor)
+with presenter.aside("one_run"):
+    st.subheader("One run", anchor=False)
+    run = shared.pick_run("Run", runs=runs)
+    show_one(run, visitor)
 if all(run.shipped for run in runs):
     shared.next_step("train", "Train a network of your own", ":material/play_arrow:")
 else:

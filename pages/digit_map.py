@@ -17,7 +17,7 @@ MOST_LASSOED = 2000
 
 _map = st.components.v2.component(
     "digit_map",
-    html="""<div class="map"><div class="plot" role="img"></div>
+    html="""<div class="map"><div class="plot" role="group"></div>
 <div class="tip" hidden><canvas width="28" height="28"></canvas><span></span></div></div>""",
     css="""
 .map { position: relative; width: 100%; }

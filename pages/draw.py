@@ -10,7 +10,7 @@ from mnist_core import drawing, explanation, markup, photo, shipped
 from mnist_core.calibration import NO_DIGIT, SURE, best_two
 from mnist_core.errors import EmptyDrawing, UserError
 from mnist_core.runs import Run
-from pages import canvas, shared
+from pages import canvas, presenter, shared
 from pages.canvas import Subject
 
 shared.guard("draw")
@@ -191,15 +191,16 @@ def show_answers(answers: Sequence[Answer], images: np.ndarray, subject: Subject
 
 
 def choose_steps() -> None:
-    st.pills(
-        "Steps taken; tap one to leave it out and see what it is worth",
-        EVERY_STEP,
-        format_func=drawing.STEPS.__getitem__,
-        selection_mode="multi",
-        default=EVERY_STEP,
-        key="steps",
-        persist_state="session",
-    )
+    with presenter.aside("steps"):
+        st.pills(
+            "Steps taken; tap one to leave it out and see what it is worth",
+            EVERY_STEP,
+            format_func=drawing.STEPS.__getitem__,
+            selection_mode="multi",
+            default=EVERY_STEP,
+            key="steps",
+            persist_state="session",
+        )
 
 
 def show_preparation(subject: Subject, stages: list[drawing.Stage], place: int, run: Run) -> None:
@@ -321,19 +322,21 @@ def left_out() -> list[str]:
 def draw_and_read(runs: list[Run]) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
-        canvas.show(st.session_state.get("pen") or "Medium")
+        with st.container(key="sheet"):
+            canvas.show(st.session_state.get("pen") or "Medium")
         with st.container(horizontal=True):
             st.button("Undo", icon=":material/undo:", on_click=canvas.undo)
             st.button("Clear", icon=":material/delete:", on_click=canvas.clear)
-            st.segmented_control(
-                "Pen",
-                list(canvas.PENS),
-                default="Medium",
-                required=True,
-                key="pen",
-                persist_state="session",
-                label_visibility="collapsed",
-            )
+            with presenter.aside("pen", width="content"):
+                st.segmented_control(
+                    "Pen",
+                    list(canvas.PENS),
+                    default="Medium",
+                    required=True,
+                    key="pen",
+                    persist_state="session",
+                    label_visibility="collapsed",
+                )
     subject, place = canvas.subject(), 0
     with right:
         if subject is None:
@@ -383,7 +386,7 @@ st.title("Draw a digit")
 # The sheet first: on a phone, canvas and answer then fit the screen together.
 sheet = st.container()
 found = shared.trained_runs()
-with st.container(horizontal=True, gap="medium"):
+with presenter.aside("runs"), st.container(horizontal=True, gap="medium"):
     run = shared.pick_run("Who reads it", runs=found)
     other = shared.pick_other_run("And beside it", run, found)
 if st.session_state.get("arrived", True):
@@ -391,6 +394,6 @@ if st.session_state.get("arrived", True):
     st.session_state.pop("upload_problem", None)
 with sheet:
     draw_and_read([run, other] if other else [run])
-with st.expander("Read a test digit or a photograph instead"):
+with presenter.aside("other_ways"), st.expander("Read a test digit or a photograph instead"):
     other_ways()
 shared.next_step("evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id)

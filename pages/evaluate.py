@@ -4,11 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from mnist_core import charts, comparison, confidence, data, evaluation, markup, report
 from mnist_core.runs import Run
-from pages import detail, shared
+from pages import detail, presenter, shared
 from pages.gallery import gallery
 
 shared.guard("evaluate")
@@ -44,7 +45,7 @@ def show_matrix(run: Run) -> None:
     counts = shared.confusion(run)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        with st.container(horizontal=True, vertical_alignment="bottom"):
+        with presenter.aside("numbers"), st.container(horizontal=True, vertical_alignment="bottom"):
             written = st.segmented_control(
                 "Numbers",
                 list(NUMBERS),
@@ -56,9 +57,9 @@ def show_matrix(run: Run) -> None:
             )
             mistakes = st.toggle("Mistakes only", key="mistakes", bind="query-params")
         show_heatmap(
-            shared.once(
-                ("confusion", *shared.state_of(run), written, mistakes, dark()),
-                lambda: charts.confusion_heatmap(counts, NUMBERS[written], mistakes, dark()),
+            shared.figure(
+                ("confusion", *shared.state_of(run), written, mistakes),
+                lambda: charts.confusion_heatmap(counts, NUMBERS[written], mistakes, shared.dark()),
             ),
             "heatmap",
             "Confusion matrix: a row for each true digit, a column for each prediction",
@@ -68,7 +69,7 @@ def show_matrix(run: Run) -> None:
     detail.show()
 
 
-def show_heatmap(figure: object, key: str, alt: str) -> None:
+def show_heatmap(figure: go.Figure, key: str, alt: str) -> None:
     st.plotly_chart(
         figure,
         key=key,
@@ -77,10 +78,6 @@ def show_heatmap(figure: object, key: str, alt: str) -> None:
         config=PLAIN,
         alt=alt,
     )
-
-
-def dark() -> bool:
-    return st.context.theme.type == "dark"
 
 
 def choose_cell(run: Run) -> tuple[int, int]:
@@ -223,10 +220,10 @@ def show_belief(run: Run) -> None:
         st.subheader("Is it as often right as it is sure?", anchor=False)
         error = evaluation.expected_calibration_error(probabilities, labels)
         st.plotly_chart(
-            shared.once(
-                ("reliability", *shared.state_of(run), dark()),
+            shared.figure(
+                ("reliability", *shared.state_of(run)),
                 lambda: charts.reliability_chart(
-                    confidence.reliability(labels, probabilities), dark()
+                    confidence.reliability(labels, probabilities), shared.dark()
                 ),
             ),
             key="reliability",
@@ -250,10 +247,10 @@ def show_belief(run: Run) -> None:
         )
         point = confidence.coverage(labels, probabilities, percent / 100)
         st.plotly_chart(
-            shared.once(
-                ("coverage", *shared.state_of(run), percent, dark()),
+            shared.figure(
+                ("coverage", *shared.state_of(run), percent),
                 lambda: charts.coverage_chart(
-                    confidence.coverage_curve(labels, probabilities), point, dark()
+                    confidence.coverage_curve(labels, probabilities), point, shared.dark()
                 ),
             ),
             key="coverage",
@@ -301,10 +298,10 @@ def show_beside(run: Run) -> None:
     with left:
         st.subheader("Images more in the first (+) or in the second (−)", anchor=False)
         show_heatmap(
-            shared.once(
-                ("difference", *shared.state_of(run), *shared.state_of(rival), dark()),
+            shared.figure(
+                ("difference", *shared.state_of(run), *shared.state_of(rival)),
                 lambda: charts.difference_heatmap(
-                    shared.confusion(run), shared.confusion(rival), dark()
+                    shared.confusion(run), shared.confusion(rival), shared.dark()
                 ),
             ),
             "difference",
@@ -369,7 +366,7 @@ def show_headline(run: Run) -> None:
     low, high = evaluation.wilson_interval(right, total)
     fewest, most = evaluation.wrong_interval(total - right, total)
     # Side by side as far as they fit, so that a phone shows more than three numbers.
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="headline"):
         st.metric("Test accuracy", f"{right / total:.2%}", border=True, width="content")
         st.metric("Read wrongly", f"{total - right:,} of {total:,}", border=True, width="content")
         st.metric("95 % interval", f"{low:.2%} – {high:.2%}", border=True, width="content")
@@ -390,7 +387,8 @@ shared.check_address(
     which=lambda text: text in (SURE_WRONG, UNSURE_RIGHT),
     image=detail.is_name,
 )
-run = shared.pick_run()
+with presenter.aside("run"):
+    run = shared.pick_run()
 if shared.is_readable(run):
     show_headline(run)
     view = shared.pick_view("view", VIEWS)
@@ -401,7 +399,8 @@ if shared.is_readable(run):
         BESIDE: show_beside,
     }
     shows.get(view, show_matrix)(run)
-    show_downloads(run)
+    with presenter.aside("downloads"):
+        show_downloads(run)
     detail.show()
 
 shared.next_step("draw", "Now let it read your own handwriting", ":material/draw:")

@@ -11,7 +11,7 @@ from mnist_core import charts, data, evaluation, markup, studies
 from mnist_core.errors import NotAllowed, StoreUnavailable
 from mnist_core.runs import FAILED, WAITING, Run
 from mnist_core.studies import DONE, Study
-from pages import detail, shared
+from pages import detail, presenter, shared
 from pages.digit_map import digit_map
 from pages.gallery import gallery
 
@@ -30,17 +30,18 @@ def new_sample() -> None:
     st.session_state["explore_seed"] = random.randint(0, LARGEST_SEED)
 
 
-def show_sample(split: str) -> None:
+def choose_sample() -> tuple[int, int, list[int]]:
+    """How many digits, the seed of the choice, and which digits; none means all ten."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         count = st.selectbox(
-            "How many", COUNTS, index=1, key="count", bind="query-params", width=140
+            "How many", COUNTS, index=1, key="count", bind="query-params", width=120
         )
         seed = st.number_input(
             "Seed",
             0,
             LARGEST_SEED,
             key="explore_seed",
-            width=170,
+            width=160,
             help="The same seed shows the same digits to everyone: share the address.",
         )
         st.button("New sample", icon=":material/casino:", on_click=new_sample)
@@ -55,6 +56,12 @@ def show_sample(split: str) -> None:
         bind="query-params",
         help="None chosen shows all ten.",
     )
+    return count, seed, digits
+
+
+def show_sample(split: str) -> None:
+    with presenter.aside("choice"):
+        count, seed, digits = choose_sample()
     _, labels = shared.images_of(split)
     places = data.sample_indices(labels, digits or list(range(data.CLASSES)), count, seed)
     st.caption(
@@ -62,7 +69,10 @@ def show_sample(split: str) -> None:
         "see it large. Each is 28 by 28 pixels, from 0 for paper to 255 for ink."
     )
     show_digits("sample", split, places, [str(label) for label in labels[places]])
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with (
+        presenter.aside("number"),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
         st.number_input(
             "Or its number", 0, len(labels) - 1, key="number", width=200, help=numbers_help(labels)
         )
@@ -101,9 +111,9 @@ def show_glance(split: str) -> None:
     with left:
         st.subheader("How many of each", anchor=False)
         st.plotly_chart(
-            shared.once(
+            shared.figure(
                 ("counts", split, shared.fingerprint_of(split)),
-                lambda: charts.digit_counts(found.counts),
+                lambda: charts.digit_counts(found.counts, shared.dark()),
             ),
             key="counts",
             config=plain,
@@ -113,8 +123,9 @@ def show_glance(split: str) -> None:
     with right:
         st.subheader("How much ink", anchor=False)
         st.plotly_chart(
-            shared.once(
-                ("ink", split, shared.fingerprint_of(split)), lambda: charts.ink_boxes(found.ink)
+            shared.figure(
+                ("ink", split, shared.fingerprint_of(split)),
+                lambda: charts.ink_boxes(found.ink, shared.dark()),
             ),
             key="ink",
             config=plain,
@@ -146,7 +157,7 @@ def show_glance(split: str) -> None:
 
 @shared.fragment
 def show_map(split: str) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with presenter.aside("map"), st.container(horizontal=True, vertical_alignment="bottom"):
         method = st.segmented_control(
             "Method", METHODS, default=METHODS[0], key="method", bind="query-params", required=True
         )
@@ -159,12 +170,21 @@ def show_map(split: str) -> None:
         with column:
             st.subheader(run.title if run else "Raw pixels", anchor=False)
             show_one_map(split, places, run, method)
+    # The keyboard's way to a loop.
+    with presenter.aside("one_digit"):
+        st.pills(
+            "Loop around all of one digit",
+            list(range(data.CLASSES)),
+            key="looped_digit",
+            on_change=loop_around_digit,
+            args=(split,),
+        )
     if lassoed := st.session_state.get(loop_key(split)):
         show_lassoed(split, places[lassoed])
     else:
         st.caption(
-            "Each point is a digit: point at one to see it, click it for more, and draw a loop "
-            "around some to see them together."
+            "Each point is a digit, and digits that look alike lie close together. Point at one to "
+            "see it, click it to see it large, and draw a loop around some to see them together."
         )
     detail.show()
 
@@ -193,7 +213,8 @@ def show_one_map(split: str, places: np.ndarray, run: Run | None, method: str) -
         labels[places],
         [f"{labels[place]} · {kind(split)} image {place}" for place in places],
         shared.map_sprite(split),
-        alt=f"A map of {len(places):,} digits by {method}, coloured by digit",
+        alt=f"A map of {len(places):,} digits by {method}, coloured by digit; below it all of one "
+        "digit can be chosen with the keyboard",
         key=f"map_{run.id if run else 'pixels'}",
         lassoed=st.session_state.get(loop_key(split)),
         on_choose=lambda number: detail.choose(split, int(places[number])),
@@ -212,6 +233,14 @@ def ask_for_map(split: str, run: Run | None) -> Study | None:
 
 
 def lasso(split: str, numbers: list[int]) -> None:
+    st.session_state[loop_key(split)] = numbers or None
+    st.session_state["looped_digit"] = None
+
+
+def loop_around_digit(split: str) -> None:
+    digit = st.session_state["looped_digit"]
+    _, labels = shared.images_of(split)
+    numbers = np.flatnonzero(labels[shared.map_places(split)] == digit).tolist()
     st.session_state[loop_key(split)] = numbers or None
 
 
@@ -312,14 +341,15 @@ shared.check_address(
 st.session_state.setdefault("explore_seed", int(st.query_params.get("seed", "0")))
 
 view = shared.pick_view("show", VIEWS)
-chosen_split = st.segmented_control(
-    "Images",
-    list(SPLITS),
-    default="Training",
-    key="split",
-    bind="query-params",
-    label_visibility="collapsed",
-)
+with presenter.aside("split"):
+    chosen_split = st.segmented_control(
+        "Images",
+        list(SPLITS),
+        default="Training",
+        key="split",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
 split = SPLITS[chosen_split or "Training"]
 {GLANCE: show_glance, MAP: show_map, DOUBTS: show_doubts}.get(view, show_sample)(split)
 detail.show()

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import data, evaluation, markup
-from pages import shared
+from pages import presenter, shared
 
 shared.guard("overview")
 
@@ -49,6 +49,7 @@ with train.container(border=True, height="stretch"):
     else:
         st.metric("Best network", "none yet")
     st.page_link("pages/train.py", label="Train one", icon=":material/model_training:")
+    st.page_link("pages/compare.py", label="Compare all of them", icon=":material/compare_arrows:")
 
 with evaluate.container(border=True, height="stretch"):
     st.subheader("3 · Evaluate", anchor=False)
@@ -71,4 +72,11 @@ with draw.container(border=True, height="stretch"):
     st.metric("Your own handwriting", "Any size")
     st.page_link("pages/draw.py", label="Draw a digit", icon=":material/draw:")
 
+if not presenter.is_on():
+    st.page_link(
+        "pages/overview.py",
+        label="For a class, on a projector: presenter mode",
+        icon=":material/co_present:",
+        query_params={presenter.PARAMETER: presenter.ON},
+    )
 shared.next_step("draw", "Draw a digit and see what the network reads", ":material/draw:")

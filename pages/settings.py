@@ -15,6 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 from mnist_core import architecture, markup
 from mnist_core.config import ADDRESS_FIELDS, CHOICES, LIMITS, PRESETS, TrainConfig, words
 from mnist_core.errors import InvalidConfig
+from pages import presenter
 
 BATCH_SIZES = [16, 32, 64, 128, 256, 512, 1024]
 LEARNING_RATES = [0.0001, 0.0003, 0.001, 0.002, 0.004, 0.006, 0.01, 0.03, 0.1, 0.3, 1.0]
@@ -75,23 +76,26 @@ def settings() -> tuple[TrainConfig | None, DeltaGenerator]:
     for problem in st.session_state["address_problems"]:
         st.warning(problem, icon=":material/link_off:")
     start: TrainConfig = st.session_state["settings_start"]
-    st.segmented_control(
-        "Network",
-        list(PRESETS),
-        default=start.preset,
-        key=_key("preset"),
-        on_change=_choose_preset,
-        required=True,
-    )
-    st.caption(DESCRIPTIONS[start.preset])
-    values: dict[str, Any] = {
-        "epochs": _slider("epochs", start.epochs, 1),
-        "batch_size": _select("batch_size", start.batch_size, BATCH_SIZES),
-        "learning_rate": _select("learning_rate", start.learning_rate, LEARNING_RATES),
-    }
+    with presenter.aside("settings"):
+        st.segmented_control(
+            "Network",
+            list(PRESETS),
+            default=start.preset,
+            key=_key("preset"),
+            on_change=_choose_preset,
+            required=True,
+        )
+        st.caption(DESCRIPTIONS[start.preset])
+        values: dict[str, Any] = {
+            "epochs": _slider("epochs", start.epochs, 1),
+            "batch_size": _select("batch_size", start.batch_size, BATCH_SIZES),
+            "learning_rate": _select("learning_rate", start.learning_rate, LEARNING_RATES),
+        }
     place = st.container()
+    more = presenter.aside("more_settings")
     try:
-        config = dataclasses.replace(start, **values, **_more_values(start))
+        with more:
+            config = dataclasses.replace(start, **values, **_more_values(start))
     except InvalidConfig as error:
         place.error(str(error), icon=":material/error:")
         return None, place
@@ -100,17 +104,18 @@ def settings() -> tuple[TrainConfig | None, DeltaGenerator]:
         st.session_state["address_problems"] = []
     st.session_state["settings"] = config
     _write_address(config)
-    if config.more_epochs:
-        more = " and ".join(map(str, config.more_epochs))
-        st.caption(f"And then {more} epochs more, the learning rate begun anew.")
-    _show_network(config)
-    if config != PRESETS[config.preset]:
-        st.button(
-            f"Back to {config.preset} as it was",
-            icon=":material/restart_alt:",
-            on_click=begin_anew,
-            args=(PRESETS[config.preset],),
-        )
+    with more:
+        if config.more_epochs:
+            then = " and ".join(map(str, config.more_epochs))
+            st.caption(f"And then {then} epochs more, the learning rate begun anew.")
+        _show_network(config)
+        if config != PRESETS[config.preset]:
+            st.button(
+                f"Back to {config.preset} as it was",
+                icon=":material/restart_alt:",
+                on_click=begin_anew,
+                args=(PRESETS[config.preset],),
+            )
     return config, place
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from mnist_core import data, evaluation, explanation, forecast, glance, maps, schema, shipped
@@ -38,7 +39,7 @@ from mnist_core.runs import (
 from mnist_core.studies import PIXELS, MapKey, Study, StudyStore, features_of
 from mnist_core.suspects import Suspects, study_key
 from mnist_core.suspects import shipped as shipped_suspects
-from pages import host, served
+from pages import host, presenter, served
 from pages.turnstile import turn
 
 log = logging.getLogger("pages")
@@ -48,6 +49,7 @@ T = TypeVar("T")
 ONE_PICTURE_AT_A_TIME = threading.Lock()
 
 COOKIE = "mnist_visitor"
+STYLE = Path(__file__).parent / "look.css"
 BEST = "cnn"
 NO_RUN = ""
 
@@ -64,23 +66,11 @@ def enter(pages: Mapping[str, Any]) -> None:
     # Widgets forget what they hold when their page is left; a page may want to know.
     st.session_state["arrived"] = st.session_state.get("page") != page.url_path
     st.session_state["page"] = page.url_path
-    st.html(_STYLE)
+    st.html(STYLE)
     with told(), turn():
+        check_address(presenter=presenter.is_value)
+        presenter.enter()
         page.run()
-
-
-# Streamlit leaves a hand's breadth free above each page; a projector has none to spare.
-_STYLE = """<style>
-[data-testid="stMainBlockContainer"] { padding-top: 4.5rem; padding-bottom: 3rem; }
-@media (max-width: 640px) {
-  [data-testid="stMainBlockContainer"] { padding-top: 3.5rem; }
-  [data-testid="stMainBlockContainer"] h1 { font-size: 1.7rem !important; padding: .3rem 0; }
-  [data-testid="stMetricValue"] { font-size: 1.5rem; }
-}
-/* The answer is what the back row wants to see. */
-[class*="st-key-answer"] [data-testid="stMetricValue"] {
-  font-size: 4rem !important; line-height: 1.1; }
-</style>"""
 
 
 def guard(name: str) -> None:
@@ -556,7 +546,8 @@ def data_notice() -> None:
     # The place first: a download that ends in between is then seen at the next look.
     place = data.locate()
     if dataset().source == "sample":
-        fragment(_sample_notice, run_every="2s")(place)
+        with presenter.aside("sample"):
+            fragment(_sample_notice, run_every="2s")(place)
     elif note := dataset().note:
         st.warning(note, icon=":material/warning:")
 
@@ -595,6 +586,20 @@ def request_download() -> None:
 
 def _note() -> str:
     return dataset().note or data.missing_note()
+
+
+def dark() -> bool:
+    """Whether the page has a dark background; Plotly does not know it."""
+    return st.context.theme.type == "dark"
+
+
+def figure(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> go.Figure:
+    """A figure in this visitor's size and colours, drawn once for all like them.
+
+    Args:
+        key: all else that it depends on, as ``once`` takes it.
+    """
+    return once((*key, dark(), presenter.is_on()), lambda: presenter.sized(draw()))
 
 
 def pick_view(parameter: str, views: list[str]) -> str:

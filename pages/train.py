@@ -11,7 +11,7 @@ from mnist_core.config import LIMITS, TrainConfig, describe
 from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, epoch_ends, steps_per_second, thin
 from mnist_core.runs import FAILED, FINISHED, INTERRUPTED, RUNNING, WAITING, Run
-from pages import shared
+from pages import presenter, shared
 from pages.live_chart import live_chart, packed
 from pages.settings import begin_anew, settings
 
@@ -96,8 +96,11 @@ def show_curves(run: Run, reports: list[Progress]) -> None:
     epochs = run.config.all_epochs
 
     def figure(draw: Callable[[list[Progress], int], go.Figure]) -> str:
-        key = (draw.__name__, *shared.state_of(run), run.turn, run.worker, len(reports), epochs)
-        return shared.once(key, lambda: packed(draw(thin(reports, MOST_POINTS), epochs)))
+        now = (*shared.state_of(run), run.turn, run.worker, len(reports), epochs)
+        return shared.once(
+            (draw.__name__, *now, presenter.is_on()),
+            lambda: packed(presenter.sized(draw(thin(reports, MOST_POINTS), epochs))),
+        )
 
     left, right = st.columns(2)
     with left:
@@ -114,12 +117,13 @@ def show_curves(run: Run, reports: list[Progress]) -> None:
             f"Loss over epochs; now {reports[-1].loss:.3f} on training batches",
             key=f"loss-{run.id}",
         )
-    st.markdown("**Learning rate**: how far each change goes")
-    live_chart(
-        figure(charts.learning_rate_curve),
-        f"Learning rate over epochs; now {reports[-1].learning_rate:.2g}",
-        key=f"rate-{run.id}",
-    )
+    with presenter.aside("rate"):
+        st.markdown("**Learning rate**: how far each change goes")
+        live_chart(
+            figure(charts.learning_rate_curve),
+            f"Learning rate over epochs; now {reports[-1].learning_rate:.2g}",
+            key=f"rate-{run.id}",
+        )
 
 
 def show_state(run: Run, visitor: str) -> None:
@@ -253,7 +257,7 @@ visitor = shared.visitor()
 shared.store()
 shared.pool().wake()
 
-left, right = st.columns([1, 2], gap="large")
+left, right = presenter.columns([1, 2])
 with left:
     config, place = settings()
     if st.session_state.pop("start_pressed", False) and config:

@@ -83,12 +83,14 @@ def running_run(
     config: TrainConfig | None = None,
     *,
     steps: int = 12,
+    reported: list[Progress] | None = None,
     worker_id: str = "worker",
 ) -> Run:
-    """A run that a worker has, with this many steps reported; no process is behind it."""
+    """A run that a worker has, with this many steps reported, or with these reports; no
+    process is behind it."""
     add_worker(store, worker_id)
     run = store.begin(config or PRESETS["classic"], owner_of(owner), worker_id)
-    return store.report(run.id, worker_id, reports(steps))
+    return store.report(run.id, worker_id, reported or reports(steps))
 
 
 def finished_run(
@@ -97,6 +99,7 @@ def finished_run(
     config: TrainConfig | None = None,
     *,
     steps: int = 20,
+    reported: list[Progress] | None = None,
     state: str = FINISHED,
     message: str = "",
     worker_id: str = "worker",
@@ -107,7 +110,7 @@ def finished_run(
     Args:
         results: values in place of those of the shipped run, such as ``test_accuracy``.
     """
-    run = running_run(store, owner, config, steps=steps, worker_id=worker_id)
+    run = running_run(store, owner, config, steps=steps, reported=reported, worker_id=worker_id)
     shipped = json.loads((CLASSIC / "run.json").read_text())
     names = (
         "dataset",

@@ -318,6 +318,25 @@ def test_no_digits_colour_is_lost_on_a_light_or_a_dark_page(page):
     assert min(contrast(colour, page) for colour in charts.DIGIT_COLOURS) > 1.5
 
 
+@pytest.mark.parametrize("page", ["#FFFFFF", "#0E1420"])
+def test_curves_stand_out_from_a_light_and_from_a_dark_page(page):
+    assert min(contrast(colour, page) for colour in charts.RUN_COLOURS) > 3
+
+
+@pytest.mark.parametrize("vision", COLOUR_VISION.values(), ids=COLOUR_VISION.keys())
+def test_six_runs_are_told_apart_by_all_kinds_of_colour_vision(vision):
+    pairs = [(a, b) for a in charts.RUN_COLOURS for b in charts.RUN_COLOURS if a < b]
+    assert min(difference(a, b, vision) for a, b in pairs) > 16
+
+
+@pytest.mark.parametrize(("dark", "page"), [(False, "#FFFFFF"), (True, "#0E1420")])
+def test_bars_and_boxes_of_digits_have_an_outline_that_stands_out_from_the_page(dark, page):
+    (bars,) = charts.digit_counts(np.arange(10), dark).data
+    box = charts.ink_boxes(np.zeros((10, 5)), dark).data[0]
+    assert contrast(bars.marker.line.color, page) > 4.5
+    assert contrast(box.line.color, page) > 4.5
+
+
 def test_each_digit_has_a_bar_in_its_colour():
     (bars,) = charts.digit_counts(np.arange(10) * 100).data
     assert list(bars.x) == list(range(10))
@@ -328,7 +347,7 @@ def test_each_digit_has_a_bar_in_its_colour():
 def test_each_digit_has_a_box_in_its_colour_from_its_quantiles():
     quantiles = np.arange(50).reshape(10, 5) / 100
     boxes = charts.ink_boxes(quantiles).data
-    assert [box.marker.color for box in boxes] == charts.DIGIT_COLOURS
+    assert [box.fillcolor for box in boxes] == charts.DIGIT_COLOURS
     assert [tuple(box.x) for box in boxes] == [(digit,) for digit in range(10)]
     three = boxes[3]
     assert (three.lowerfence, three.q1, three.median, three.q3, three.upperfence) == (

@@ -146,3 +146,26 @@ def test_every_view_of_an_evaluation_fits_on_a_phone(server, phone, view):
     open_page(phone, server, f"evaluate?run=cnn&beside=classic&view={view.replace(' ', '+')}")
     assert_no_fault(phone)
     assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("numbers", ["Images", "Share of true"])
+def test_the_numbers_of_a_heatmap_fit_its_cells_on_a_phone(server, phone, numbers):
+    open_page(phone, server, f"evaluate?run=cnn&numbers={numbers.replace(' ', '+')}")
+    phone.locator(".js-plotly-plot .textpoint text").first.wait_for(state="attached")
+    widest, cell = phone.evaluate(
+        """() => {
+          const plot = document.querySelector('.js-plotly-plot'), { xaxis } = plot._fullLayout;
+          const texts = [...plot.querySelectorAll('.textpoint text')];
+          return [Math.max(...texts.map(text => text.getBoundingClientRect().width)),
+                  xaxis.d2p(1) - xaxis.d2p(0)];
+        }"""
+    )
+    assert widest <= cell
+
+
+def test_the_headline_of_an_evaluation_does_not_fill_a_phone(server, phone):
+    open_page(phone, server, "evaluate?run=cnn")
+    cards = phone.locator(".st-key-headline").get_by_test_id("stMetric")
+    wait_until(lambda: cards.count() == 3)
+    tops = [card.bounding_box()["y"] for card in cards.all()]
+    assert len({round(top) for top in tops}) < 3

@@ -40,7 +40,7 @@ def offline(chromium):
     context.close()
 
 
-@pytest.mark.parametrize("address", [*HEADINGS, "explore?view=A+map&split=Test"])
+@pytest.mark.parametrize("address", [*HEADINGS, "explore?show=A+map&split=Test"])
 def test_every_page_asks_no_other_host_for_anything(server, offline, address):
     page, asked = offline
     open_page(page, server, address)

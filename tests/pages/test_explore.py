@@ -441,6 +441,18 @@ def test_of_a_large_loop_the_first_sixty_are_shown_and_all_are_counted(open_page
     assert any(text.count("40× ") == 10 for text in captions(tab))
 
 
+def test_all_of_one_digit_can_be_looped_without_a_mouse(open_page, full_data):
+    tab = open_page("explore", view="A map")
+    tab.pills(key="looped_digit").set_value(4).run()
+    assert "40 digits in the loop" in headings(tab)
+    assert "40× 4" in captions(tab)
+    assert len(map_shown(tab)["lassoed"]) == 40
+    # A loop of another kind takes its place.
+    send(tab, "map_pixels", lassoed=[3])
+    assert "1 digit in the loop" in headings(tab)
+    assert tab.pills(key="looped_digit").value is None
+
+
 def test_a_loop_is_of_its_split_and_of_its_data(
     open_page, full_data, sample, monkeypatch, tmp_path
 ):

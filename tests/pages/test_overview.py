@@ -22,8 +22,10 @@ def test_it_shows_the_four_steps_and_one_of_each_digit(open_page):
     assert list(links(tab)) == [
         "Look at a hundred",
         "Train one",
+        "Compare all of them",
         "See those digits",
         "Draw a digit",
+        "For a class, on a projector: presenter mode",
     ]
     assert "count=100" in links(tab)["Look at a hundred"]
 

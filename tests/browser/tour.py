@@ -1,0 +1,216 @@
+"""Every page in every state it can be in, and how to get there.
+
+The tests of looks and manners go through all of them, and docs/make_screenshots.py takes
+their pictures. The runs they show are written into the database; no worker is needed.
+"""
+
+import io
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mnist_core.config import PRESETS
+from mnist_core.data import Dataset
+from mnist_core.runs import RunStore
+from mnist_core.shipped import shipped_metrics, shipped_runs
+from tests.browser.server import Server, settled
+from tests.helpers import finished_run, running_run, waiting_run
+from tests.pages.helpers import run_on
+
+# Whoever looks at the pages here, somebody else, and one who has no runs.
+VISITOR, SOMEBODY, NEWCOMER = "t" * 40, "s" * 40, "n" * 40
+WORKER, BEAT_SECONDS = "worker", 0.5
+# A 7 as strokes on a sheet of side 1.
+SEVEN = [(0.25, 0.22), (0.7, 0.2), (0.45, 0.85)]
+
+
+def stay(page: Any) -> None:
+    """For a state that its address alone leads to."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A page as somebody may find it.
+
+    Attributes:
+        name: what its picture is called.
+        address: with which it is opened.
+        arrive: what has to be done there, once it was opened.
+        visitor: who finds it so.
+    """
+
+    name: str
+    address: str
+    arrive: Callable[[Any], None] = stay
+    visitor: str = VISITOR
+
+
+@dataclass(frozen=True)
+class Tour:
+    """A server with runs in all states, and all there is to see on it."""
+
+    server: Server
+    states: list[State]
+
+    def visit(self, page: Any, state: State) -> None:
+        """Open it, do what is to be done there, and wait until all is painted."""
+        page.context.add_cookies(
+            [{"name": "mnist_visitor", "value": state.visitor, "url": self.server.url}]
+        )
+        page.goto(f"{self.server.url}/{state.address}")
+        page.locator("h1").first.wait_for()
+        at_rest(page)
+        if state.arrive is not stay:
+            state.arrive(page)
+            at_rest(page)
+
+
+@contextmanager
+def tour(folder: Path, dataset: Dataset, **environ: str) -> Iterator[Tour]:
+    """Everything there is to see.
+
+    Args:
+        folder: where the database and the server's log go.
+        dataset: what the server shows, so that there is a run that was tested on it.
+        environ: further settings of the server.
+    """
+    url = f"sqlite:///{folder / 'runs.db'}"
+    store = RunStore(url)
+    shipped = shipped_runs()["cnn"]
+    if dataset.test_fingerprint == shipped.test_fingerprint:
+        evaluated = shipped.id
+    else:
+        evaluated = run_on(store, dataset, {(4, 9): 12, (7, 2): 5}, SOMEBODY).id
+    curve = shipped_metrics("classic")
+    finished = finished_run(store, VISITOR, reported=curve)
+    stopped = finished_run(store, VISITOR, reported=curve[: len(curve) // 3], state="stopped")
+    failed = running_run(store, VISITOR, reported=curve[:3])
+    store.complete(failed.id, WORKER, "failed", message="The loss is no number any more.")
+    running = running_run(store, VISITOR, reported=curve[: 2 * len(curve) // 3])
+    waiting = waiting_run(store, SOMEBODY, PRESETS["cnn"])
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(BEAT_SECONDS):
+            store.beat(WORKER, True)
+
+    heart = threading.Thread(target=beat, daemon=True)
+    heart.start()
+    server = Server(folder, MNIST_DATABASE_URL=url, MNIST_WORKERS="0", **environ)
+    try:
+        yield Tour(
+            server,
+            _states(finished.id, stopped.id, failed.id, running.id, waiting.id, evaluated),
+        )
+    finally:
+        server.stop()
+        over.set()
+        heart.join()
+        store.close()
+
+
+def _states(
+    finished: str, stopped: str, failed: str, running: str, waiting: str, evaluated: str
+) -> list[State]:
+    evaluate = f"evaluate?run={evaluated}"
+    return [
+        State("overview", ""),
+        State("explore", "explore"),
+        State("glance", "explore?show=At+a+glance"),
+        State("map", "explore?show=A+map&split=Test&beside=cnn"),
+        State("doubts", "explore?show=Doubtful+labels"),
+        State("doubts-test", f"explore?show=Doubtful+labels&split=Test&run={evaluated}"),
+        State("digit", "explore?image=test-8"),
+        State("address-wrong", "explore?show=nonsense"),
+        State("train-empty", "train", visitor=NEWCOMER),
+        State("train-settings", "train", expand_settings, NEWCOMER),
+        State("train", f"train?run={finished}"),
+        State("train-stopped", f"train?run={stopped}"),
+        State("train-failed", f"train?run={failed}"),
+        State("train-running", f"train?run={running}"),
+        State("train-waiting", f"train?run={waiting}"),
+        State("compare", "compare"),
+        State("compare-own", f"compare?run={finished}"),
+        State("evaluate", evaluate),
+        State("cell-empty", f"{evaluate}&true=0&predicted=1"),
+        State("by-digit", f"{evaluate}&view=Digit+by+digit"),
+        State("sure", f"{evaluate}&view=Surest+mistakes"),
+        State("confidence", f"{evaluate}&view=Confidence"),
+        State("beside", f"{evaluate}&view=Beside+another&beside=classic"),
+        State("beside-nothing", f"{evaluate}&view=Beside+another"),
+        State("presenter-overview", "?presenter=on"),
+        State("presenter-explore", "explore?presenter=on"),
+        State("presenter-train", f"train?run={running}&presenter=on"),
+        State("presenter-compare", "compare?presenter=on"),
+        State("presenter-evaluate", f"{evaluate}&presenter=on"),
+        State("presenter-draw", "draw?presenter=on", draw_seven),
+        State("draw-empty", "draw"),
+        State("draw", "draw", draw_seven),
+        State("draw-pixels", "draw?look=Pixels+that+count", draw_seven),
+        State("draw-nearest", "draw?look=Nearest+digits", draw_seven),
+        State("draw-layers", "draw?look=Layers", draw_seven),
+        State("photograph", "draw", photograph_a_row),
+        State("photograph-wrong", "draw", photograph_nothing),
+    ]
+
+
+def at_rest(page: Any) -> None:
+    """Wait until the page has run to its end, and its charts and pictures are painted."""
+    settled(page)
+    page.wait_for_function(
+        """() => !document.querySelector('[data-testid=stSkeleton]')
+          && [...document.querySelectorAll('.stPlotlyChart, .chart, .map .plot')]
+               .every(chart => chart.querySelector('.main-svg'))
+          && [...document.images].every(image => image.complete)"""
+    )
+
+
+def expand_settings(page: Any) -> None:
+    page.get_by_text("More settings").click()
+    page.get_by_text("This network, layer by layer").click()
+    page.get_by_role("rowheader").first.wait_for()
+
+
+def draw_seven(page: Any) -> None:
+    canvas = page.locator("canvas.upper-canvas")
+    canvas.wait_for()
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in SEVEN]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=15)
+    page.mouse.up()
+    page.get_by_text("% sure").wait_for()
+    page.mouse.move(5, 500)
+
+
+def photograph_a_row(page: Any) -> None:
+    """Three figures on a sheet of paper."""
+    sheet = np.full((120, 300), 235, np.uint8)
+    for left in (44, 144, 234):
+        sheet[32:88, left : left + 6] = 30
+    file = io.BytesIO()
+    Image.fromarray(sheet).save(file, "PNG")
+    _upload(page, file.getvalue())
+    page.get_by_text("Look closer at figure").wait_for()
+
+
+def photograph_nothing(page: Any) -> None:
+    """A file that is no picture."""
+    _upload(page, b"This is no picture.")
+    page.get_by_test_id("stAlert").last.wait_for()
+
+
+def _upload(page: Any, content: bytes) -> None:
+    page.get_by_text("Read a test digit or a photograph instead").click()
+    page.locator("input[type=file]").set_input_files(
+        {"name": "row.png", "mimeType": "image/png", "buffer": content}
+    )
