@@ -12,7 +12,7 @@ from tests.helpers import CORE, PROJECT
 
 # Modules may import those of lower rooms only.
 ROOMS = [
-    {"config", "architecture", "errors", "progress"},
+    {"config", "architecture", "errors", "progress", "rates"},
     {
         "checkpoint",
         "script",
@@ -70,10 +70,26 @@ WITH_TENSORFLOW = {"models", "augmentation", "training"}
 WITH_TENSORFLOW_WHEN_CALLED = {"data", "suspects", "worker", "__main__"}
 
 # What pages have in common; all else in pages/ is a page, which knows no other.
-SHARED = {"shared", "live_chart", "canvas", "settings", "served", "gallery", "digit_map", "detail"}
+SHARED = {
+    "shared",
+    "live_chart",
+    "canvas",
+    "settings",
+    "served",
+    "gallery",
+    "digit_map",
+    "detail",
+    "limits",
+    "teacher",
+    "uploads",
+}
 # Among what they have in common, these go on.
 AMONG_SHARED = {
     ("shared", "served"),
+    ("shared", "limits"),
+    ("shared", "uploads"),
+    ("teacher", "shared"),
+    ("teacher", "limits"),
     ("live_chart", "served"),
     ("digit_map", "live_chart"),
     ("detail", "shared"),
