@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit import runtime
 
 from mnist_core import data, evaluation, explanation, forecast, glance, maps, schema, shipped
 from mnist_core.calibration import Calibration
@@ -38,7 +39,7 @@ from mnist_core.runs import (
 from mnist_core.studies import PIXELS, MapKey, Study, StudyStore, features_of
 from mnist_core.suspects import Suspects, study_key
 from mnist_core.suspects import shipped as shipped_suspects
-from pages import limits, served, uploads
+from pages import limits, messages, served, uploads
 
 log = logging.getLogger("pages")
 
@@ -55,7 +56,9 @@ NO_RUN = ""
 def enter(pages: Mapping[str, Any]) -> None:
     """Show the page the address asks for, or one sentence if it cannot be shown."""
     st.session_state["shell"] = True
-    uploads.bound()
+    # Nothing of ours runs before the first visitor comes; later calls find it done.
+    uploads.guard(runtime.get_instance())
+    messages.guard(runtime.get_instance())
     page = st.navigation(list(pages.values()), position="top")
     if (goto := st.query_params.pop("goto", "")) in pages:
         st.switch_page(pages[goto], query_params=st.query_params.to_dict())

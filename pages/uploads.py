@@ -10,7 +10,6 @@ from typing import Any
 
 import streamlit as st
 from starlette.exceptions import HTTPException
-from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 # In bytes: of one session, which has two or three photographs at most, and of all.
@@ -19,16 +18,17 @@ MOST_EACH, MOST_ALL = 20_000_000, 100_000_000
 LEAST = 10_000
 
 
-@st.cache_resource(show_spinner=False)
-def bound() -> None:
-    """From now on this process refuses files for which there is no room; once is enough."""
-    manager: Any = runtime.get_instance().uploaded_file_mgr
-    take_in = manager.add_file
-    one_at_a_time = threading.Lock()
+class Counted:
+    """Stands before ``add_file`` of the runtime's manager of files, and is called as that is."""
 
-    def add_file(session_id: str, file: Any) -> None:
-        with one_at_a_time:
-            kept = {owner: dict(files) for owner, files in list(manager.file_storage.items())}
+    def __init__(self, manager: Any) -> None:
+        self._manager = manager
+        self._add_file = manager.add_file
+        self._lock = threading.Lock()
+
+    def __call__(self, session_id: str, file: Any) -> None:
+        with self._lock:
+            kept = {owner: dict(files) for owner, files in list(self._manager.file_storage.items())}
             # Sent again under its old name a file takes the place of the one before.
             kept.get(session_id, {}).pop(file.file_id, None)
             of_session = sum(map(size, kept.get(session_id, {}).values()))
@@ -37,9 +37,14 @@ def bound() -> None:
                 raise HTTPException(413, "You sent many files; reload the page and send fewer.")
             if of_all + size(file) > MOST_ALL:
                 raise HTTPException(413, "Too many people send files; try again in a minute.")
-            take_in(session_id, file)
+            self._add_file(session_id, file)
 
-    manager.add_file = add_file
+
+def guard(runtime: Any) -> None:
+    """From now on this process refuses files for which there is no room."""
+    manager = runtime.uploaded_file_mgr
+    if not isinstance(manager.add_file, Counted):
+        manager.add_file = Counted(manager)
 
 
 def size(file: Any) -> int:

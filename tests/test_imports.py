@@ -80,6 +80,7 @@ SHARED = {
     "digit_map",
     "detail",
     "limits",
+    "messages",
     "teacher",
     "uploads",
 }
@@ -87,6 +88,7 @@ SHARED = {
 AMONG_SHARED = {
     ("shared", "served"),
     ("shared", "limits"),
+    ("shared", "messages"),
     ("shared", "uploads"),
     ("teacher", "shared"),
     ("teacher", "limits"),

@@ -41,6 +41,7 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        self._log = folder / "server.log"
         self.process = subprocess.Popen(
             f"{sys.executable} -m streamlit run dashboard.py --server.headless=true "
             f"--server.port={self.port}".split(),
@@ -51,7 +52,7 @@ class Server:
                 "KERAS_HOME": str(folder / "keras"),
                 **environ,
             },
-            stdout=(folder / "server.log").open("wb"),
+            stdout=self._log.open("wb"),
             stderr=subprocess.STDOUT,
         )
         wait_until(self.healthy)
@@ -62,6 +63,10 @@ class Server:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+    def log(self) -> str:
+        """What it wrote so far."""
+        return self._log.read_text()
 
     def stop(self) -> None:
         self.process.terminate()
