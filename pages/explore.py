@@ -153,7 +153,8 @@ def show_map(split: str) -> None:
     for column, run in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
         with column:
             st.subheader(run.title if run else "Raw pixels", anchor=False)
-            show_one_map(split, places, run, method)
+            # An address with an empty one gives none.
+            show_one_map(split, places, run, method or METHODS[0])
     if lassoed := st.session_state.get(loop_key(split)):
         show_lassoed(split, places[lassoed])
     else:

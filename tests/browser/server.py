@@ -44,7 +44,7 @@ class Server:
         self._log = folder / "server.log"
         self.process = subprocess.Popen(
             f"{sys.executable} -m streamlit run dashboard.py --server.headless=true "
-            f"--server.port={self.port}".split(),
+            f"--server.address=127.0.0.1 --server.port={self.port}".split(),
             cwd=PROJECT,
             env={
                 **{name: text for name, text in os.environ.items() if name[:6] != "MNIST_"},

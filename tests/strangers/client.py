@@ -96,6 +96,11 @@ class Stranger:
             self._again = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
         return message
 
+    def receive_all(self, timeout: float) -> None:
+        """Until the server hangs up, or is silent for so many seconds."""
+        while True:
+            self.receive(timeout)
+
     def _remember(self, element: Any) -> None:
         self.elements.append(element)
         part = getattr(element, element.WhichOneof("type"))

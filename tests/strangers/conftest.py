@@ -19,6 +19,8 @@ def server(tmp_path_factory) -> Iterator[Server]:
     running = Server(
         tmp_path_factory.mktemp("server"),
         HOME=str(home),
+        # As on the internet: who connects is no proxy, though from this machine.
+        FORWARDED_ALLOW_IPS="192.0.2.1",
         MNIST_WORKERS="0",
         https_proxy="http://127.0.0.1:9",
     )
