@@ -96,8 +96,14 @@ class Stranger:
             self._again = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
         return message
 
-    def receive_all(self, timeout: float) -> None:
-        """Until the server hangs up, or is silent for so many seconds."""
+    def receive_all(self, timeout: float, after: bytes | str | None = None) -> None:
+        """Until the server hangs up, or is silent for so many seconds.
+
+        Args:
+            after: what to send first; the server may hang up while it is sent.
+        """
+        if after is not None:
+            self.send(after)
         while True:
             self.receive(timeout)
 
