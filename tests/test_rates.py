@@ -106,7 +106,7 @@ def test_a_refusal_says_when_to_try_again(wait, when):
     assert sentence == f"Runs were started too often in a short time; try again in {when}."
 
 
-@pytest.mark.parametrize("name", LIMITS.keys() - {"sign_in"})
+@pytest.mark.parametrize("name", sorted(LIMITS.keys() - {"sign_in"}))
 def test_a_class_of_forty_from_one_address_is_let_in(name):
     """Each of them once in the first moment: nobody is refused."""
     counted, limit = Rates(lambda: 0.0), LIMITS[name]
