@@ -10,6 +10,7 @@ import logging
 import time
 import unicodedata
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -41,7 +42,12 @@ WITHDRAWN = "Stopped before it began."
 PAUSED = "Stopped while it waited to go on. Its curves are kept."
 LOST_STUDY = "The process that computed this was lost three times, perhaps for want of memory."
 
-MOST_ACTIVE = 50
+# The owner that may change any run: no visitor is called so, for owner_of gives 64 signs.
+TEACHER = "teacher"
+
+# Of the places in the queue one address may have most, for a class of forty comes from one,
+# and not all.
+MOST_ACTIVE, MOST_ACTIVE_EACH_ADDRESS = 50, 40
 # The disk is everybody's: so many runs, and so many bytes of their models in all.
 MOST_STORED = 200
 MOST_BYTES = 1_000_000_000
@@ -179,28 +185,39 @@ class RunStore:
 
     # --- what visitors do ---
 
-    def submit(self, config: TrainConfig, owner: str) -> Run:
+    def submit(self, config: TrainConfig, owner: str, same_address: Collection[str] = ()) -> Run:
         """Put a new run at the end of the queue.
 
+        Args:
+            same_address: ids of the runs that were asked for from the same address.
+
         Raises:
-            NotAllowed: this owner has one waiting or running, or the queue is full.
+            NotAllowed: this owner has one waiting or running, or the queue is full, or 40 of
+                that address wait or run. Nobody trains as the teacher.
         """
+        if owner == TEACHER:
+            raise NotAllowed("A run belongs to whoever started it; the teacher has none.")
         with schema.explained(), self._writer.begin() as connection:
-            _check_room(connection, owner)
+            _check_room(connection, owner, same_address)
             run_id = self._insert(connection, config, owner, WAITING, None)
             self._forget_oldest(connection)
         log.info("run %s submitted, preset %s", run_id, config.preset)
         return self.get(run_id)
 
-    def resume(self, run_id: str, owner: str, more_epochs: int = 0) -> Run:
+    def resume(
+        self, run_id: str, owner: str, more_epochs: int = 0, same_address: Collection[str] = ()
+    ) -> Run:
         """Let a run go on from its checkpoint, at the end of the queue.
 
         Args:
+            owner: its owner, or ``TEACHER``; so with the methods below.
             more_epochs: for a finished run, by how many epochs to go on.
+            same_address: as ``submit`` takes it.
 
         Raises:
             RunNotFound: there is none of that id.
-            NotAllowed: it is another visitor's, cannot go on, or ``submit`` would refuse.
+            NotAllowed: it is another visitor's, cannot go on, or ``submit`` would refuse it
+                to its owner.
             InvalidConfig: too many epochs in all.
         """
         with schema.explained(), self._writer.begin() as connection:
@@ -215,7 +232,7 @@ class RunStore:
                     raise NotAllowed("This run was trained before runs could go on; start it anew.")
             elif not run.resumable:
                 raise NotAllowed(f"This run is {run.state} and cannot go on; start a new one.")
-            _check_room(connection, owner)
+            _check_room(connection, run.owner, same_address)
             _change(
                 connection,
                 run_id,
@@ -283,6 +300,7 @@ class RunStore:
             kept = sa.select(sa.func.count()).where(schema.runs.c.pinned)
             if pinned and not run.pinned:
                 mine = connection.execute(kept.where(schema.runs.c.owner == owner)).scalar() or 0
+                # The teacher owns none, and keeps as many as there is room for.
                 if mine >= MOST_PINNED_EACH:
                     raise NotAllowed(f"You can keep {MOST_PINNED_EACH} runs; let go of one first.")
                 if (connection.execute(kept).scalar() or 0) >= MOST_PINNED:
@@ -594,14 +612,17 @@ class RunStore:
         return run_id
 
     def _forget_oldest(self, connection: sa.Connection) -> None:
-        """Keep what is pinned or active, and of the rest what was trained last and has room."""
+        """Keep what is pinned or active, and of the rest what was trained last and has room.
+
+        What has no network goes first: many runs stopped before they began push nobody's out.
+        """
         runs, artifacts = schema.runs.c, schema.artifacts.c
         size = sa.func.coalesce(sa.func.sum(sa.func.length(artifacts.data)), 0)
         query = (
             sa.select(runs.id, sa.or_(runs.pinned, runs.state.in_(ACTIVE)), size)
             .select_from(schema.runs.outerjoin(schema.artifacts, artifacts.run_id == runs.id))
-            .group_by(runs.id, runs.turn, runs.pinned, runs.state)
-            .order_by(runs.turn.desc())
+            .group_by(runs.id, runs.turn, runs.pinned, runs.state, runs.version)
+            .order_by((runs.version > 0).desc(), runs.turn.desc())
         )
         stored = [tuple(row) for row in connection.execute(query)]
         room = MOST_STORED - sum(bool(kept) for _, kept, _ in stored)
@@ -642,7 +663,7 @@ def _tell_end(run: Run) -> None:
 
 def _read_own(connection: sa.Connection, run_id: str, owner: str) -> Run:
     run = _read_run(connection, run_id)
-    if run.owner != owner:
+    if owner not in (run.owner, TEACHER):
         raise NotAllowed("Only the person who started a run can do that.")
     return run
 
@@ -651,13 +672,18 @@ def _change(connection: sa.Connection, run_id: str, **values: str | float | int 
     connection.execute(sa.update(schema.runs).where(schema.runs.c.id == run_id).values(values))
 
 
-def _check_room(connection: sa.Connection, owner: str) -> None:
+def _check_room(connection: sa.Connection, owner: str, same_address: Collection[str]) -> None:
     """Whether this owner may have one more run waiting."""
-    active = sa.select(sa.func.count()).where(schema.runs.c.state.in_(ACTIVE))
-    if connection.execute(active.where(schema.runs.c.owner == owner)).scalar():
+    query = sa.select(schema.runs.c.id, schema.runs.c.owner).where(schema.runs.c.state.in_(ACTIVE))
+    active = connection.execute(query).all()
+    if any(run.owner == owner for run in active):
         raise NotAllowed("You have a run in training already; wait for it or stop it.")
-    if (connection.execute(active).scalar() or 0) >= MOST_ACTIVE:
+    if len(active) >= MOST_ACTIVE:
         raise NotAllowed("The queue is full; try again in a few minutes.")
+    if sum(run.id in same_address for run in active) >= MOST_ACTIVE_EACH_ADDRESS:
+        raise NotAllowed(
+            "As many runs of your network wait as one may have; try again in a few minutes."
+        )
 
 
 def _next_turn(connection: sa.Connection) -> int:

@@ -23,6 +23,8 @@ PENS = {"Fine": 8, "Medium": 18, "Broad": 30}
 INK, PAPER = "#101820", "#FFFFFF"
 # Strokes that can be taken back, each with its picture of the sheet, about 3 KB.
 MOST_UNDO = 100
+# And how many bytes they may take: every session has a sheet, and a stranger may send any.
+MOST_BYTES_OF_UNDO = 2_000_000
 # A browser sends four pixels for one where its screen is that fine; more is no browser's.
 MOST_SIDE = 4 * SIDE
 
@@ -110,13 +112,11 @@ def show(pen: str) -> None:
         key=f"canvas-{key}",
     )
     _remove_tools(key=f"tools-{key}")
-    if result is None or not result.json_data:
+    received = _received(result)
+    if received is None:
         return
-    picture = result.image_bytes
-    if picture is None:
-        return
-    strokes = result.json_data
-    count = len(strokes.get("objects", []))
+    strokes, picture = received
+    count = len(strokes["objects"])
     if not count:
         # A sheet that was emptied; a picture that was chosen instead stays.
         if st.session_state.get("strokes"):
@@ -128,8 +128,33 @@ def show(pen: str) -> None:
     drawn = _decoded(picture)
     st.session_state["strokes"] = strokes
     before = [sheet for sheet in sheets if sheet[0] < count]
-    st.session_state["sheets"] = [*before, (count, picture)][-MOST_UNDO:]
+    st.session_state["sheets"] = _fitting([*before, (count, picture)])
     _read("Your drawing", [drawn])
+
+
+def _received(result: Any) -> tuple[dict[str, Any], bytes] | None:
+    """Strokes and picture of the sheet; None where there are none.
+
+    They come from a stranger's browser, which may send anything.
+    """
+    try:
+        strokes, picture = result.json_data, result.image_bytes
+        if not strokes or picture is None:
+            return None
+        if isinstance(strokes["objects"], list):
+            return strokes, picture
+    except (AttributeError, KeyError, TypeError, ValueError):
+        pass
+    log.warning("a browser sent what no canvas of ours does")
+    return None
+
+
+def _fitting(sheets: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """The last of them, as far as a session has room for."""
+    sheets = sheets[-MOST_UNDO:]
+    while sum(len(picture) for _, picture in sheets) > MOST_BYTES_OF_UNDO:
+        sheets = sheets[1:]
+    return sheets
 
 
 def _read(source: str, pictures: list[np.ndarray], prepared: bool = False, sheet: str = "") -> None:
@@ -157,7 +182,13 @@ def _decoded(png: bytes) -> np.ndarray:
         with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
             if max(picture.size) <= MOST_SIDE:
                 return np.asarray(picture.convert("L"))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
+    except (
+        UnidentifiedImageError,
+        OSError,
+        ValueError,
+        SyntaxError,
+        Image.DecompressionBombError,
+    ):
         log.warning("a browser sent a canvas that is no picture")
     return np.full((SIDE, SIDE), 255, np.uint8)
 

@@ -10,6 +10,7 @@ from mnist_core import charts, evaluation, markup
 from mnist_core.config import describe
 from mnist_core.data import Dataset
 from mnist_core.progress import Progress, epoch_ends, thin, to_csv
+from mnist_core.rates import CHANGE
 from mnist_core.runs import (
     FINISHED,
     KERAS,
@@ -21,7 +22,7 @@ from mnist_core.runs import (
     Run,
 )
 from mnist_core.script import keras_script
-from pages import presenter, shared
+from pages import limits, presenter, shared, teacher
 from pages.live_chart import live_chart, packed
 
 shared.guard("compare")
@@ -188,7 +189,7 @@ def show_one(run: Run, visitor: str) -> None:
             download(label, partial(shared.artifact, run.id, kind), f"{file}.{ending}")
         download("Curves (.csv)", lambda: to_csv(shared.curves(run)), f"{file}.csv")
         download("Keras script (.py)", lambda: keras_script(run.config), f"{file}.py")
-    if run.owner == visitor:
+    if teacher.may_change(run, visitor):
         manage(run, visitor)
 
 
@@ -205,8 +206,9 @@ def download(label: str, data: Callable[[], str | bytes], file_name: str) -> Non
 
 
 def manage(run: Run, visitor: str) -> None:
-    """What only the owner may do."""
-    st.subheader("This run is yours", anchor=False)
+    """What only the owner may do, and the teacher."""
+    own = run.owner == visitor
+    st.subheader("This run is yours" if own else "This run, for the teacher", anchor=False)
     # A form, so that Enter renames as well.
     with (
         st.form(f"rename-{run.id}", border=False),
@@ -239,18 +241,22 @@ def manage(run: Run, visitor: str) -> None:
 
 @shared.guarded
 def rename(run_id: str, visitor: str) -> None:
+    limits.check(CHANGE, visitor)
     # What the box holds now: an argument would still be what it held when it was drawn.
-    shared.store().rename(run_id, visitor, st.session_state[f"name-{run_id}"])
+    name = str(st.session_state[f"name-{run_id}"])
+    shared.store().rename(run_id, teacher.acting_as(visitor), name)
 
 
 @shared.guarded
 def pin(run_id: str, visitor: str, pinned: bool) -> None:
-    shared.store().pin(run_id, visitor, pinned)
+    limits.check(CHANGE, visitor)
+    shared.store().pin(run_id, teacher.acting_as(visitor), pinned)
 
 
 @shared.guarded
 def delete(run_id: str, visitor: str) -> None:
-    shared.store().delete(run_id, visitor)
+    limits.check(CHANGE, visitor)
+    shared.store().delete(run_id, teacher.acting_as(visitor))
     st.query_params.pop("run", None)
 
 
@@ -279,3 +285,4 @@ else:
     shared.next_step(
         "evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id
     )
+teacher.show(visitor)

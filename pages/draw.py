@@ -9,8 +9,9 @@ import streamlit as st
 from mnist_core import drawing, explanation, markup, photo, shipped
 from mnist_core.calibration import NO_DIGIT, SURE, best_two
 from mnist_core.errors import EmptyDrawing, UserError
+from mnist_core.rates import PICTURE
 from mnist_core.runs import Run
-from pages import canvas, presenter, shared
+from pages import canvas, limits, presenter, shared, uploads
 from pages.canvas import Subject
 
 shared.guard("draw")
@@ -61,8 +62,10 @@ def take_picture() -> None:
     if file is None:
         return
     content = file.getvalue()
+    uploads.forget(file)
     st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
     try:
+        limits.check(PICTURE, shared.visitor(remember=False))
         with shared.ONE_PICTURE_AT_A_TIME:
             picture = drawing.read_picture(content)
             figures = photo.find_figures(picture)

@@ -59,7 +59,9 @@ def show_matrix(run: Run) -> None:
         show_heatmap(
             shared.figure(
                 ("confusion", *shared.state_of(run), written, mistakes),
-                lambda: charts.confusion_heatmap(counts, NUMBERS[written], mistakes, shared.dark()),
+                lambda: charts.confusion_heatmap(
+                    counts, NUMBERS[written or "Images"], mistakes, shared.dark()
+                ),
             ),
             "heatmap",
             "Confusion matrix: a row for each true digit, a column for each prediction",
@@ -199,6 +201,7 @@ def show_sure(run: Run) -> None:
         lowest, highest = st.slider(
             "How sure it was, in %", 0, 100, (0, 100), key="between", width=360
         )
+    which = which or SURE_WRONG
     pick = evaluation.surest_mistakes if which == SURE_WRONG else evaluation.least_sure_right
     places = pick(labels, probabilities, between=(lowest / 100, highest / 100))
     st.subheader(f"{which}: {charts.counted(len(places), 'image')}", anchor=False)

@@ -169,7 +169,8 @@ def show_map(split: str) -> None:
     for column, run in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
         with column:
             st.subheader(run.title if run else "Raw pixels", anchor=False)
-            show_one_map(split, places, run, method)
+            # An address with an empty one gives none.
+            show_one_map(split, places, run, method or METHODS[0])
     # The keyboard's way to a loop.
     with presenter.aside("one_digit"):
         st.pills(

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit import runtime
 
 from mnist_core import data, evaluation, explanation, forecast, glance, maps, schema, shipped
 from mnist_core.calibration import Calibration
@@ -25,6 +26,7 @@ from mnist_core.errors import RunNotFound, StoreUnavailable, UserError
 from mnist_core.jobs import LocalPool, worker_limit
 from mnist_core.neighbours import nearest_images
 from mnist_core.progress import Progress
+from mnist_core.rates import STUDY
 from mnist_core.runs import (
     CALIBRATION,
     FINISHED,
@@ -39,7 +41,7 @@ from mnist_core.runs import (
 from mnist_core.studies import PIXELS, MapKey, Study, StudyStore, features_of
 from mnist_core.suspects import Suspects, study_key
 from mnist_core.suspects import shipped as shipped_suspects
-from pages import host, presenter, served
+from pages import host, limits, messages, presenter, served, uploads
 from pages.turnstile import turn
 
 log = logging.getLogger("pages")
@@ -60,6 +62,9 @@ def enter(pages: Mapping[str, Any]) -> None:
     """Show the page the address asks for, or one sentence if it cannot be shown."""
     host.greet()
     st.session_state["shell"] = True
+    # Nothing of ours runs before the first visitor comes; later calls find it done.
+    uploads.guard(runtime.get_instance())
+    messages.guard(runtime.get_instance())
     page = st.navigation(list(pages.values()), position="top")
     if (goto := st.query_params.pop("goto", "")) in pages:
         st.switch_page(pages[goto], query_params=st.query_params.to_dict())
@@ -235,12 +240,13 @@ def studied_map(split: str, run: Run | None) -> Study:
     """A map by t-SNE as a worker computes it; asked for if nobody did before.
 
     Raises:
-        NotAllowed: too many others wait.
+        NotAllowed: too many others wait, or were asked for lately.
     """
     features = (run.id, run.version) if run else (PIXELS, 0)
     key = MapKey(split, fingerprint_of(split), *features).text
     study = studies().find(key)
     if study is None:
+        limits.check(STUDY, visitor(remember=False))
         study = studies().request(key)
     if study.state in (WAITING, RUNNING):
         pool().wake()
@@ -249,6 +255,7 @@ def studied_map(split: str, run: Run | None) -> Study:
 
 def ask_again(key: str) -> None:
     """Ask for a study that failed."""
+    limits.check(STUDY, visitor(remember=False))
     studies().request(key)
 
 
@@ -514,17 +521,20 @@ def _choose_run(
 # --- the visitor ---
 
 
-def visitor() -> str:
+def visitor(*, remember: bool = True) -> str:
     """What is stored as the owner of this visitor's runs.
 
     The secret behind it is a cookie, so that it survives a reload; it is never shown.
+
+    Args:
+        remember: let the browser keep it, where it does not yet; once on a page.
     """
     if "visitor" not in st.session_state:
         token = st.context.cookies.get(COOKIE, "")
         known = len(token) >= 32
         st.session_state["visitor"] = token if known else secrets.token_urlsafe(32)
         st.session_state["visitor_known"] = known
-    if not st.session_state["visitor_known"]:
+    if remember and not st.session_state["visitor_known"]:
         _remember(data={"name": COOKIE, "token": st.session_state["visitor"]}, key="remember")
     return owner_of(st.session_state["visitor"])
 

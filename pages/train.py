@@ -10,8 +10,8 @@ from mnist_core import charts, forecast
 from mnist_core.config import LIMITS, TrainConfig, describe
 from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, epoch_ends, steps_per_second, thin
-from mnist_core.runs import FAILED, FINISHED, INTERRUPTED, RUNNING, WAITING, Run
-from pages import presenter, shared
+from mnist_core.runs import ACTIVE, FAILED, FINISHED, INTERRUPTED, RUNNING, WAITING, Run
+from pages import limits, presenter, shared, teacher
 from pages.live_chart import live_chart, packed
 from pages.settings import begin_anew, settings
 
@@ -32,7 +32,7 @@ def my_active_run(visitor: str) -> Run | None:
 def start(config: TrainConfig, visitor: str) -> None:
     """Called once the settings are read: a callback would be given those before the last
     change, which a press may bring along."""
-    run = shared.store().submit(config, visitor)
+    run = limits.submit(shared.store(), config, visitor)
     shared.pool().wake()
     st.query_params["run"] = run.id
 
@@ -41,13 +41,13 @@ def start(config: TrainConfig, visitor: str) -> None:
 def resume(run_id: str, visitor: str, more_key: str = "") -> None:
     """The number of more epochs is read by its key, for the same reason."""
     more_epochs = int(st.session_state[more_key]) if more_key else 0
-    shared.store().resume(run_id, visitor, more_epochs)
+    limits.resume(shared.store(), run_id, visitor, teacher.acting_as(visitor), more_epochs)
     shared.pool().wake()
 
 
 @shared.guarded
 def stop(run_id: str, visitor: str) -> None:
-    shared.store().request_stop(run_id, visitor)
+    shared.store().request_stop(run_id, teacher.acting_as(visitor))
 
 
 def shown_run(mine: Run | None) -> Run | None:
@@ -131,7 +131,7 @@ def show_state(run: Run, visitor: str) -> None:
         show_waiting(run)
     elif run.state in (INTERRUPTED, FAILED):
         st.error(run.message, icon=":material/error:")
-    if run.owner != visitor:
+    if not teacher.may_change(run, visitor):
         return
     if run.active:
         st.button(
@@ -247,6 +247,25 @@ def show_progress(run: Run, reports: list[Progress]) -> None:
     st.progress(min(done, 1.0), text=text)
 
 
+def show_queue(visitor: str) -> None:
+    """For the teacher: all that waits or runs, each with a way to stop it."""
+    runs = sorted(shared.store().list_runs(states=ACTIVE), key=lambda run: run.turn)
+    if not runs:
+        st.write("No run is waiting or running.")
+    for run in runs:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                f"Stop {run.id}",
+                icon=":material/stop_circle:",
+                key=f"teacher-stop-{run.id}",
+                on_click=stop,
+                args=(run.id, visitor),
+                disabled=run.stop_requested,
+            )
+            # A name is a visitor's text, and no markdown.
+            st.text(f"{run.state}: {run.label} · {run.id}")
+
+
 def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
@@ -311,3 +330,4 @@ else:
         ":material/grid_on:",
         primary=False,
     )
+teacher.show(visitor, lambda: shared.fragment(show_queue, run_every="2s")(visitor))

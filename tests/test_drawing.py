@@ -425,6 +425,11 @@ def test_a_small_file_of_too_many_pixels_is_refused_undecoded():
     assert "more than 20 megapixels" in refused(content)
 
 
+@pytest.mark.parametrize(("kind", "height"), [("JPEG", 8000), ("WEBP", 2600)])
+def test_so_are_other_kinds_of_pictures(kind, height):
+    assert "megapixels" in refused(encode(np.zeros((height, 8000), np.uint8), kind))
+
+
 def test_a_large_jpeg_is_shrunk_while_it_is_decoded():
     content = encode(np.full((6000, 8000), 255, np.uint8), "JPEG")
     tracemalloc.start()

@@ -12,7 +12,7 @@ from tests.helpers import CORE, PROJECT
 
 # Modules may import those of lower rooms only.
 ROOMS = [
-    {"config", "architecture", "errors", "progress", "logs"},
+    {"config", "architecture", "errors", "progress", "logs", "rates"},
     {
         "checkpoint",
         "script",
@@ -82,6 +82,10 @@ SHARED = {
     "gallery",
     "digit_map",
     "detail",
+    "limits",
+    "messages",
+    "teacher",
+    "uploads",
 }
 # Among what they have in common, these go on.
 AMONG_SHARED = {
@@ -90,6 +94,11 @@ AMONG_SHARED = {
     ("shared", "turnstile"),
     ("shared", "presenter"),
     ("settings", "presenter"),
+    ("shared", "limits"),
+    ("shared", "messages"),
+    ("shared", "uploads"),
+    ("teacher", "shared"),
+    ("teacher", "limits"),
     ("live_chart", "served"),
     ("digit_map", "live_chart"),
     ("detail", "shared"),

@@ -25,7 +25,8 @@ def test_what_the_map_names_is_there(name):
 
 
 def test_every_setting_the_code_reads_is_explained():
-    code = "".join(path.read_text() for path in (PROJECT / "mnist_core").glob("*.py"))
+    folders = (PROJECT / "mnist_core", PROJECT / "pages")
+    code = "".join(path.read_text() for folder in folders for path in folder.glob("*.py"))
     for setting in set(re.findall(r'"(MNIST_[A-Z_]+)"', code)):
         assert f"| `{setting}` |" in README
 

@@ -20,6 +20,7 @@ from mnist_core.runs import (
     PREDICTIONS,
     RUNNING,
     STOPPED,
+    TEACHER,
     WAITING,
     Download,
     Run,
@@ -768,6 +769,106 @@ def test_a_run_that_went_on_counts_as_new(store, monkeypatch):
     third = waiting_run(store, "c")
     assert {run.id for run in store.list_runs()} == {first.id, third.id}
     assert second.id not in {run.id for run in store.list_runs()}
+
+
+def test_runs_that_were_stopped_before_they_began_push_no_network_out(store, monkeypatch):
+    monkeypatch.setattr(runs, "MOST_STORED", 3)
+    trained = [finished_run(store, visitor).id for visitor in "ab"]
+    for number in range(10):
+        withdrawn = waiting_run(store, f"stranger {number}")
+        store.request_stop(withdrawn.id, withdrawn.owner)
+    assert {run.id for run in store.list_runs()} == {*trained, withdrawn.id}
+
+
+# --- an address among many ---
+
+
+def test_one_address_may_have_most_of_the_queue_but_not_all_of_it(store):
+    school = set()
+    for student in range(runs.MOST_ACTIVE_EACH_ADDRESS):
+        run = store.submit(PRESETS["classic"], owner_of(f"student {student}"), school)
+        school.add(run.id)
+    with pytest.raises(NotAllowed, match="of your network"):
+        store.submit(PRESETS["classic"], owner_of("one more student"), school)
+    for number in range(runs.MOST_ACTIVE - runs.MOST_ACTIVE_EACH_ADDRESS):
+        assert store.submit(PRESETS["classic"], owner_of(f"elsewhere {number}"), ()).active
+    with pytest.raises(NotAllowed, match="queue is full"):
+        store.submit(PRESETS["classic"], owner_of("last"), ())
+
+
+def test_an_address_gets_its_places_back_as_its_runs_end(store, monkeypatch):
+    monkeypatch.setattr(runs, "MOST_ACTIVE_EACH_ADDRESS", 1)
+    first = store.submit(PRESETS["classic"], owner_of("a"))
+    with pytest.raises(NotAllowed, match="of your network"):
+        store.submit(PRESETS["classic"], owner_of("b"), {first.id})
+    store.request_stop(first.id, owner_of("a"))
+    second = store.submit(PRESETS["classic"], owner_of("b"), {first.id})
+    with pytest.raises(NotAllowed, match="of your network"):
+        store.resume(first.id, owner_of("a"), same_address={first.id, second.id})
+
+
+# --- the teacher ---
+
+
+def test_no_visitor_is_taken_for_the_teacher():
+    assert len(owner_of("")) == 64 != len(TEACHER)
+    assert owner_of(TEACHER) != TEACHER
+
+
+def test_the_teacher_stops_resumes_renames_keeps_and_deletes_any_run(store):
+    run = waiting_run(store)
+    store.request_stop(run.id, TEACHER)
+    assert store.get(run.id).state == INTERRUPTED
+    assert store.resume(run.id, TEACHER).state == WAITING
+    assert store.get(run.id).owner == run.owner, "it stays its visitor's"
+    store.request_stop(run.id, TEACHER)
+    store.rename(run.id, TEACHER, "Hers")
+    store.pin(run.id, TEACHER, True)
+    assert (store.get(run.id).name, store.get(run.id).pinned) == ("Hers", True)
+    store.delete(run.id, TEACHER)
+    with pytest.raises(RunNotFound):
+        store.get(run.id)
+
+
+def test_the_teacher_resumes_no_second_run_of_a_visitor(store):
+    stopped = waiting_run(store)
+    store.request_stop(stopped.id, stopped.owner)
+    waiting_run(store)
+    with pytest.raises(NotAllowed, match="in training already"):
+        store.resume(stopped.id, TEACHER)
+
+
+def test_the_teacher_keeps_more_than_a_visitor_but_not_more_than_there_is_room_for(
+    store, monkeypatch
+):
+    monkeypatch.setattr(runs, "MOST_PINNED_EACH", 1)
+    monkeypatch.setattr(runs, "MOST_PINNED", 2)
+    kept = [finished_run(store, visitor) for visitor in "abc"]
+    for run in kept[:2]:
+        store.pin(run.id, TEACHER, True)
+    with pytest.raises(NotAllowed, match="as there is room for"):
+        store.pin(kept[2].id, TEACHER, True)
+
+
+def test_nobody_starts_a_run_as_the_teacher(store):
+    with pytest.raises(NotAllowed):
+        store.submit(PRESETS["classic"], TEACHER)
+    assert store.list_runs() == []
+
+
+@pytest.mark.parametrize("owner", ["", "Teacher", "teacher ", "TEACHER", owner_of(TEACHER)])
+def test_who_is_almost_the_teacher_may_nothing(store, owner):
+    run = finished_run(store)
+    for act in (
+        lambda: store.request_stop(run.id, owner),
+        lambda: store.resume(run.id, owner, 1),
+        lambda: store.rename(run.id, owner, "x"),
+        lambda: store.pin(run.id, owner, True),
+        lambda: store.delete(run.id, owner),
+    ):
+        with pytest.raises(NotAllowed, match="Only the person who started"):
+            act()
+    assert store.get(run.id) == run
 
 
 # --- the download ---

@@ -42,9 +42,10 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        self._log = folder / "server.log"
         self.process = subprocess.Popen(
             f"{sys.executable} -m streamlit run dashboard.py --server.headless=true "
-            f"--server.port={self.port}".split(),
+            f"--server.address=127.0.0.1 --server.port={self.port}".split(),
             cwd=project,
             env={
                 **{name: text for name, text in os.environ.items() if name[:6] != "MNIST_"},
@@ -52,7 +53,7 @@ class Server:
                 "KERAS_HOME": str(folder / "keras"),
                 **environ,
             },
-            stdout=(folder / "server.log").open("wb"),
+            stdout=self._log.open("wb"),
             stderr=subprocess.STDOUT,
         )
         wait_until(self.healthy)
@@ -63,6 +64,10 @@ class Server:
                 return bool(answer.status == 200)
         except OSError:
             return False
+
+    def log(self) -> str:
+        """What it wrote so far."""
+        return self._log.read_text()
 
     def stop(self) -> None:
         self.process.terminate()

@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 
@@ -294,10 +297,25 @@ def test_undo_leaves_a_test_digit_alone(tab):
     assert source(tab) == before
 
 
-@pytest.mark.parametrize("sent", [b"nonsense", png(np.zeros((9, 5000), np.uint8))])
+def bomb() -> bytes:
+    """A few bytes that say they are 60,000 by 60,000 pixels."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    picture = png(np.zeros((1, 1), np.uint8))
+    return picture[:12] + head + struct.pack(">I", zlib.crc32(head)) + picture[33:]
+
+
+@pytest.mark.parametrize("sent", [b"nonsense", png(np.zeros((9, 5000), np.uint8)), bomb()])
 def test_what_no_canvas_of_ours_sends_is_a_blank_sheet(tab, canvas, sent):
     canvas.sent = sent
     canvas.draw(SEVEN)
+    tab.run()
+    assert_shown(tab, "draw")
+    assert prediction(tab) == NOTHING
+
+
+@pytest.mark.parametrize("objects", [5, "path", None, {}])
+def test_strokes_that_no_canvas_of_ours_sends_are_not_looked_at(tab, canvas, objects):
+    canvas.report(pen_stroke(SEVEN), objects)
     tab.run()
     assert_shown(tab, "draw")
     assert prediction(tab) == NOTHING

@@ -442,7 +442,7 @@ def test_of_a_large_loop_the_first_sixty_are_shown_and_all_are_counted(open_page
 
 
 def test_all_of_one_digit_can_be_looped_without_a_mouse(open_page, full_data):
-    tab = open_page("explore", view="A map")
+    tab = open_page("explore", show="A map")
     tab.pills(key="looped_digit").set_value(4).run()
     assert "40 digits in the loop" in headings(tab)
     assert "40× 4" in captions(tab)

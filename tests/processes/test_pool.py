@@ -7,6 +7,7 @@ import dataclasses
 import os
 import signal
 
+import psutil
 import pytest
 
 from mnist_core.classifier import Classifier
@@ -49,6 +50,10 @@ def test_a_submitted_run_is_trained_by_another_process(store, pool):
     assert worker.pid != os.getpid()
     assert is_running(worker.pid)
     assert os.getpriority(os.PRIO_PROCESS, worker.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+    # Runs are handed over in the database only: no port is open, not even on this machine.
+    wait_for_end(store, run_id)
+    ports = psutil.Process(worker.pid).net_connections("inet")
+    assert [port for port in ports if port.status == psutil.CONN_LISTEN] == []
     run = wait_for_end(store, run_id)
     assert (run.state, run.message, run.epochs) == (FINISHED, "", 1)
     assert run.test_accuracy > 0.8

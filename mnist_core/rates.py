@@ -1,0 +1,94 @@
+"""Rates: how often something may be done, so that no stranger takes it from everybody.
+
+Each event is counted under several keys at once, such as who asks, from where, and all
+together. Keeps a few times for each key, of a bounded number of keys, in memory only.
+"""
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+# Of more keys the least recently used is forgotten: one that was used lately, or that
+# counts everybody, never is.
+MOST_KEYS = 20_000
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most so many events within so many seconds."""
+
+    most: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The rates of one kind of event.
+
+    Attributes:
+        name: what was done too often, for a person.
+        visitor: of one visitor, who becomes another by deleting a cookie.
+        address: of one address, from which a class of forty may come.
+        everybody: of all together, whatever they call themselves.
+    """
+
+    name: str
+    visitor: Rate
+    address: Rate
+    everybody: Rate
+
+
+TRAIN, PICTURE, STUDY = "train", "picture", "study"
+CHANGE, SIGN_IN = "change", "sign_in"
+# A class of forty comes from one address, and behind a proxy everybody does.
+LIMITS = {
+    TRAIN: Limit("Runs were started", Rate(20, 600), Rate(240, 600), Rate(480, 600)),
+    PICTURE: Limit("Pictures were sent", Rate(20, 60), Rate(120, 60), Rate(180, 60)),
+    STUDY: Limit("Maps were asked for", Rate(6, 600), Rate(40, 600), Rate(60, 600)),
+    CHANGE: Limit("Runs were changed", Rate(30, 60), Rate(240, 60), Rate(480, 60)),
+    SIGN_IN: Limit("Passwords were tried", Rate(5, 60), Rate(10, 300), Rate(30, 300)),
+}
+
+
+class Rates:
+    """Counts events by their keys. Safe to use from many threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._times: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def count(self, rates: Mapping[str, Rate]) -> float:
+        """Count one event under each of these keys, or under none if one has no room for it.
+
+        Returns:
+            0 if it was counted, else how many seconds until there is room.
+        """
+        with self._lock:
+            now = self._clock()
+            wait = max((self._wait(key, rate, now) for key, rate in rates.items()), default=0.0)
+            if wait <= 0:
+                for key in rates:
+                    self._times.setdefault(key, deque()).append(now)
+                    self._times.move_to_end(key)
+                while len(self._times) > MOST_KEYS:
+                    self._times.popitem(last=False)
+            return wait
+
+    def _wait(self, key: str, rate: Rate, now: float) -> float:
+        times = self._times.get(key, deque())
+        while times and times[0] <= now - rate.seconds:
+            times.popleft()
+        return times[0] + rate.seconds - now if len(times) >= rate.most else 0.0
+
+
+def refusal(limit: Limit, wait: float) -> str:
+    """One sentence for whoever has to wait so many seconds."""
+    seconds = max(1, round(wait + 0.5))
+    when = f"{seconds} s" if seconds < 120 else f"{round(seconds / 60)} minutes"
+    return f"{limit.name} too often in a short time; try again in {when}."

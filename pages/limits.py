@@ -1,0 +1,116 @@
+"""limits: no visitor, and no address, takes so much that others get nothing.
+
+The numbers are in mnist_core/rates.py and runs.py. What is counted is in this process's
+memory only; of an address nothing is kept but a hash whose key is forgotten with it.
+"""
+
+import hashlib
+import ipaddress
+import secrets
+import threading
+
+import streamlit as st
+
+from mnist_core.config import TrainConfig
+from mnist_core.errors import NotAllowed
+from mnist_core.rates import LIMITS, TRAIN, Rates, refusal
+from mnist_core.runs import ACTIVE, Run, RunStore
+
+HASH_KEY = secrets.token_bytes(32)
+
+
+def address() -> str:
+    """What stands for the network a visitor comes from; the same where it is unknown.
+
+    It is the socket's, or what a proxy on a trusted address says: see docs/threats.md.
+    """
+    return network(st.context.ip_address or "")
+
+
+def network(text: str) -> str:
+    """A keyed hash of an address; empty where the text is none."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return ""
+    if found.version == 6:
+        found = found.ipv4_mapped or found
+    # A household has 2**64 addresses of version 6, which have their first eight bytes in common.
+    return hashlib.blake2b(found.packed[:8], key=HASH_KEY, digest_size=16).hexdigest()
+
+
+def check(what: str, visitor: str) -> None:
+    """Count something that is done now.
+
+    Args:
+        what: a key of ``rates.LIMITS``.
+
+    Raises:
+        NotAllowed: too much of it was done lately, by this visitor, from this address or by all.
+    """
+    limit = LIMITS[what]
+    wait = _rates().count(
+        {
+            f"{what} of visitor {visitor}": limit.visitor,
+            f"{what} of address {address()}": limit.address,
+            what: limit.everybody,
+        }
+    )
+    if wait:
+        raise NotAllowed(refusal(limit, wait))
+
+
+def submit(store: RunStore, config: TrainConfig, visitor: str) -> Run:
+    """Ask for a run. Raises NotAllowed: it would be too much, or as ``RunStore.submit``."""
+    check(TRAIN, visitor)
+    place, origins = address(), _origins()
+    with origins.lock:
+        run = store.submit(config, visitor, origins.of(place))
+        origins.remember(run, place, store)
+    return run
+
+
+def resume(store: RunStore, run_id: str, visitor: str, owner: str, more_epochs: int) -> None:
+    """Let a run go on. Raises NotAllowed: it would be too much, or as ``RunStore.resume``.
+
+    Args:
+        owner: as whom, which may be the teacher.
+    """
+    check(TRAIN, visitor)
+    place, origins = address(), _origins()
+    with origins.lock:
+        run = store.resume(run_id, owner, more_epochs, origins.of(place))
+        origins.remember(run, place, store)
+
+
+class Origins:
+    """From which address the runs in the queue were asked for. Forgotten with the process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._places: dict[str, str] = {}
+
+    def of(self, place: str) -> set[str]:
+        """Ids of the runs of that address."""
+        return {run_id for run_id, from_where in self._places.items() if from_where == place}
+
+    def remember(self, run: Run, place: str, store: RunStore) -> None:
+        """And forget those that have left the queue."""
+        active = {other.id for other in store.list_runs(states=ACTIVE)}
+        self._places[run.id] = place
+        self._places = {key: value for key, value in self._places.items() if key in active}
+
+
+@st.cache_resource(show_spinner=False)
+def _rates() -> Rates:
+    return Rates()
+
+
+@st.cache_resource(show_spinner=False)
+def _origins() -> Origins:
+    return Origins()
+
+
+if __name__ == "__main__":
+    # Somebody opened /limits, which Streamlit takes for a page before the dashboard ran.
+    st.switch_page("dashboard.py")
