@@ -51,7 +51,7 @@ def test_who_sends_too_many_pictures_is_told_so(open_page, few):
 
 def test_who_asks_for_too_many_maps_is_told_so_and_sees_another(open_page, few, may_train):
     limits.check(STUDY, runs.owner_of(ME))
-    tab = open_page("explore", ME, view="A map", method="t-SNE")
+    tab = open_page("explore", ME, show="A map", method="t-SNE")
     assert any("Maps were asked for too often" in text for text in sentences(tab, "warning"))
 
 

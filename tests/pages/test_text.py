@@ -57,7 +57,7 @@ def test_a_name_that_would_mean_something_somewhere_is_refused(store, name):
 def test_the_wildest_name_stands_on_every_page_as_it_is(open_page, store, page):
     run = finished_run(store, ME)
     store.rename(run.id, owner_of(ME), WILDEST)
-    tab = open_page(page, ME, run=run.id, beside=run.id, view="A map")
+    tab = open_page(page, ME, run=run.id, beside=run.id, show="A map")
     assert faults(tab) == []
     shown = re.sub(r"\\|'|&#x27;", "", all_text(tab) + str(headings(tab)))
     assert WILDEST.replace("'", "") in shown
