@@ -46,3 +46,16 @@ def test_the_guide_to_hosting_names_what_the_container_has():
         assert both in dockerfile
     (driver,) = re.findall(r'"(psycopg[^"]+)"', dockerfile)
     assert f"`{driver}`" in guide
+
+
+def test_every_fault_in_the_docs_is_tried_by_a_test_that_is_there():
+    rows = [
+        line.strip("|").split("|")
+        for line in (PROJECT / "docs" / "faults.md").read_text().splitlines()
+        if line.startswith("|")
+    ][2:]
+    assert len(rows) >= 15
+    tests = "".join(path.read_text() for path in (PROJECT / "tests").rglob("test_*.py"))
+    for fault, _, tried in rows:
+        name = tried.strip().strip("`")
+        assert name == "by the soak alone" or f"def {name}(" in tests, fault
