@@ -74,7 +74,8 @@ def show_table(runs: list[Run], visitor: str) -> None:
         )
         for run in runs[:MOST_ROWS]
     ]
-    st.html(markup.table(header, rows, long=(0, len(header) - 1)))
+    with st.container(key="runs_table"):
+        st.html(markup.table(header, rows, long=(0, len(header) - 1)))
     if len(runs) > MOST_ROWS:
         st.caption(f"The first {MOST_ROWS} of {len(runs)} runs in this order.")
 
