@@ -17,13 +17,13 @@ import streamlit as st
 from mnist_core.errors import NotAllowed
 from mnist_core.rates import SIGN_IN
 from mnist_core.runs import TEACHER, Run
-from pages import limits, shared
+from pages import limits
 
 log = logging.getLogger("pages")
 
 VARIABLE = "MNIST_TEACHER_PASSWORD"
 SHORTEST = 10
-SIGNED_IN, BOX = "teacher", "teacher_password"
+SIGNED_IN, BOX, PROBLEM = "teacher", "teacher_password", "teacher_problem"
 HASH_KEY = secrets.token_bytes(32)
 
 
@@ -68,7 +68,13 @@ def show(visitor: str, more: Callable[[], None] | None = None) -> None:
     """
     if not password():
         return
-    with st.expander("For the teacher", icon=":material/school:"):
+    problem = st.session_state.pop(PROBLEM, "")
+    with st.expander(
+        "For the teacher", icon=":material/school:", expanded=bool(problem) or signed_in()
+    ):
+        if problem:
+            # Here, where it was typed, and not at the head of the page.
+            st.error(problem, icon=":material/error:")
         if signed_in():
             st.write("You may stop, resume, rename, keep and delete every run trained here.")
             if more:
@@ -89,15 +95,19 @@ def show(visitor: str, more: Callable[[], None] | None = None) -> None:
             )
 
 
-@shared.guarded
 def sign_in(visitor: str) -> None:
     """Whatever is typed counts, right or wrong: nobody finds out by trying for long."""
-    limits.check(SIGN_IN, visitor)
+    try:
+        limits.check(SIGN_IN, visitor)
+    except NotAllowed as error:
+        st.session_state[PROBLEM] = str(error)
+        return
     typed = str(st.session_state.get(BOX, ""))
     # An empty password is never right, not even where there is no teacher.
-    if not password() or not hmac.compare_digest(typed.encode(), password().encode()):
-        raise NotAllowed("That is not the teacher's password.")
-    st.session_state[SIGNED_IN] = _mark()
+    if password() and hmac.compare_digest(typed.encode(), password().encode()):
+        st.session_state[SIGNED_IN] = _mark()
+    else:
+        st.session_state[PROBLEM] = "That is not the teacher's password."
 
 
 def sign_out() -> None:

@@ -97,7 +97,6 @@ AMONG_SHARED = {
     ("shared", "limits"),
     ("shared", "messages"),
     ("shared", "uploads"),
-    ("teacher", "shared"),
     ("teacher", "limits"),
     ("live_chart", "served"),
     ("digit_map", "live_chart"),
