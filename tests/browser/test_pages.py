@@ -255,6 +255,8 @@ def test_live_charts_show_no_blank_frame_and_keep_zoom_and_legend(server, wide):
     wide.get_by_text(re.compile(r"^Epoch \d")).wait_for()
     plot = wide.locator(".js-plotly-plot").first
     wait_until(lambda: plot.evaluate("p => p.data[0].x.length") > 5)
+    # What is left when the other line is hidden; without it the chart is empty, and rightly so.
+    wait_until(lambda: plot.evaluate("p => p.data[1].x.length") > 0)
     wide.evaluate(WATCH)
     # As a person who zooms in and hides a line.
     box = plot.locator(".nsewdrag").bounding_box()
