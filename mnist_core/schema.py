@@ -261,9 +261,6 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = NORMAL")
-    # A connection keeps 2 MB of the file by default, and a server has ten of them; the system
-    # keeps it once for all. In KB.
-    connection.execute("PRAGMA cache_size = -200")
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
