@@ -41,7 +41,7 @@ from mnist_core.runs import (
 from mnist_core.studies import PIXELS, MapKey, Study, StudyStore, features_of
 from mnist_core.suspects import Suspects, study_key
 from mnist_core.suspects import shipped as shipped_suspects
-from pages import host, limits, memory, messages, presenter, served, uploads
+from pages import host, limits, messages, presenter, served, uploads
 from pages.turnstile import turn
 
 log = logging.getLogger("pages")
@@ -60,7 +60,6 @@ NO_RUN = ""
 
 def enter(pages: Mapping[str, Any]) -> None:
     """Show the page the address asks for, or one sentence if it cannot be shown."""
-    memory.share()
     host.greet()
     st.session_state["shell"] = True
     # Nothing of ours runs before the first visitor comes; later calls find it done.

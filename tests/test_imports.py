@@ -74,7 +74,6 @@ SHARED = {
     "shared",
     "turnstile",
     "host",
-    "memory",
     "presenter",
     "live_chart",
     "canvas",
@@ -91,7 +90,6 @@ SHARED = {
 # Among what they have in common, these go on.
 AMONG_SHARED = {
     ("shared", "host"),
-    ("shared", "memory"),
     ("shared", "served"),
     ("shared", "turnstile"),
     ("shared", "presenter"),
