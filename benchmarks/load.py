@@ -24,6 +24,7 @@ import random
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -133,55 +134,49 @@ async def keep_on(action: Callable[[], Awaitable[None]], pace: float, until: flo
 
 
 async def browsing(server: Server, seconds: float) -> Waits:
-    waits: Waits = []
-    visitors = await arrive(server, BROWSING, "")
-    until = time.monotonic() + seconds
     chance = random.Random(0)
-    await asyncio.gather(
-        *(
-            keep_on(lambda visitor=visitor: browse(visitor, chance, waits), PACE, until)
-            for visitor in visitors
-        )
-    )
-    await leave(visitors)
-    return waits
+    visitors = await arrive(server, BROWSING, "")
+    return await act(visitors, seconds, lambda visitor, waits: browse(visitor, chance, waits))
 
 
 async def draw_all(server: Server, seconds: float, drawings: list[Sheets]) -> Waits:
-    waits: Waits = []
-    visitors = await arrive(server, DRAWING, "draw")
-    until = time.monotonic() + seconds
     chance = random.Random(0)
+    visitors = await arrive(server, DRAWING, "draw")
+    todo: dict[int, Sheets] = {id(visitor): [] for visitor in visitors}
+
+    async def one(visitor: Visitor, waits: Waits) -> None:
+        await draw(visitor, chance, waits, todo[id(visitor)], drawings)
+
+    return await act(visitors, seconds, one)
+
+
+async def watch_all(server: Server, seconds: float, run_id: str) -> Waits:
+    visitors = await arrive(server, WATCHING, "train", f"run={run_id}")
+
+    async def look(visitor: Visitor, waits: Waits) -> None:
+        # A training that has ended is looked at no more.
+        if visitor.polls:
+            waits.append(await visitor.poll())
+
+    return await act(visitors, seconds, look)
+
+
+async def act(
+    visitors: list[Visitor], seconds: float, action: Callable[[Visitor, Waits], Awaitable[None]]
+) -> Waits:
+    """All of them do this again and again, as often as their page asks or at the usual pace."""
+    waits: Waits = []
+    until = time.monotonic() + seconds
     await asyncio.gather(
         *(
             keep_on(
-                lambda visitor=visitor, todo=[]: draw(visitor, chance, waits, todo, drawings),
-                PACE,
-                until,
+                partial(action, visitor, waits), visitor.polls[1] if visitor.polls else PACE, until
             )
             for visitor in visitors
         )
     )
-    await leave(visitors)
-    return waits
-
-
-async def watch_all(server: Server, seconds: float, run_id: str) -> Waits:
-    waits: Waits = []
-    visitors = await arrive(server, WATCHING, "train", f"run={run_id}")
-    until = time.monotonic() + seconds
-
-    async def look(visitor: Visitor) -> None:
-        waits.append(await visitor.poll())
-
-    await asyncio.gather(
-        *(
-            keep_on(lambda visitor=visitor: look(visitor), visitor.polls[1], until)
-            for visitor in visitors
-            if visitor.polls
-        )
-    )
-    await leave(visitors)
+    for visitor in visitors:
+        await visitor.leave()
     return waits
 
 
@@ -193,11 +188,6 @@ async def arrive(server: Server, count: int, page: str, query: str = "") -> list
         await visitor.go(page, query)
         visitors.append(visitor)
     return visitors
-
-
-async def leave(visitors: list[Visitor]) -> None:
-    for visitor in visitors:
-        await visitor.leave()
 
 
 # --- what it costs ---

@@ -236,20 +236,18 @@ class Soak:
         return True
 
     async def remove_data(self) -> bool:
-        if self.data is None:
-            return False
-        away = self.data.with_suffix(".away")
-        self.data.rename(away)
-        await asyncio.sleep(9)
-        away.rename(self.data)
-        return True
+        return await self.without_data()
 
     async def break_data(self) -> bool:
+        return await self.without_data(b"PK\x03\x04 no archive")
+
+    async def without_data(self, instead: bytes | None = None) -> bool:
         if self.data is None:
             return False
         whole = self.data.with_suffix(".whole")
         self.data.rename(whole)
-        self.data.write_bytes(b"PK\x03\x04 no archive")
+        if instead is not None:
+            self.data.write_bytes(instead)
         await asyncio.sleep(9)
         whole.replace(self.data)
         return True

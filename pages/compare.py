@@ -23,7 +23,7 @@ from mnist_core.runs import (
 )
 from mnist_core.script import keras_script
 from pages import limits, presenter, shared, teacher
-from pages.live_chart import live_chart, packed
+from pages.live_chart import drawn, live_chart
 
 shared.guard("compare")
 
@@ -146,17 +146,14 @@ def show_curves(runs: list[Run]) -> None:
     )
     axis = "epochs" if over == "epoch" else "seconds of training"
     curves = [(run.title, thin(shared.curves(run), MOST_POINTS)) for run in runs]
-
-    def draw(value: str) -> str:
-        return packed(presenter.sized(charts.overlaid_curves(curves, value, over)))
-
     states = [
         (title, *shared.state_of(run), len(reports))
         for run, (title, reports) in zip(runs, curves, strict=True)
     ]
     for column, value in zip(st.columns(2), ("accuracy", "loss"), strict=True):
-        figure = shared.once(
-            ("overlaid", value, over, presenter.is_on(), *states), partial(draw, value)
+        figure = drawn(
+            ("overlaid", value, over, *states),
+            partial(charts.overlaid_curves, curves, value, over),
         )
         with column:
             st.markdown(f"**{value.capitalize()}**: validation marked, training batches dotted")

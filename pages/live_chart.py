@@ -6,13 +6,15 @@ Plotly's script comes from the installed package, through Streamlit's static fil
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import plotly
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages import served
+from pages import presenter, served, shared
 
 # One script for all charts of a page, however many ask for it.
 LOAD = """
@@ -67,7 +69,16 @@ def plotly_address() -> str | None:
     return served.address(f"plotly-{plotly.__version__}.min.js", SCRIPT.read_bytes)
 
 
-def packed(figure: go.Figure) -> str:
+def drawn(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> str:
+    """A figure for ``live_chart`` in this visitor's size, drawn once for all like them.
+
+    Args:
+        key: all else that it depends on, as ``shared.once`` takes it.
+    """
+    return shared.once((*key, presenter.is_on()), lambda: _packed(presenter.sized(draw())))
+
+
+def _packed(figure: go.Figure) -> str:
     """The figure as JSON, without what this component sets itself."""
     plain = json.loads(figure.to_json())
     plain["layout"].pop("template", None)
@@ -78,7 +89,7 @@ def live_chart(figure: str, alt: str, key: str) -> None:
     """Show the figure; at the next rerun with the same key, only its data changes.
 
     Args:
-        figure: as ``packed`` gives it.
+        figure: as ``drawn`` gives it.
         alt: what the chart shows, for who cannot see it.
     """
     source = plotly_address()

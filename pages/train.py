@@ -12,7 +12,7 @@ from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, epoch_ends, steps_per_second, thin
 from mnist_core.runs import ACTIVE, FAILED, FINISHED, INTERRUPTED, RUNNING, WAITING, Run
 from pages import limits, presenter, shared, teacher
-from pages.live_chart import live_chart, packed
+from pages.live_chart import drawn, live_chart
 from pages.settings import begin_anew, settings
 
 shared.guard("train")
@@ -97,10 +97,7 @@ def show_curves(run: Run, reports: list[Progress]) -> None:
 
     def figure(draw: Callable[[list[Progress], int], go.Figure]) -> str:
         now = (*shared.state_of(run), run.turn, run.worker, len(reports), epochs)
-        return shared.once(
-            (draw.__name__, *now, presenter.is_on()),
-            lambda: packed(presenter.sized(draw(thin(reports, MOST_POINTS), epochs))),
-        )
+        return drawn((draw.__name__, *now), lambda: draw(thin(reports, MOST_POINTS), epochs))
 
     left, right = st.columns(2)
     with left:

@@ -99,6 +99,8 @@ AMONG_SHARED = {
     ("shared", "uploads"),
     ("teacher", "limits"),
     ("live_chart", "served"),
+    ("live_chart", "shared"),
+    ("live_chart", "presenter"),
     ("digit_map", "live_chart"),
     ("detail", "shared"),
     ("detail", "gallery"),
