@@ -1,4 +1,4 @@
-"""host: what the log tells whoever hosts this when the server is first entered."""
+"""host: what is done once for whoever hosts this, when the server is first entered."""
 
 import logging
 import os
@@ -10,6 +10,7 @@ import streamlit as st
 
 from mnist_core import data, logs, schema
 from mnist_core.jobs import worker_limit
+from pages import memory
 
 log = logging.getLogger("pages.server")
 
@@ -18,10 +19,11 @@ _entered = threading.Event()
 
 
 def greet() -> None:
-    """Set up the log and say what this server is, at its first visitor."""
+    """Set up the log and say what this server is, at its first visitor; keep its memory small."""
     if _entered.is_set():
         return
     _entered.set()
+    memory.keep_giving_back()
     logs.set_up()
     password = "set" if os.environ.get("MNIST_TEACHER_PASSWORD") else "not set"
     log.info(

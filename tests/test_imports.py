@@ -74,6 +74,7 @@ SHARED = {
     "shared",
     "turnstile",
     "host",
+    "memory",
     "presenter",
     "live_chart",
     "canvas",
@@ -90,6 +91,7 @@ SHARED = {
 # Among what they have in common, these go on.
 AMONG_SHARED = {
     ("shared", "host"),
+    ("host", "memory"),
     ("shared", "served"),
     ("shared", "turnstile"),
     ("shared", "presenter"),

@@ -1,0 +1,39 @@
+"""memory: what visitors leave behind when they go is given back to the machine.
+
+Each visit takes memory in many small pieces, and frees them when it ends. C's own library
+keeps what is free for later, in holes that the next visit fits into only in part: in half an
+hour of coming and going the holes of a server grew to 70 MB, what was in use did not grow.
+"""
+
+import ctypes
+import sys
+import threading
+
+import streamlit as st
+
+PAUSE_SECONDS = 30.0
+
+
+def give_back() -> None:
+    """Let the machine have what this process keeps and does not use, where C's library can."""
+    # A thing of glibc's: other Linuxes, Macs and Windows have other ways of their own.
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):
+        library.malloc_trim(0)
+
+
+def keep_giving_back() -> threading.Thread:
+    """Do so twice a minute, from now on."""
+
+    def on_and_on() -> None:
+        pause = threading.Event()
+        while not pause.wait(PAUSE_SECONDS):
+            give_back()
+
+    thread = threading.Thread(target=on_and_on, daemon=True, name="memory")
+    thread.start()
+    return thread
+
+
+if __name__ == "__main__":
+    # Somebody opened /memory, which Streamlit takes for a page.
+    st.switch_page("dashboard.py")
