@@ -5,6 +5,7 @@ whatever dies in the middle leaves either the old or the new state.
 """
 
 import dataclasses
+import functools
 import hashlib
 import logging
 import time
@@ -12,6 +13,7 @@ import unicodedata
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -638,8 +640,14 @@ class RunStore:
 
 
 def _run(row: sa.RowMapping) -> Run:
-    values = {name: value for name, value in row.items() if name != "number"}
-    return Run(**values | {"config": TrainConfig.from_json(row["config"])})
+    return _shared_run(**{name: value for name, value in row.items() if name != "number"})
+
+
+# Every visitor's page reads all runs at every look, and keeps them while it is open: with
+# forty pages and seventy runs what is equal, and cannot change, had better be there once.
+@functools.lru_cache(maxsize=2 * MOST_STORED)
+def _shared_run(*, config: str, **values: Any) -> Run:
+    return Run(config=TrainConfig.from_json(config), **values)
 
 
 def _read_run(connection: sa.Connection, run_id: str) -> Run:

@@ -436,8 +436,9 @@ def curves(run: Run, age: float = 0.0) -> list[Progress]:
     return _reports(run.id, _home(run), run.worker, run.turn).known(age)
 
 
-# Another worker, or another turn, may begin at an earlier step again.
-@st.cache_resource(max_entries=50, show_spinner=False)
+# Another worker, or another turn, may begin at an earlier step again. Few are looked at at
+# once, and a long one has thousands of reports.
+@st.cache_resource(max_entries=12, show_spinner=False)
 def _reports(run_id: str, url: str, worker: str | None, turn: int) -> "_Reports":
     return _Reports(run_id)
 
