@@ -271,10 +271,16 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 def _begin_postgres(connection: sa.Connection) -> None:
-    # Here too writers take turns, so that nobody acts on what another is about to change.
-    if connection.get_execution_options().get("write", False):
+    # Here too writers take turns, so that nobody acts on what another is about to change. Only
+    # the frequent ones, a worker's beat and a run's reports, do not: each locks the one row that
+    # it is about. Whoever has the turn and changes that row as well locks it before reading it,
+    # and so waits for a report on its way and sees what it stored. Nobody waits in a circle: the
+    # turn comes before any row, and those without a turn wait for no second row.
+    options = connection.get_execution_options()
+    if options.get("write", False):
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS:g}s'")
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
+        if not options.get("one_row", False):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
 
 
 @contextmanager

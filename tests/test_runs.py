@@ -272,6 +272,23 @@ def test_curves_are_given_back_as_they_were_reported(store):
     assert store.metrics(run.id, after_step=12) == []
 
 
+def test_the_last_step_is_that_of_the_latest_report(store):
+    run = running_run(store, steps=0)
+    assert store.last_step(run.id) == 0
+    store.report(run.id, "worker", reports(7))
+    assert store.last_step(run.id) == 7
+    assert store.last_step("nothing") == 0
+
+
+def test_an_empty_report_only_reads(store, user_data):
+    run = running_run(store)
+    looking = RunStore(f"sqlite:///file:{user_data / 'runs.db'}?mode=ro&uri=true")
+    assert looking.report(run.id, "worker", []) == run
+    with pytest.raises(NotAllowed, match="taken from this worker"):
+        looking.report(run.id, "other", [])
+    looking.close()
+
+
 def test_each_run_has_its_own_curves(store):
     one, other = running_run(store, "a", steps=4), running_run(store, "b", steps=9)
     assert len(store.metrics(one.id)) == 4

@@ -362,6 +362,9 @@ class Database:
         self.calls.append((list(new), checkpoint and checkpoint[0]))
         return self.run
 
+    def last_step(self, run_id):
+        return max((report.step for report in stored(self)), default=0)
+
 
 @pytest.fixture
 def database(run):
@@ -461,6 +464,34 @@ def test_a_checkpoint_that_could_not_be_stored_is_stored_later(recorder, databas
     recorder(reports(1, first=2)[0])
     recorder.flush()
     assert database.calls == [(reports(2), 2)], "the newer one is enough"
+
+
+def test_what_was_stored_though_its_answer_was_lost_is_not_stored_twice(store, run, monkeypatch):
+    def store_and_fall_silent(*arguments):
+        RunStore.report(store, *arguments)
+        monkeypatch.setattr(store, "report", report)
+        raise BUSY
+
+    report = store.report
+    monkeypatch.setattr(store, "report", store_and_fall_silent)
+    recorder = worker.Recorder(store, run, "worker")
+    for told in reports(4):
+        recorder(told)
+    recorder.keep(checkpoint(5))
+    recorder(reports(1, first=5)[0])
+    with pytest.raises(StoreUnavailable):
+        recorder.flush()
+    recorder(reports(1, first=6)[0])
+    recorder.flush()
+    assert store.metrics(run.id) == reports(6)
+    assert store.get(run.id).checkpoint_step == 5
+
+
+@pytest.mark.parametrize(
+    ("took", "pause"), [(0.0, 0.1), (0.002, 0.1), (0.05, 0.5), (0.3, 2.0), (9.0, 2.0)]
+)
+def test_a_slow_database_gets_fewer_and_larger_batches(took, pause):
+    assert worker.pause_after(took) == pytest.approx(pause)
 
 
 # --- patience ---
