@@ -32,11 +32,10 @@ def user_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What uses ``database_url`` is tried on each database, unless it is about SQLite alone."""
-    if "database_url" in metafunc.fixturenames:
-        alone = metafunc.definition.get_closest_marker("sqlite")
-        kinds = ["sqlite"] if alone else ["sqlite", "postgres"]
-        metafunc.parametrize("database_url", kinds, indirect=True)
+    """What is marked "databases" is tried on each, unless also marked "sqlite"."""
+    marked = metafunc.definition.get_closest_marker
+    if "database_url" in metafunc.fixturenames and marked("databases") and not marked("sqlite"):
+        metafunc.parametrize("database_url", ["sqlite", "postgres"], indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +52,7 @@ def database_url(
     request: pytest.FixtureRequest, user_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
     """An empty database that only this test has, and what MNIST_DATABASE_URL names."""
-    if request.param == "sqlite":
+    if getattr(request, "param", "sqlite") == "sqlite":
         yield f"sqlite:///{user_data / 'runs.db'}"
         return
     server = request.getfixturevalue("postgres")
@@ -87,9 +86,9 @@ def tiny_dataset(sample: data.Dataset) -> data.Dataset:
 
 
 @pytest.fixture
-def store() -> Iterator[RunStore]:
+def store(database_url: str) -> Iterator[RunStore]:
     """An open, empty database of runs."""
-    opened = RunStore()
+    opened = RunStore(database_url)
     yield opened
     opened.close()
 

@@ -23,8 +23,8 @@ import sqlalchemy as sa
 START_SECONDS = 60.0
 # Whom a server runs as that root starts: Postgres refuses to run as root.
 UNPRIVILEGED = "nobody"
-# What a test needs: quick, and nothing kept when the machine itself falls over.
-QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# What a test needs: quick, and what was committed outlives the server, though not the machine.
+QUICK = {"fsync": "off", "full_page_writes": "off"}
 # As Postgres is when nobody says anything: what was committed outlives a failure of power.
 SAFE: dict[str, str] = {}
 SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
