@@ -519,7 +519,7 @@ class RunStore:
         with schema.explained(), self._reporter.begin() as connection:
             run = _owned_by_worker(connection, run_id, worker_id, lock=True)
             if reports:
-                rows = [{"run_id": run_id, **dataclasses.asdict(item)} for item in reports]
+                rows = [{"run_id": run_id, **vars(item)} for item in reports]
                 connection.execute(sa.insert(schema.metrics), rows)
             if checkpoint:
                 _store_artifact(connection, run_id, CHECKPOINT, checkpoint[1])
