@@ -6,10 +6,10 @@ RUN useradd --uid 10001 --create-home app && install --directory --owner=app /da
 WORKDIR /app
 
 # First what changes seldom, so that it is not installed anew with every change of the code.
-# Wheels only: nothing is built, so nothing to build with has to be there. psycopg is for those
-# who keep their runs in Postgres.
-COPY requirements.txt ./
-RUN pip install --no-cache-dir --only-binary=:all: -r requirements.txt "psycopg[binary]>=3.3,<4"
+# Wheels only: nothing is built, so nothing to build with has to be there. The second file is
+# for those who keep their runs in Postgres or train on a cluster.
+COPY requirements.txt requirements-cluster.txt ./
+RUN pip install --no-cache-dir --only-binary=:all: -r requirements.txt -r requirements-cluster.txt
 
 COPY CHANGELOG.md LICENSE NOTICE.md dashboard.py ./
 COPY .streamlit/config.toml .streamlit/

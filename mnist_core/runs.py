@@ -180,6 +180,8 @@ class RunStore:
         self.url = url or schema.database_url()
         self._engine = schema.open_engine(self.url)
         self._writer = self._engine.execution_options(write=True)
+        # Writes to one row, beside all other writers where the database can (schema.py).
+        self._reporter = self._engine.execution_options(write=True, one_row=True)
 
     def close(self) -> None:
         """Let go of the database's connections."""
@@ -365,6 +367,12 @@ class RunStore:
         with schema.explained(), self._engine.connect() as connection:
             return [Progress(**row) for row in connection.execute(query).mappings()]
 
+    def last_step(self, run_id: str) -> int:
+        """The step of a run's latest report; 0 if there is none."""
+        query = sa.select(sa.func.max(schema.metrics.c.step)).filter_by(run_id=run_id)
+        with schema.explained(), self._engine.connect() as connection:
+            return int(connection.execute(query).scalar() or 0)
+
     def artifact(self, run_id: str, kind: str) -> bytes:
         """A run's Keras or LiteRT model, test predictions, calibration or checkpoint, as stored.
 
@@ -407,7 +415,7 @@ class RunStore:
             .where(schema.workers.c.id == worker_id)
             .values(beat=schema.workers.c.beat + 1, ready=ready)
         )
-        with schema.explained(), self._writer.begin() as connection:
+        with schema.explained(), self._reporter.begin() as connection:
             return connection.execute(change).rowcount == 1
 
     def remove_worker(self, worker_id: str, reason: str, beat: int | None = None) -> bool:
@@ -433,6 +441,8 @@ class RunStore:
             runs = sa.select(schema.runs).where(
                 schema.runs.c.worker == worker_id, schema.runs.c.state == RUNNING
             )
+            # Locked, for a last report may be on its way and begin the count of losses anew.
+            runs = runs.with_for_update()
             for run in map(_run, connection.execute(runs).mappings().all()):
                 losses = run.losses + 1
                 if losses < MOST_LOSSES:
@@ -505,10 +515,13 @@ class RunStore:
         Raises:
             NotAllowed: the run is no longer this worker's; nothing was stored.
         """
-        with schema.explained(), self._writer.begin() as connection:
-            run = _owned_by_worker(connection, run_id, worker_id)
+        if not reports and not checkpoint:
+            with schema.explained(), self._engine.connect() as connection:
+                return _owned_by_worker(connection, run_id, worker_id)
+        with schema.explained(), self._reporter.begin() as connection:
+            run = _owned_by_worker(connection, run_id, worker_id, lock=True)
             if reports:
-                rows = [{"run_id": run_id, **dataclasses.asdict(item)} for item in reports]
+                rows = [{"run_id": run_id, **vars(item)} for item in reports]
                 connection.execute(sa.insert(schema.metrics), rows)
             if checkpoint:
                 _store_artifact(connection, run_id, CHECKPOINT, checkpoint[1])
@@ -536,7 +549,7 @@ class RunStore:
             NotAllowed: the run is no longer this worker's; nothing was stored.
         """
         with schema.explained(), self._writer.begin() as connection:
-            run = _owned_by_worker(connection, run_id, worker_id)
+            run = _owned_by_worker(connection, run_id, worker_id, lock=True)
             for kind, data in (artifacts or {}).items():
                 _store_artifact(connection, run_id, kind, data)
             # While it still counts as active: what just ended is not what is forgotten.
@@ -650,8 +663,11 @@ def _shared_run(*, config: str, **values: Any) -> Run:
     return Run(config=TrainConfig.from_json(config), **values)
 
 
-def _read_run(connection: sa.Connection, run_id: str) -> Run:
+def _read_run(connection: sa.Connection, run_id: str, lock: bool = False) -> Run:
+    """A run, if wished with its row locked to the end of the transaction."""
     query = sa.select(schema.runs).where(schema.runs.c.id == run_id)
+    if lock:
+        query = query.with_for_update()
     row = connection.execute(query).mappings().first()
     if row is None:
         raise RunNotFound("There is no such run; it may have been deleted. Choose another.")
@@ -670,7 +686,7 @@ def _tell_end(run: Run) -> None:
 
 
 def _read_own(connection: sa.Connection, run_id: str, owner: str) -> Run:
-    run = _read_run(connection, run_id)
+    run = _read_run(connection, run_id, lock=True)
     if owner not in (run.owner, TEACHER):
         raise NotAllowed("Only the person who started a run can do that.")
     return run
@@ -704,9 +720,11 @@ def _store_artifact(connection: sa.Connection, run_id: str, kind: str, data: byt
     connection.execute(sa.insert(schema.artifacts).values(**key, data=data))
 
 
-def _owned_by_worker(connection: sa.Connection, run_id: str, worker_id: str) -> Run:
+def _owned_by_worker(
+    connection: sa.Connection, run_id: str, worker_id: str, lock: bool = False
+) -> Run:
     try:
-        run = _read_run(connection, run_id)
+        run = _read_run(connection, run_id, lock)
     except RunNotFound as error:
         raise NotAllowed("The run was deleted.") from error
     if run.state != RUNNING or run.worker != worker_id:

@@ -1,7 +1,7 @@
 """The database: its tables, how it is opened, and its faults in plain words.
 
-runs.py and studies.py say what is stored in it and when. SQLite by default, any SQLAlchemy URL by
-MNIST_DATABASE_URL.
+runs.py and studies.py say what is stored in it and when, migrations/ how an older one is brought
+up to date. SQLite by default, any SQLAlchemy URL by MNIST_DATABASE_URL.
 """
 
 import logging
@@ -22,6 +22,7 @@ from mnist_core.logs import masked
 
 log = logging.getLogger("mnist_core.database")
 
+# Of the tables below; migrations/ says what to do when they change.
 SCHEMA_VERSION = 3
 DEFAULT_PATH = Path(__file__).parent.parent / "runs.db"
 BUSY_SECONDS = 5.0
@@ -126,23 +127,6 @@ studies = sa.Table(
     sa.Column("data", sa.LargeBinary),
 )
 
-# How to make a database of the version before into one of this version.
-MIGRATIONS: dict[int, list[str | sa.schema.CreateTable]] = {
-    2: [
-        "ALTER TABLE runs ADD COLUMN name VARCHAR(40) NOT NULL DEFAULT ''",
-        "ALTER TABLE runs ADD COLUMN pinned BOOLEAN NOT NULL DEFAULT false",
-        "ALTER TABLE runs ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
-        "ALTER TABLE runs ADD COLUMN version INTEGER NOT NULL DEFAULT 0",
-        "ALTER TABLE runs ADD COLUMN checkpoint_step INTEGER NOT NULL DEFAULT 0",
-        "ALTER TABLE runs ADD COLUMN losses INTEGER NOT NULL DEFAULT 0",
-        "UPDATE runs SET turn = number",
-        "UPDATE runs SET version = 1 WHERE test_accuracy IS NOT NULL",
-    ],
-    # As it is above, for every database has its own word for bytes. When the table changes,
-    # what it was like in version 3 belongs here.
-    3: [sa.schema.CreateTable(studies)],
-}
-
 
 def database_url(environ: Mapping[str, str] = os.environ) -> str:
     """MNIST_DATABASE_URL, or a SQLite file beside the project's code."""
@@ -236,12 +220,13 @@ def _migrate(engine: sa.Engine) -> str | None:
         version = _version(connection)
     if version is None or not version.isdigit() or int(version) >= SCHEMA_VERSION:
         return version
+    # Here, for it is seldom needed and brings Alembic, which takes a while to load.
+    from mnist_core import migrations
+
     with engine.execution_options(write=True).begin() as connection:
         # Once more, now that nobody else writes: another process may have been quicker.
         version = _version(connection)
-        for step in range(int(version or 0) + 1, SCHEMA_VERSION + 1):
-            for statement in MIGRATIONS.get(step, []):
-                connection.execute(sa.text(statement) if isinstance(statement, str) else statement)
+        migrations.upgrade(connection, int(version or 0), SCHEMA_VERSION)
         connection.execute(
             sa.update(facts)
             .where(facts.c.name == "schema_version")
@@ -271,10 +256,16 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 def _begin_postgres(connection: sa.Connection) -> None:
-    # Here too writers take turns, so that nobody acts on what another is about to change.
-    if connection.get_execution_options().get("write", False):
+    # Here too writers take turns, so that nobody acts on what another is about to change. Only
+    # the frequent ones, a worker's beat and a run's reports, do not: each locks the one row that
+    # it is about. Whoever has the turn and changes that row as well locks it before reading it,
+    # and so waits for a report on its way and sees what it stored. Nobody waits in a circle: the
+    # turn comes before any row, and those without a turn wait for no second row.
+    options = connection.get_execution_options()
+    if options.get("write", False):
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS:g}s'")
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
+        if not options.get("one_row", False):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
 
 
 @contextmanager

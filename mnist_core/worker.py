@@ -57,8 +57,10 @@ IDLE_SECONDS = 600.0
 # How much lower than the server's the priority of a training is, as nice counts it.
 BEHIND_VISITORS = 9
 # Reports are gathered and stored this often: more would wear the disk for nothing, less
-# would be seen.
-STORE_SECONDS = 0.1
+# would be seen. A database that is slow, perhaps because many workers report to it, gets
+# fewer and larger batches: it rests ten times as long as it took.
+STORE_SECONDS, MOST_STORE_SECONDS = 0.1, 2.0
+REST = 10
 # How long a finished run waits for a database that does not take it.
 PATIENCE_SECONDS = 120.0
 NO_ROOM = (
@@ -86,6 +88,8 @@ class Recorder:
         self._due: Checkpoint | None = None
         self._stop = run.stop_requested
         self._trouble: Exception | None = None
+        # Whether the database may have stored something without our hearing of it.
+        self._unsure = False
         self._over = threading.Event()
 
     def __call__(self, progress: Progress) -> None:
@@ -117,7 +121,9 @@ class Recorder:
         self._thread.start()
 
     def _store_on(self) -> None:
-        while not self._over.wait(STORE_SECONDS):
+        pause = STORE_SECONDS
+        while not self._over.wait(pause):
+            began = time.monotonic()
             try:
                 self.flush()
             except StoreUnavailable:
@@ -127,6 +133,7 @@ class Recorder:
                 # Told to the training, which asks; here nobody would hear of it.
                 self._trouble = error
                 return
+            pause = pause_after(time.monotonic() - began)
 
     def end(self) -> None:
         """Store nothing more by itself."""
@@ -136,16 +143,32 @@ class Recorder:
 
     def flush(self) -> None:
         """Store what has gathered, now."""
+        if self._unsure:
+            self._leave_out_stored()
         with self._lock:
             count, checkpoint = len(self._reports), self._due
             reports = self._reports[:count]
         state = (checkpoint.step, checkpoint.to_bytes()) if checkpoint else None
+        self._unsure = True
         run = self._store.report(self._run_id, self._worker_id, reports, state)
+        self._unsure = False
         with self._lock:
             del self._reports[:count]
             if self._due is checkpoint:
                 self._due = None
         self._stop = run.stop_requested
+
+    def _leave_out_stored(self) -> None:
+        """Forget reports that the database has, whose storing seemed to fail because its answer
+        was lost on the way: it would refuse them for ever. A checkpoint may be stored twice."""
+        last = self._store.last_step(self._run_id)
+        with self._lock:
+            self._reports = [report for report in self._reports if report.step > last]
+
+
+def pause_after(seconds: float) -> float:
+    """How many seconds to gather reports after storing the last ones took so many."""
+    return min(max(STORE_SECONDS, REST * seconds), MOST_STORE_SECONDS)
 
 
 class Heart(threading.Thread):

@@ -9,6 +9,7 @@ import pytest
 
 from mnist_core import data, logs, maps
 from mnist_core.runs import RunStore
+from tests import databases
 from tests.helpers import cut
 
 
@@ -28,6 +29,37 @@ def user_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MNIST_DATA", raising=False)
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
     return tmp_path
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is marked "databases" is tried on each, unless also marked "sqlite"."""
+    marked = metafunc.definition.get_closest_marker
+    if "database_url" in metafunc.fixturenames and marked("databases") and not marked("sqlite"):
+        metafunc.parametrize("database_url", ["sqlite", "postgres"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[databases.Postgres]:
+    """A server for all tests of a session."""
+    if not databases.is_there():
+        pytest.skip(databases.MISSING)
+    with databases.Postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(
+    request: pytest.FixtureRequest, user_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """An empty database that only this test has, and what MNIST_DATABASE_URL names."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield f"sqlite:///{user_data / 'runs.db'}"
+        return
+    server = request.getfixturevalue("postgres")
+    url = server.database()
+    monkeypatch.setenv("MNIST_DATABASE_URL", url)
+    yield url
+    server.drop(url)
 
 
 @pytest.fixture(autouse=True)
@@ -54,9 +86,9 @@ def tiny_dataset(sample: data.Dataset) -> data.Dataset:
 
 
 @pytest.fixture
-def store() -> Iterator[RunStore]:
+def store(database_url: str) -> Iterator[RunStore]:
     """An open, empty database of runs."""
-    opened = RunStore()
+    opened = RunStore(database_url)
     yield opened
     opened.close()
 

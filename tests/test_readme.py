@@ -44,7 +44,9 @@ def test_the_guide_to_hosting_names_what_the_container_has():
     for both in ("/data", "8501", "10001"):
         assert both in guide
         assert both in dockerfile
-    (driver,) = re.findall(r'"(psycopg[^"]+)"', dockerfile)
+    assert "-r requirements-cluster.txt" in dockerfile
+    cluster = (PROJECT / "requirements-cluster.txt").read_text()
+    (driver,) = re.findall(r"^psycopg.+", cluster, re.M)
     assert f"`{driver}`" in guide
 
 

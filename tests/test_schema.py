@@ -1,3 +1,4 @@
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -6,12 +7,17 @@ import traceback
 
 import pytest
 import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from mnist_core import schema
+from mnist_core import migrations, schema
 from mnist_core.errors import StoreUnavailable
 from mnist_core.runs import RunStore
 from mnist_core.studies import StudyStore
 from tests.helpers import PROJECT, add_worker, finished_run, waiting_run
+
+pytestmark = pytest.mark.databases
 
 
 @pytest.fixture
@@ -54,9 +60,8 @@ def test_git_ignores_the_database():
     assert any(pattern in ("runs.db", "runs.db*", "*.db", "/runs.db*") for pattern in patterns)
 
 
-def test_a_new_database_is_made_and_opened_again(store, path):
+def test_a_new_database_is_made_and_opened_again(database_url, store):
     run = waiting_run(store)
-    assert path.is_file()
     again = RunStore()
     assert again.get(run.id) == run
     again.close()
@@ -69,68 +74,106 @@ def test_a_database_in_memory_works():
 
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "of an older version"])
-def test_many_programs_may_open_a_database_for_the_first_time_at_once(old, path):
+def test_many_programs_may_open_a_database_for_the_first_time_at_once(old, database_url):
     if old:
-        old_database(path)
+        old_database(database_url)
     code = "from mnist_core.runs import RunStore; print(len(RunStore().list_runs()))"
     programs = [
         subprocess.Popen(
             [sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True,
         )
-        for _ in range(6)
+        for _ in range(4)
     ]  # fmt: skip
     answers = [program.communicate() for program in programs]
-    assert [out.strip() for out, _ in answers] == ["2" if old else "0"] * 6, answers
+    assert [out.strip() for out, _ in answers] == ["2" if old else "0"] * 4, answers
 
 
 @pytest.mark.parametrize(("version", "age"), [("4", "newer"), ("99", "newer"), ("x", "different")])
-def test_a_database_of_another_version_is_left_alone_with_a_sentence(version, age, store):
+def test_a_database_of_another_version_is_left_alone_with_a_sentence(
+    version, age, database_url, store
+):
     waiting_run(store)
     store.close()
-    with sqlite3.connect(schema.database_url().removeprefix("sqlite:///")) as connection:
-        connection.execute("UPDATE facts SET value = ? WHERE name = 'schema_version'", [version])
-    connection.close()
+    execute(database_url, f"UPDATE facts SET value = '{version}' WHERE name = 'schema_version'")
     text = sentence(RunStore)
     assert f"by a {age} version of this app (schema {version}; this one uses 3)" in text
     assert "MNIST_DATABASE_URL" in text
 
 
 FIRST_SCHEMA = """
-PRAGMA journal_mode = WAL;
-CREATE TABLE facts (name VARCHAR(40) PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE facts (name VARCHAR(40) NOT NULL, value TEXT NOT NULL, PRIMARY KEY (name));
 INSERT INTO facts VALUES ('schema_version', '1');
-CREATE TABLE runs (number INTEGER PRIMARY KEY, id VARCHAR(40) NOT NULL UNIQUE,
-  owner VARCHAR(64) NOT NULL, state VARCHAR(20) NOT NULL, config TEXT NOT NULL,
-  created_at FLOAT NOT NULL, worker VARCHAR(40), stop_requested BOOLEAN NOT NULL,
-  message TEXT NOT NULL, dataset VARCHAR(200), test_fingerprint VARCHAR(16), test_accuracy FLOAT,
-  train_seconds FLOAT, epochs INTEGER, parameters INTEGER);
-CREATE TABLE metrics (run_id VARCHAR(40) NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-  step INTEGER NOT NULL, epoch FLOAT NOT NULL, loss FLOAT NOT NULL, accuracy FLOAT NOT NULL,
-  learning_rate FLOAT NOT NULL, seconds FLOAT NOT NULL, validation_loss FLOAT,
-  validation_accuracy FLOAT, PRIMARY KEY (run_id, step));
-CREATE TABLE artifacts (run_id VARCHAR(40) NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-  kind VARCHAR(40) NOT NULL, data BLOB NOT NULL, PRIMARY KEY (run_id, kind));
-CREATE TABLE workers (id VARCHAR(40) PRIMARY KEY, host VARCHAR(200) NOT NULL,
-  pid INTEGER NOT NULL, beat INTEGER NOT NULL, ready BOOLEAN NOT NULL);
-INSERT INTO runs VALUES (7, 'done', 'me', 'finished', '{"epochs": 3}', 5, NULL, 0, '', 'MNIST',
-  'abc', 0.98, 3.0, 3, 109386), (9, 'new', 'you', 'waiting', '{}', 6, NULL, 0, '', NULL, NULL,
+CREATE TABLE runs (number INTEGER NOT NULL, id VARCHAR(40) NOT NULL, owner VARCHAR(64) NOT NULL,
+  state VARCHAR(20) NOT NULL, config TEXT NOT NULL, created_at FLOAT NOT NULL,
+  worker VARCHAR(40), stop_requested BOOLEAN NOT NULL, message TEXT NOT NULL,
+  dataset VARCHAR(200), test_fingerprint VARCHAR(16), test_accuracy FLOAT, train_seconds FLOAT,
+  epochs INTEGER, parameters INTEGER, PRIMARY KEY (number), UNIQUE (id));
+CREATE INDEX ix_runs_owner ON runs (owner);
+CREATE INDEX ix_runs_state ON runs (state);
+CREATE TABLE metrics (run_id VARCHAR(40) NOT NULL, step INTEGER NOT NULL, epoch FLOAT NOT NULL,
+  loss FLOAT NOT NULL, accuracy FLOAT NOT NULL, learning_rate FLOAT NOT NULL,
+  seconds FLOAT NOT NULL, validation_loss FLOAT, validation_accuracy FLOAT,
+  PRIMARY KEY (run_id, step), FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE);
+CREATE TABLE artifacts (run_id VARCHAR(40) NOT NULL, kind VARCHAR(40) NOT NULL,
+  data BLOB NOT NULL, PRIMARY KEY (run_id, kind),
+  FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE);
+CREATE TABLE workers (id VARCHAR(40) NOT NULL, host VARCHAR(200) NOT NULL, pid INTEGER NOT NULL,
+  beat INTEGER NOT NULL, ready BOOLEAN NOT NULL, PRIMARY KEY (id));
+INSERT INTO runs VALUES (7, 'done', 'me', 'finished', '{"epochs": 3}', 5, NULL, false, '', 'MNIST',
+  'abc', 0.98, 3.0, 3, 109386), (9, 'new', 'you', 'waiting', '{}', 6, NULL, false, '', NULL, NULL,
   NULL, NULL, NULL, NULL);
 INSERT INTO metrics VALUES ('done', 1, 0.1, 2.0, 0.5, 0.001, 0.1, NULL, NULL);
-INSERT INTO artifacts VALUES ('done', 'keras', x'0102');
+INSERT INTO artifacts VALUES ('done', 'keras', x'0102')
 """
+# What the second version did to a database of the first.
+SECOND_SCHEMA = """
+ALTER TABLE runs ADD COLUMN name VARCHAR(40) NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN pinned BOOLEAN NOT NULL DEFAULT false;
+ALTER TABLE runs ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN checkpoint_step INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;
+UPDATE runs SET turn = number;
+UPDATE runs SET version = 1 WHERE test_accuracy IS NOT NULL;
+UPDATE facts SET value = '2'
+"""
+# What Postgres calls otherwise; and where it goes on to count.
+IN_POSTGRES = {
+    "number INTEGER NOT NULL": "number SERIAL NOT NULL",
+    "BLOB": "BYTEA",
+    "x'0102'": "'\\x0102'",
+}
+COUNT_ON = "; SELECT setval('runs_number_seq', 9)"
 
 
-def old_database(path) -> None:
-    """A database as the first version of this project wrote it."""
-    with sqlite3.connect(path) as connection:
-        connection.executescript(FIRST_SCHEMA)
-    connection.close()
+def execute(url: str, script: str) -> None:
+    """Execute SQL, all or nothing."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        for statement in script.split(";"):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
 
 
-def test_a_database_of_an_older_version_is_brought_up_to_date_with_all_it_holds(path):
-    old_database(path)
-    store = RunStore()
+def old_database(url: str, version: int = 1) -> None:
+    """A database as the first or second version of this project wrote it."""
+    script = FIRST_SCHEMA
+    if not url.startswith("sqlite"):
+        for word, other in IN_POSTGRES.items():
+            script = script.replace(word, other)
+        script += COUNT_ON
+    execute(url, script)
+    if version == 2:
+        execute(url, SECOND_SCHEMA)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_database_of_an_older_version_is_brought_up_to_date_with_all_it_holds(
+    version, database_url
+):
+    old_database(database_url, version)
+    store, studies = RunStore(), StudyStore()
     done = store.get("done")
     assert (done.config.epochs, done.test_accuracy, done.trained, done.turn) == (3, 0.98, True, 7)
     assert (done.name, done.pinned, done.checkpoint_step, done.losses) == ("", False, 0, 0)
@@ -138,55 +181,81 @@ def test_a_database_of_an_older_version_is_brought_up_to_date_with_all_it_holds(
     assert store.artifact("done", "keras") == b"\x01\x02"
     assert store.claim(add_worker(store)).id == "new"
     assert waiting_run(store, "next").turn == 10
-    store.close()
-    assert RunStore().get("done") == done
-
-
-def test_what_a_database_of_the_version_before_lacks_is_added(path):
-    old_database(path)
-    with sqlite3.connect(path) as connection:
-        for statement in [*schema.MIGRATIONS[2], "UPDATE facts SET value = '2'"]:
-            connection.execute(statement)
-    connection.close()
-    store, studies = RunStore(), StudyStore()
-    assert store.get("done").turn == 7
     assert studies.find("a") is None
     studies.keep("a", b"\x00\x01")
-    assert StudyStore().find("a").data == b"\x00\x01"
-    assert columns(f"sqlite:///{path}") == columns("sqlite://")
+    studies.close()
+    store.close()
+    again = RunStore()
+    assert again.get("done") == done
+    again.close()
 
 
-def columns(url: str) -> dict[str, set[str]]:
-    """The names of each table's columns."""
+def differences(url: str) -> list:
+    """In what a database is not as a new one would be: tables, columns, types, indexes."""
+    engine = schema.open_engine(url)
+    with engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection), schema.metadata)
+    engine.dispose()
+    return found
+
+
+def columns(url: str) -> dict[str, dict[str, bool]]:
+    """Each table's columns, and whether they may be empty."""
     engine = schema.open_engine(url)
     inspector = sa.inspect(engine)
     found = {
-        table: {column["name"] for column in inspector.get_columns(table)}
+        table: {column["name"]: column["nullable"] for column in inspector.get_columns(table)}
         for table in inspector.get_table_names()
     }
     engine.dispose()
     return found
 
 
-def test_brought_up_to_date_it_is_as_a_new_one(path):
-    old_database(path)
-    assert columns(f"sqlite:///{path}") == columns("sqlite://")
+@pytest.mark.parametrize("version", [1, 2])
+def test_brought_up_to_date_it_is_as_a_new_one(version, database_url):
+    old_database(database_url, version)
+    assert differences(database_url) == []
+    assert columns(database_url) == columns("sqlite://")
 
 
-def test_an_upgrade_that_fails_half_way_changes_nothing(path, monkeypatch):
-    old_database(path)
+def test_all_revisions_together_make_what_a_new_database_has(database_url):
+    engine = sa.create_engine(database_url)
+    with engine.begin() as connection:
+        migrations.upgrade(connection, 0, schema.SCHEMA_VERSION)
+        connection.execute(sa.insert(schema.facts).values(name="schema_version", value="3"))
+    engine.dispose()
+    assert differences(database_url) == []
+    assert columns(database_url) == columns("sqlite://")
+
+
+def test_the_last_revision_is_the_schemas():
+    scripts = ScriptDirectory(str(migrations.FOLDER))
+    assert scripts.get_current_head() == f"{schema.SCHEMA_VERSION:04}"
+
+
+def test_an_upgrade_that_fails_half_way_changes_nothing(database_url, tmp_path, monkeypatch):
+    old_database(database_url)
+    broken = shutil.copytree(migrations.FOLDER, tmp_path / "broken")
+    (last,) = (broken / "versions").glob("0003_*.py")
+    last.write_text(last.read_text() + '    op.execute("UPDATE nothing SET x = 1")\n')
     with monkeypatch.context() as patch:
-        patch.setitem(schema.MIGRATIONS, 2, [*schema.MIGRATIONS[2], "UPDATE nothing SET x = 1"])
+        patch.setattr(migrations, "FOLDER", broken)
         sentence(RunStore)
-    assert RunStore().get("done").turn == 7
+    store = RunStore()
+    assert store.get("done").turn == 7
+    store.close()
 
 
-def test_many_may_bring_it_up_to_date_at_once(path):
-    old_database(path)
+def test_many_may_bring_it_up_to_date_at_once(database_url):
+    old_database(database_url)
     found = []
-    threads = [
-        threading.Thread(target=lambda: found.append(RunStore().get("done").turn)) for _ in range(8)
-    ]
+
+    def open_and_look():
+        store = RunStore()
+        found.append(store.get("done").turn)
+        store.close()
+
+    threads = [threading.Thread(target=open_and_look) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -194,11 +263,21 @@ def test_many_may_bring_it_up_to_date_at_once(path):
     assert found == [7] * 8
 
 
+def test_a_database_that_is_new_or_up_to_date_loads_no_alembic(database_url):
+    code = "import sys; from mnist_core.runs import RunStore\n"
+    code += "RunStore(); RunStore(); print('alembic' in sys.modules)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "False"
+
+
 def test_an_older_database_that_is_read_only_says_so(path):
-    old_database(path)
+    old_database(f"sqlite:///{path}")
     assert "read-only" in sentence(lambda: RunStore(read_only(path)))
 
 
+@pytest.mark.sqlite
 def test_a_locked_database_is_named_and_works_once_it_is_free(store, path, impatient):
     run = waiting_run(store)
     add_worker(store)
@@ -220,6 +299,7 @@ def test_opening_a_new_database_that_another_program_holds_is_named(path, impati
     other.close()
 
 
+@pytest.mark.sqlite
 def test_a_write_waits_for_its_turn(store, path):
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN EXCLUSIVE")
@@ -230,6 +310,7 @@ def test_a_write_waits_for_its_turn(store, path):
     other.close()
 
 
+@pytest.mark.sqlite
 def test_a_read_only_database_can_be_read_and_says_why_nothing_is_stored(store, path):
     run = finished_run(store)
     looking = RunStore(read_only(path))
@@ -262,6 +343,7 @@ def damage(path) -> None:
     path.write_bytes(content[:4096] + b"\xa5" * (len(content) - 4096))
 
 
+@pytest.mark.sqlite
 def test_a_damaged_database_is_named(store, path):
     finished_run(store)
     store.close()

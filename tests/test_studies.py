@@ -11,12 +11,14 @@ from mnist_core.shipped import shipped_artifact
 from mnist_core.studies import DONE, MapKey, Study, StudyStore, perform
 from tests.helpers import add_worker, first_of_each_digit
 
+pytestmark = pytest.mark.databases
+
 FINGERPRINT = "0123456789abcdef"
 
 
 @pytest.fixture
-def study_store():
-    opened = StudyStore()
+def study_store(database_url):
+    opened = StudyStore(database_url)
     yield opened
     opened.close()
 

@@ -109,6 +109,7 @@ def test_a_finished_runs_keras_file_loads_as_the_same_network(executed, tiny_dat
     assert np.abs(training.predict(model, tiny_dataset.x_test) - expected).max() < 1e-5
 
 
+@pytest.mark.databases
 def test_a_run_told_to_stop_keeps_the_network_it_has(store, run, tiny_dataset, monkeypatch):
     monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
     monkeypatch.setattr(worker, "STORE_SECONDS", 0.001)
@@ -172,6 +173,7 @@ def test_a_failed_run_says_why_and_keeps_its_curves(
     assert store.metrics(run.id) == reports(3)
 
 
+@pytest.mark.databases
 def test_a_run_taken_from_its_worker_is_left_as_it_is(store, run, tiny_dataset, monkeypatch):
     monkeypatch.setattr(worker, "STORE_SECONDS", 0.001)
 
@@ -195,6 +197,7 @@ def test_a_key_pressed_at_the_command_line_interrupts_the_run(store, run, tiny_d
     assert store.metrics(run.id)
 
 
+@pytest.mark.databases
 def test_a_lost_run_goes_on_from_its_checkpoint_to_the_same_end(store, tiny_dataset, monkeypatch):
     add_worker(store)
     config = dataclasses.replace(SMALL, epochs=3, dropout=0.2)
@@ -328,6 +331,7 @@ def test_a_locked_database_loses_no_report_of_a_run(
     hasty.close()
 
 
+@pytest.mark.databases
 def test_a_checkpoint_is_never_stored_without_its_epochs_end(store, run, tiny_dataset, monkeypatch):
     monkeypatch.setattr(worker, "STORE_SECONDS", 0.001)
     monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
@@ -361,6 +365,9 @@ class Database:
             raise self.trouble
         self.calls.append((list(new), checkpoint and checkpoint[0]))
         return self.run
+
+    def last_step(self, run_id):
+        return max((report.step for report in stored(self)), default=0)
 
 
 @pytest.fixture
@@ -463,6 +470,35 @@ def test_a_checkpoint_that_could_not_be_stored_is_stored_later(recorder, databas
     assert database.calls == [(reports(2), 2)], "the newer one is enough"
 
 
+@pytest.mark.databases
+def test_what_was_stored_though_its_answer_was_lost_is_not_stored_twice(store, run, monkeypatch):
+    def store_and_fall_silent(*arguments):
+        RunStore.report(store, *arguments)
+        monkeypatch.setattr(store, "report", report)
+        raise BUSY
+
+    report = store.report
+    monkeypatch.setattr(store, "report", store_and_fall_silent)
+    recorder = worker.Recorder(store, run, "worker")
+    for told in reports(4):
+        recorder(told)
+    recorder.keep(checkpoint(5))
+    recorder(reports(1, first=5)[0])
+    with pytest.raises(StoreUnavailable):
+        recorder.flush()
+    recorder(reports(1, first=6)[0])
+    recorder.flush()
+    assert store.metrics(run.id) == reports(6)
+    assert store.get(run.id).checkpoint_step == 5
+
+
+@pytest.mark.parametrize(
+    ("took", "pause"), [(0.0, 0.1), (0.002, 0.1), (0.05, 0.5), (0.3, 2.0), (9.0, 2.0)]
+)
+def test_a_slow_database_gets_fewer_and_larger_batches(took, pause):
+    assert worker.pause_after(took) == pytest.approx(pause)
+
+
 # --- patience ---
 
 
@@ -519,6 +555,7 @@ def test_what_patience_cannot_mend_is_raised_at_once(clock):
 # --- being a worker ---
 
 
+@pytest.mark.databases
 def test_a_worker_is_seen_while_it_lives_and_gone_after(store, monkeypatch):
     monkeypatch.setattr(worker, "BEAT_SECONDS", 0.01)
     with worker.registered(store) as (worker_id, heart):
@@ -533,6 +570,7 @@ def test_a_worker_is_seen_while_it_lives_and_gone_after(store, monkeypatch):
     assert store.workers() == []
 
 
+@pytest.mark.databases
 def test_a_worker_that_ends_in_mid_run_leaves_it_to_the_next(store):
     def begin_and_be_interrupted():
         with worker.registered(store) as (worker_id, _):
@@ -547,6 +585,7 @@ def test_a_worker_that_ends_in_mid_run_leaves_it_to_the_next(store):
     assert store.metrics(run.id) == reports(3)
 
 
+@pytest.mark.databases
 def test_a_worker_notices_that_it_was_given_up_for_lost(store, monkeypatch):
     monkeypatch.setattr(worker, "BEAT_SECONDS", 0.01)
     with worker.registered(store) as (worker_id, heart):
@@ -592,6 +631,7 @@ def trained(monkeypatch, tiny_dataset):
     return done
 
 
+@pytest.mark.databases
 def test_a_worker_takes_runs_in_order_and_ends_when_idle(store, trained):
     expected = [waiting_run(store, visitor).id for visitor in "abc"]
     worker.work(store, idle_seconds=0.1)
@@ -663,6 +703,7 @@ def test_data_is_read_once_for_many_runs_and_again_when_better_data_comes(
     ("failure", "expected"),
     [(None, Download("none", "")), ("No network.", Download("failed", "No network."))],
 )
+@pytest.mark.databases
 def test_a_worker_downloads_when_asked_and_says_how_it_went(
     failure, expected, store, trained, monkeypatch
 ):
@@ -714,6 +755,7 @@ def test_a_map_of_pixels_is_computed_and_kept(store, study_store, trained, mappe
 
 
 @pytest.mark.parametrize("shipped", [False, True])
+@pytest.mark.databases
 def test_a_map_of_a_network_is_made_of_its_last_hidden_layer(
     store, study_store, trained, mapped, tiny_dataset, shipped
 ):
@@ -914,6 +956,7 @@ def test_a_study_waits_for_a_busy_database(store, study_store, mapped, monkeypat
     assert study_store.find(study.key).state == DONE
 
 
+@pytest.mark.databases
 def test_a_worker_that_ends_while_it_computes_leaves_the_study_to_the_next(
     store, study_store, tiny_dataset
 ):

