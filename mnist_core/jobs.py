@@ -12,9 +12,11 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from mnist_core.errors import StoreUnavailable
 from mnist_core.runs import ENDED, RUNNING, RunStore, Worker
@@ -41,18 +43,24 @@ def worker_limit(environ: Mapping[str, str] = os.environ) -> int:
     return int(text) if text.isdigit() else max(1, (os.cpu_count() or 1) // 2)
 
 
-class LocalPool:
-    """Workers as child processes of this one.
+def workers_in_words() -> str:
+    """How many workers this server may have, for its log."""
+    return f"at most {worker_limit()} workers"
+
+
+class Pool(ABC):
+    """Workers in one place, tended in the background.
 
     Attributes:
         problem: one sentence while workers cannot be started, else empty.
     """
 
-    def __init__(self, store: RunStore, limit: int | None = None) -> None:
+    # What is said once workers failed to start three times.
+    FAILING: str
+
+    def __init__(self, store: RunStore) -> None:
         self._store = store
-        self._limit = worker_limit() if limit is None else limit
-        self.problem = "" if self._limit else NO_WORKERS
-        self._children: list[subprocess.Popen[bytes]] = []
+        self.problem = ""
         self._seen: dict[str, tuple[int, float]] = {}
         self._suspected: dict[str, float] = {}
         self._wanted = False
@@ -61,24 +69,59 @@ class LocalPool:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._tend_on, daemon=True, name="pool")
 
-    def start(self) -> "LocalPool":
+    # --- what a place is like ---
+
+    @property
+    @abstractmethod
+    def limit(self) -> int:
+        """How many workers this place has room for now."""
+
+    @property
+    @abstractmethod
+    def fetches(self) -> bool:
+        """Whether its workers download MNIST to where this process reads it."""
+
+    @abstractmethod
+    def _look(self) -> None:
+        """See what has become of the workers of this place."""
+
+    @abstractmethod
+    def _is_here(self, worker: Worker) -> bool:
+        """Whether a worker takes up room in this place."""
+
+    @abstractmethod
+    def _starting(self, here: list[Worker]) -> int:
+        """How many workers were started here and are not yet among these."""
+
+    @abstractmethod
+    def _start_worker(self) -> None:
+        """Start one more. Raises OSError: it cannot be done now."""
+
+    @abstractmethod
+    def _kill(self, worker: Worker) -> None:
+        """Make an end of a worker, if this pool can."""
+
+    @abstractmethod
+    def _leave(self) -> None:
+        """The pool ends: let go of what it holds."""
+
+    def _obstacle(self) -> str:
+        """One sentence on why nothing can be started here, or an empty one."""
+        return ""
+
+    # --- what all have in common ---
+
+    def start(self) -> Self:
         """Tend to the workers in the background from now on."""
         self._thread.start()
         return self
 
     def end(self) -> None:
-        """Tend no more, and end the workers this pool started."""
+        """Tend no more."""
         self._end.set()
         if self._thread.is_alive():
             self._thread.join()
-        for child in self._children:
-            child.terminate()
-        for child in self._children:
-            try:
-                child.wait(END_SECONDS)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+        self._leave()
 
     def wake(self) -> None:
         """Somebody is about to train: have a worker ready."""
@@ -86,33 +129,33 @@ class LocalPool:
 
     def tend(self) -> None:
         """One look at everything: bury the lost, start the missing."""
-        self._reap()
+        self._look()
         # The runs first: whoever trains one of these was registered before it was begun,
         # and so is among the workers read next, unless it is gone.
         busy = {run.worker for run in self._store.list_runs(states=(RUNNING,))}
         alive = [worker for worker in self._store.workers() if not self._lost(worker)]
-        if self._limit and any(worker.ready for worker in alive):
-            self._failures, self.problem = 0, ""
+        if any(worker.ready for worker in alive):
+            self._failures = 0
         for worker_id in busy - {worker.id for worker in alive} - {None}:
             # It died between being given a run and anybody hearing of it.
             self._store.remove_worker(str(worker_id), ENDED)
-        # Workers of other machines help with the queue, but cost this one nothing.
-        local = [worker for worker in alive if worker.host == socket.gethostname()]
-        known = {worker.pid for worker in local}
-        starting = [child for child in self._children if child.pid not in known]
-        count = len(local) + len(starting)
+        # Workers elsewhere help with the queue, but take up no room here.
+        here = [worker for worker in alive if self._is_here(worker)]
+        starting = self._starting(here)
+        count = len(here) + starting
         if count:
             self._wanted = False
-        idle = len([worker for worker in local if worker.id not in busy]) + len(starting)
+        idle = len([worker for worker in here if worker.id not in busy]) + starting
         needed = max(self._store.waiting(), int(self._wanted))
-        if self._store.download().state == "wanted":
+        if self.fetches and self._store.download().state == "wanted":
             needed = max(needed, 1)
-        if idle < needed and count < self._limit and time.monotonic() >= self._not_before:
+        if idle < needed and count < self.limit and time.monotonic() >= self._not_before:
             try:
                 self._start_worker()
             except OSError as error:
                 log.warning("no worker could be started: %s", error)
                 self._failed()
+        self.problem = self._obstacle() or (self.FAILING if self._failures > 2 else "")
 
     def _tend_on(self) -> None:
         while not self._end.wait(TEND_SECONDS):
@@ -120,39 +163,10 @@ class LocalPool:
             with suppress(StoreUnavailable):
                 self.tend()
 
-    def _start_worker(self) -> None:
-        self._children.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "mnist_core.worker"],
-                cwd=PROJECT,
-                stdin=subprocess.DEVNULL,
-                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-                # A session of its own: the key that ends the server does not end a training.
-                start_new_session=True,
-            )
-        )
-
-    def _reap(self) -> None:
-        """Take leave of children that have ended, at once and not by their silence."""
-        for child in [child for child in self._children if child.poll() is not None]:
-            if child.returncode:
-                log.warning("worker process %d ended with status %d", child.pid, child.returncode)
-            for worker in self._store.workers():
-                if worker.pid == child.pid and worker.host == socket.gethostname():
-                    self._store.remove_worker(worker.id, ENDED)
-            self._children.remove(child)
-            if child.returncode:
-                self._failed()
-
     def _failed(self) -> None:
-        """Wait longer after each failure to start, and say so after the third."""
+        """Wait longer after each failure to start; after the third it is a problem."""
         self._failures += 1
         self._not_before = time.monotonic() + min(30, 2**self._failures)
-        if self._failures > 2:
-            self.problem = (
-                "The training process does not start on this machine; the server's log says why. "
-                "Everything else works."
-            )
 
     def _lost(self, worker: Worker) -> bool:
         """Whether its beats have stood still for too long; if so it is removed."""
@@ -180,8 +194,80 @@ class LocalPool:
         self._kill(worker)
         return True
 
+
+class LocalPool(Pool):
+    """Workers as child processes of this one."""
+
+    FAILING = (
+        "The training process does not start on this machine; the server's log says why. "
+        "Everything else works."
+    )
+
+    def __init__(self, store: RunStore, limit: int | None = None) -> None:
+        super().__init__(store)
+        self._limit = worker_limit() if limit is None else limit
+        self.problem = self._obstacle()
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def limit(self) -> int:
+        return self._limit
+
+    @property
+    def fetches(self) -> bool:
+        return self._limit > 0
+
+    def _obstacle(self) -> str:
+        return "" if self._limit else NO_WORKERS
+
+    def _look(self) -> None:
+        """Take leave of children that have ended, at once and not by their silence."""
+        for child in [child for child in self._children if child.poll() is not None]:
+            if child.returncode:
+                log.warning("worker process %d ended with status %d", child.pid, child.returncode)
+            for worker in self._store.workers():
+                if worker.pid == child.pid and worker.host == socket.gethostname():
+                    self._store.remove_worker(worker.id, ENDED)
+            self._children.remove(child)
+            if child.returncode:
+                self._failed()
+
+    def _is_here(self, worker: Worker) -> bool:
+        return worker.host == socket.gethostname()
+
+    def _starting(self, here: list[Worker]) -> int:
+        known = {worker.pid for worker in here}
+        return len([child for child in self._children if child.pid not in known])
+
+    def _start_worker(self) -> None:
+        self._children.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "mnist_core.worker"],
+                cwd=PROJECT,
+                stdin=subprocess.DEVNULL,
+                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+                # A session of its own: the key that ends the server does not end a training.
+                start_new_session=True,
+            )
+        )
+
     def _kill(self, worker: Worker) -> None:
         """Make an end of a worker, if it is a child of this process."""
         for child in self._children:
             if child.pid == worker.pid and worker.host == socket.gethostname():
                 child.kill()
+
+    def _leave(self) -> None:
+        for child in self._children:
+            child.terminate()
+        for child in self._children:
+            try:
+                child.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def open_pool(store: RunStore) -> Pool:
+    """The workers of this server; not yet tended to."""
+    return LocalPool(store)

@@ -15,6 +15,7 @@ from mnist_core.jobs import (
     LOST_SECONDS_LOADING,
     SECOND_LOOK_SECONDS,
     LocalPool,
+    open_pool,
     worker_limit,
 )
 from mnist_core.runs import ENDED, FINISHED, RUNNING, WAITING, RunStore, Worker
@@ -95,6 +96,19 @@ def test_mnist_workers_says_how_many(text, limit):
 def test_otherwise_half_the_cores_train(environ, cores, limit, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     assert worker_limit(environ) == limit
+
+
+def test_without_further_settings_runs_train_on_this_machine(store, monkeypatch):
+    monkeypatch.setenv("MNIST_WORKERS", "3")
+    pool = open_pool(store)
+    assert isinstance(pool, LocalPool)
+    assert (pool.limit, pool.fetches, pool.problem) == (3, True, "")
+
+
+def test_a_machine_that_does_not_train_says_so_at_once(store):
+    pool = open_pool(store)
+    assert (pool.limit, pool.fetches) == (0, False)
+    assert pool.problem == jobs.NO_WORKERS
 
 
 # --- starting ---
