@@ -449,6 +449,8 @@ class Cluster:
         from distributed import Client
         from distributed.utils import LoopRunner
 
+        # It writes a stack trace whenever the scheduler goes; the pool says so in one line.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         # A client that does not come about leaves the thread of its loop behind; so it is
         # given one.
         self._runner = LoopRunner()
