@@ -137,10 +137,10 @@ def load_data() -> data.Dataset:
 
 def submit_and_wait(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
     """Queue the run, follow it; the run and the host and process that trained it."""
-    from mnist_core.jobs import LocalPool
+    from mnist_core.jobs import open_pool
 
     run = store.submit(config, owner_of(uuid.uuid4().hex))
-    pool = LocalPool(store).start()
+    pool = open_pool(store).start()
     problem = ""
     names: dict[str, str] = {}
     try:

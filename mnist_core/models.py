@@ -4,8 +4,10 @@ Keras is how a network is described, saved and loaded here; how it is trained is
 training.py. Loads TensorFlow.
 """
 
+import random
+
 import keras
-from keras import layers
+from keras import initializers, layers
 
 from mnist_core.config import TrainConfig
 from mnist_core.data import CLASSES, SIDE
@@ -17,10 +19,15 @@ def build_model(config: TrainConfig) -> keras.Sequential:
     Input: float32 (n, 28, 28), 0 paper to 1 ink (``data.scale``). Output: float32
     (n, 10), the probability of each digit. With no convolutions and no normalisation this
     is exactly Flatten, Dense ReLU ..., Dense softmax.
-
-    Sets Keras's global random seed.
     """
-    keras.utils.set_random_seed(config.seed)
+    # What Keras would draw itself after set_random_seed, but from a generator that no other
+    # thread draws from meanwhile.
+    seeds = random.Random(config.seed)
+
+    def dense(units: int, **settings: object) -> keras.Layer:
+        initializer = initializers.GlorotUniform(_next_seed(seeds))
+        return layers.Dense(units, kernel_initializer=initializer, **settings)
+
     network = keras.Sequential(name=config.preset)
     network.add(keras.Input((SIDE, SIDE)))
     if config.convolutions:
@@ -34,20 +41,25 @@ def build_model(config: TrainConfig) -> keras.Sequential:
                 strides=stride,
                 padding="same",
                 use_bias=not config.batch_normalization,
-                kernel_initializer="he_normal",
+                kernel_initializer=initializers.HeNormal(_next_seed(seeds)),
             ),
             config.batch_normalization,
         )
     network.add(layers.Flatten())
     for units in config.dense:
         if config.batch_normalization:
-            _add_block(network, layers.Dense(units, use_bias=False), True)
+            _add_block(network, dense(units, use_bias=False), True)
         else:
-            network.add(layers.Dense(units, activation="relu"))
+            network.add(dense(units, activation="relu"))
         if config.dropout:
             network.add(layers.Dropout(config.dropout, seed=config.seed))
-    network.add(layers.Dense(CLASSES, activation="softmax"))
+    network.add(dense(CLASSES, activation="softmax"))
     return network
+
+
+def _next_seed(seeds: random.Random) -> int:
+    """The seed of the next layer's first weights, as Keras draws one."""
+    return seeds.randint(1, 10**9)
 
 
 def _add_block(network: keras.Sequential, layer: keras.Layer, normalize: bool) -> None:

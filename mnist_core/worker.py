@@ -208,9 +208,13 @@ class Heart(threading.Thread):
 
 
 @contextmanager
-def registered(store: RunStore) -> Iterator[tuple[str, Heart]]:
-    """Be a worker that others can see, for as long as this lasts."""
-    worker_id = uuid.uuid4().hex[:10]
+def registered(store: RunStore, worker_id: str = "") -> Iterator[tuple[str, Heart]]:
+    """Be a worker that others can see, for as long as this lasts.
+
+    Args:
+        worker_id: at most 40 signs, nobody else's; by default one by chance.
+    """
+    worker_id = worker_id or uuid.uuid4().hex[:10]
     store.register_worker(Worker(worker_id, socket.gethostname(), os.getpid(), 0, False))
     heart = Heart(store, worker_id)
     heart.start()
@@ -459,10 +463,27 @@ def aside(task: Callable[[], None]) -> None:
     task()
 
 
-def work(store: RunStore, idle_seconds: float = IDLE_SECONDS) -> None:
-    """Take runs until there has been nothing to do for ``idle_seconds``."""
-    parent, began = os.getppid(), time.monotonic()
-    with registered(store) as (worker_id, heart):
+def server_gone() -> Callable[[], bool]:
+    """What tells whether the server that started this process has ended meanwhile."""
+    parent = os.getppid()
+    return lambda: os.getppid() != parent
+
+
+def work(
+    store: RunStore,
+    idle_seconds: float = IDLE_SECONDS,
+    worker_id: str = "",
+    is_over: Callable[[], bool] | None = None,
+) -> None:
+    """Take runs until there has been nothing to do for ``idle_seconds``.
+
+    Args:
+        worker_id: as ``registered`` takes it.
+        is_over: asked between two runs whether the process is wanted back; by default
+            ``server_gone``.
+    """
+    began, is_over = time.monotonic(), is_over or server_gone()
+    with registered(store, worker_id) as (worker_id, heart):
         log.info("worker %s started, process %d", worker_id, os.getpid())
         # All that a run would have to wait for is done while nobody waits.
         training = load_training()
@@ -483,8 +504,8 @@ def work(store: RunStore, idle_seconds: float = IDLE_SECONDS) -> None:
         errand: threading.Thread | None = None
         busy_at = time.monotonic()
         while not heart.lost:
-            # A server that ended wants its machine back; one that trains ends its run first.
-            if os.getppid() != parent:
+            # One that trains ends its run first.
+            if is_over():
                 log.info("worker %s ends, for its server has ended", worker_id)
                 return
             if time.monotonic() - busy_at > idle_seconds:

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from mnist_core import data, logs, schema
-from mnist_core.jobs import worker_limit
+from mnist_core.jobs import workers_in_words
 from pages import memory
 
 log = logging.getLogger("pages.server")
@@ -28,11 +28,11 @@ def greet() -> None:
     password = "set" if os.environ.get("MNIST_TEACHER_PASSWORD") else "not set"
     log.info(
         "entered for the first time: version %s, digits of source %s, database %s, "
-        "at most %d workers, teacher's password %s",
+        "%s, teacher's password %s",
         version(),
         data.locate()[1],
         schema.kind(schema.database_url()),
-        worker_limit(),
+        workers_in_words(),
         password,
     )
 

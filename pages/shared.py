@@ -23,7 +23,7 @@ from mnist_core import data, evaluation, explanation, forecast, glance, maps, sc
 from mnist_core.calibration import Calibration
 from mnist_core.classifier import Classifier
 from mnist_core.errors import RunNotFound, StoreUnavailable, UserError
-from mnist_core.jobs import LocalPool, worker_limit
+from mnist_core.jobs import Pool, open_pool
 from mnist_core.neighbours import nearest_images
 from mnist_core.progress import Progress
 from mnist_core.rates import STUDY
@@ -290,14 +290,14 @@ def _store(url: str) -> RunStore:
     return RunStore(url)
 
 
-def pool() -> LocalPool:
-    """The workers of this machine."""
+def pool() -> Pool:
+    """The workers of this server."""
     return _pool(schema.database_url())
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def _pool(url: str) -> LocalPool:
-    return LocalPool(_store(url)).start()
+def _pool(url: str) -> Pool:
+    return open_pool(_store(url)).start()
 
 
 def _home(run: Run) -> str:
@@ -426,7 +426,7 @@ def seconds_until_turn(before: tuple[str, ...]) -> float:
     reports = [store().metrics(run.id) if run.state == RUNNING else [] for run in runs]
     ended = store().list_runs(states=(FINISHED,))
     pairs = list(zip(runs, reports, strict=True))
-    return forecast.seconds_until_turn(pairs, ended, worker_limit())
+    return forecast.seconds_until_turn(pairs, ended, pool().limit)
 
 
 def curves(run: Run, age: float = 0.0) -> list[Progress]:
@@ -569,8 +569,8 @@ def _sample_notice(place: tuple[Path, str]) -> None:
         st.rerun()
     text = f"This is the bundled sample of MNIST: 5,000 of its 70,000 digits. {_note()}"
     try:
-        download = store().download()
-        if download.state == "none" and worker_limit():
+        download, fetches = store().download(), pool().fetches
+        if download.state == "none" and fetches:
             request_download()
     except StoreUnavailable as error:
         st.info(f"{text} {error}", icon=":material/inventory_2:")
@@ -580,7 +580,7 @@ def _sample_notice(place: tuple[Path, str]) -> None:
         st.button(
             "Try the download again", icon=":material/refresh:", on_click=guarded(request_download)
         )
-    elif worker_limit():
+    elif fetches:
         st.info(
             f"{text} The whole of it (11 MB) is being downloaded; the page changes over by itself.",
             icon=":material/downloading:",

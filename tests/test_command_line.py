@@ -224,7 +224,7 @@ def pool(monkeypatch):
         return found
 
     monkeypatch.setattr(RunStore, "metrics", metrics_and_tell)
-    monkeypatch.setattr(jobs, "LocalPool", FakePool)
+    monkeypatch.setattr(jobs, "open_pool", FakePool)
     monkeypatch.setattr(FakePool, "ending", FINISHED)
     thread = threading.Thread(target=work)
     monkeypatch.setattr(FakePool, "start", lambda self: (thread.start(), self)[1])
@@ -255,7 +255,7 @@ def test_a_submitted_run_that_nobody_waits_for_any_more_is_withdrawn(run, store,
         raise KeyboardInterrupt
 
     monkeypatch.setattr(FakePool, "start", lambda self: self)
-    monkeypatch.setattr(jobs, "LocalPool", FakePool)
+    monkeypatch.setattr(jobs, "open_pool", FakePool)
     monkeypatch.setattr(RunStore, "workers", press)
     status, _, err = run("train", "--submit")
     assert (status, "Stopped." in err) == (130, True)

@@ -62,6 +62,8 @@ WITHIN = {
     ("studies", "runs"),
     ("shipped", "runs"),
     ("forecast", "runs"),
+    # Of which it is a part in the processes of a cluster, and only there.
+    ("jobs", "worker"),
 }
 FRAMEWORKS = {"tensorflow", "keras"}
 # The only ones that load TensorFlow, at once or when called; the server imports none of them
@@ -176,9 +178,9 @@ def test_only_charts_draw():
 
 
 def test_the_server_never_imports_the_worker():
-    for path in [*(PROJECT / "pages").glob("*.py"), CORE / "jobs.py", PROJECT / "dashboard.py"]:
-        if path.exists():
-            assert "worker" not in of_core(path), path
+    for path in [*(PROJECT / "pages").glob("*.py"), PROJECT / "dashboard.py"]:
+        assert "worker" not in of_core(path), path
+    assert "mnist_core.worker" not in imports(CORE / "jobs.py", everywhere=False)
 
 
 def test_pages_import_only_what_they_share_and_the_core():
@@ -205,6 +207,7 @@ def test_what_the_server_imports_brings_no_tensorflow_and_no_pandas():
     code = (
         "import json, sys\n"
         "from mnist_core import jobs, runs, shipped, classifier, evaluation\n"
+        "jobs.open_pool(runs.RunStore()).tend()\n"
         "from mnist_core import drawing, data, config\n"
         "from mnist_core import glance, maps, neighbours, studies, suspects\n"
         "from mnist_core.classifier import Classifier\n"
@@ -217,3 +220,4 @@ def test_what_the_server_imports_brings_no_tensorflow_and_no_pandas():
     loaded = set(json.loads(answer.stdout))
     assert "ai_edge_litert" in loaded
     assert not loaded & {"tensorflow", "keras", "pandas", "sklearn", "jax", "torch", "streamlit"}
+    assert not loaded & {"dask", "distributed"}

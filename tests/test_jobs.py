@@ -9,16 +9,22 @@ import sqlite3
 import pytest
 
 from mnist_core import jobs, schema
+from mnist_core.config import PRESETS
 from mnist_core.errors import StoreUnavailable
 from mnist_core.jobs import (
     LOST_SECONDS,
     LOST_SECONDS_LOADING,
     SECOND_LOOK_SECONDS,
+    DaskPool,
     LocalPool,
+    open_pool,
+    place_in,
+    place_of,
     worker_limit,
+    workers_in_words,
 )
 from mnist_core.runs import ENDED, FINISHED, RUNNING, WAITING, RunStore, Worker
-from tests.helpers import add_worker, finished_run, running_run, wait_until, waiting_run
+from tests.helpers import PROJECT, add_worker, finished_run, running_run, wait_until, waiting_run
 
 pytestmark = pytest.mark.databases
 
@@ -97,6 +103,19 @@ def test_mnist_workers_says_how_many(text, limit):
 def test_otherwise_half_the_cores_train(environ, cores, limit, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     assert worker_limit(environ) == limit
+
+
+def test_without_further_settings_runs_train_on_this_machine(store, monkeypatch):
+    monkeypatch.setenv("MNIST_WORKERS", "3")
+    pool = open_pool(store)
+    assert isinstance(pool, LocalPool)
+    assert (pool.limit, pool.fetches, pool.problem) == (3, True, "")
+
+
+def test_a_machine_that_does_not_train_says_so_at_once(store):
+    pool = open_pool(store)
+    assert (pool.limit, pool.fetches) == (0, False)
+    assert pool.problem == jobs.NO_WORKERS
 
 
 # --- starting ---
@@ -477,3 +496,373 @@ def test_finished_runs_are_left_alone(store, pool, clock):
     clock.now += 1000
     pool.tend()
     assert store.get(run.id).state == FINISHED
+
+
+# --- a cluster ---
+
+ADDRESS = "tcp://scheduler:8786"
+FIRST, SECOND = "tcp://10.0.0.7:40001", "tcp://10.0.0.8:40001"
+
+
+class Task:
+    """What a client holds of a task."""
+
+    def __init__(self) -> None:
+        self.status = "pending"
+
+    def exception(self, timeout: float) -> Exception:
+        return StoreUnavailable("The database of runs cannot be opened.")
+
+
+class Scheduler:
+    """A scheduler and the processes of its cluster, in so far as pools ask for them."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.installed = True
+        self.asked = 0
+        self.connections: list[Connection] = []
+        self.processes: dict[str, dict[str, Task]] = {FIRST: {}, SECOND: {}}
+        # Tasks that wait for a process that is no more.
+        self.stranded: dict[str, Task] = {}
+        self.restarted: list[str] = []
+
+    def connect(self, address: str) -> "Connection":
+        assert address == ADDRESS
+        self.asked += 1
+        if not self.installed:
+            raise ModuleNotFoundError("No module named 'distributed'")
+        if self.away:
+            raise OSError("Timed out trying to connect")
+        self.connections.append(Connection(self))
+        return self.connections[-1]
+
+    def tasks(self) -> dict[str, Task]:
+        return {key: task for tasks in self.processes.values() for key, task in tasks.items()}
+
+    def begin(self, store, address: str, ready: bool = True) -> str:
+        """The task at this process becomes a worker."""
+        (place,) = self.processes[address]
+        worker_id = f"{place}-1234567890"
+        store.register_worker(Worker(worker_id, "elsewhere", 77, 0, ready))
+        return worker_id
+
+    def finish(self, address: str, status: str = "finished") -> None:
+        for task in self.processes[address].values():
+            task.status = status
+        self.processes[address] = {}
+
+    def kill(self, address: str, successor: str) -> None:
+        """A process ends, and its nanny starts another with another address."""
+        self.stranded |= self.processes.pop(address)
+        self.processes[successor] = {}
+
+    def restart(self) -> None:
+        """The scheduler forgets everything, and its processes end and are started anew."""
+        for connection in self.connections:
+            connection.connected = False
+        self.processes = {f"{address}1": {} for address in self.processes}
+
+
+class Connection:
+    """A client of that scheduler."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
+        self.connected = True
+
+    def close(self) -> None:
+        self.connected = False
+
+    def tasks(self) -> dict[str, list[str]]:
+        if self.scheduler.away:
+            raise TimeoutError("timed out after 5 s.")
+        return {address: list(tasks) for address, tasks in self.scheduler.processes.items()}
+
+    def start(self, place: str, address: str) -> Task:
+        assert place == place_of(address)
+        return self.scheduler.processes[address].setdefault(place, Task())
+
+    def cancel(self, place: str) -> None:
+        self.scheduler.stranded.pop(place, None)
+        for tasks in self.scheduler.processes.values():
+            tasks.pop(place, None)
+
+    def restart(self, address: str) -> None:
+        self.scheduler.restarted.append(address)
+        self.scheduler.kill(address, f"{address}9")
+
+
+@pytest.fixture
+def scheduler(monkeypatch):
+    scheduler = Scheduler()
+    monkeypatch.setattr(jobs, "Cluster", scheduler.connect)
+    return scheduler
+
+
+@pytest.fixture
+def cluster(store, clock, scheduler):
+    return DaskPool(store, ADDRESS)
+
+
+def test_with_a_schedulers_address_runs_train_on_its_cluster(store, monkeypatch):
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", ADDRESS)
+    pool = open_pool(store)
+    assert isinstance(pool, DaskPool)
+    assert (pool.fetches, pool.problem) == (False, "")
+    assert workers_in_words() == "workers on a cluster"
+
+
+def test_a_places_name_and_its_workers_fit_into_the_database():
+    place = place_of("tcp://[2001:db8:85a3:8d3:1319:8a2e:370:7348]:40001")
+    assert place == place_of("tcp://[2001:db8:85a3:8d3:1319:8a2e:370:7348]:40001")
+    assert place != place_of("tcp://[2001:db8:85a3:8d3:1319:8a2e:370:7348]:40002")
+    assert place_in(f"{place}-1234567890") == place
+    assert place_in("1234567890") == ""
+    assert len(f"{place}-1234567890") <= schema.workers.c.id.type.length
+
+
+def test_a_cluster_has_as_many_workers_as_processes_and_one_in_each(store, cluster, scheduler):
+    for visitor in "abcd":
+        waiting_run(store, visitor)
+    for _ in range(6):
+        cluster.tend()
+    assert cluster.limit == 2
+    assert [len(tasks) for tasks in scheduler.processes.values()] == [1, 1]
+
+
+def test_a_cluster_starts_nothing_while_nobody_trains(store, cluster, scheduler):
+    store.request_download()
+    cluster.tend()
+    assert scheduler.tasks() == {}
+    cluster.wake()
+    cluster.tend()
+    cluster.tend()
+    assert len(scheduler.tasks()) == 1
+
+
+def test_a_worker_on_the_cluster_that_is_still_starting_is_waited_for(store, cluster, scheduler):
+    waiting_run(store)
+    for _ in range(3):
+        cluster.tend()
+    assert len(scheduler.tasks()) == 1
+
+
+def test_one_that_never_comes_does_not_keep_others_from_being_started(
+    store, cluster, scheduler, clock
+):
+    waiting_run(store)
+    cluster.tend()
+    cluster.tend()
+    clock.now += LOST_SECONDS_LOADING
+    cluster.tend()
+    assert len(scheduler.tasks()) == 2
+
+
+def test_workers_elsewhere_take_up_no_room_on_the_cluster(store, cluster, scheduler):
+    running_run(store, "a")
+    waiting_run(store, "b")
+    cluster.tend()
+    assert len(scheduler.tasks()) == 1
+
+
+def test_what_another_server_started_is_counted(store, cluster, scheduler, clock):
+    other = DaskPool(store, ADDRESS)
+    waiting_run(store)
+    for _ in range(3):
+        cluster.tend()
+        other.tend()
+    assert len(scheduler.tasks()) == 1
+
+
+def test_two_servers_that_start_a_worker_at_the_same_moment_start_one(
+    store, cluster, scheduler, clock
+):
+    other = DaskPool(store, ADDRESS)
+    cluster.tend()
+    other.tend()
+    cluster._start_worker()
+    other._start_worker()
+    assert len(scheduler.tasks()) == 1
+    scheduler.finish(FIRST)
+    cluster.tend()
+    other.tend()
+    assert cluster._tasks == other._tasks == {}
+
+
+def test_a_process_whose_worker_the_scheduler_forgot_gets_no_second_one(store, cluster, scheduler):
+    cluster.wake()
+    cluster.tend()
+    busy = store.begin(PRESETS["classic"], "owner", scheduler.begin(store, FIRST))
+    scheduler.processes[FIRST].clear()
+    waiting_run(store, "b")
+    cluster.tend()
+    assert store.get(busy.id).state == RUNNING
+    assert [list(tasks) for tasks in scheduler.processes.values()] == [[], [place_of(SECOND)]]
+
+
+def test_a_worker_that_ended_in_peace_can_be_started_again(store, cluster, scheduler):
+    cluster.wake()
+    cluster.tend()
+    worker_id = scheduler.begin(store, FIRST)
+    cluster.tend()
+    store.remove_worker(worker_id, ENDED)
+    scheduler.finish(FIRST)
+    cluster.tend()
+    assert (scheduler.tasks(), cluster.problem) == ({}, "")
+    waiting_run(store)
+    cluster.tend()
+    assert len(scheduler.tasks()) == 1
+
+
+def test_a_killed_processs_run_waits_for_another_at_once(store, cluster, scheduler):
+    run = waiting_run(store)
+    cluster.tend()
+    store.claim(scheduler.begin(store, FIRST))
+    cluster.tend()
+    scheduler.kill(FIRST, "tcp://10.0.0.7:40002")
+    cluster.tend()
+    after = store.get(run.id)
+    assert (after.state, after.losses) == (WAITING, 1)
+    assert store.workers() == []
+    assert scheduler.stranded == {}, "what waits for a process that is no more is cancelled"
+    assert len(scheduler.tasks()) == 1
+    assert cluster.problem == ""
+
+
+def test_a_worker_that_hangs_is_ended_with_its_process(store, cluster, scheduler, clock):
+    run = waiting_run(store)
+    cluster.tend()
+    store.claim(scheduler.begin(store, FIRST))
+    for _ in range(12):
+        cluster.tend()
+        clock.now += 1
+    assert scheduler.restarted == [FIRST]
+    assert store.get(run.id).state == WAITING
+    assert len(scheduler.tasks()) == 1
+
+
+def test_a_process_that_cannot_be_restarted_does_not_end_the_pool(
+    store, cluster, scheduler, clock, monkeypatch, caplog
+):
+    def refuse(connection, address):
+        raise TimeoutError("1 nanny did not answer")
+
+    monkeypatch.setattr(Connection, "restart", refuse)
+    run = waiting_run(store)
+    cluster.tend()
+    store.claim(scheduler.begin(store, FIRST))
+    for _ in range(12):
+        cluster.tend()
+        clock.now += 1
+    assert store.get(run.id).state == WAITING
+    assert "was not restarted: 1 nanny did not answer" in caplog.text
+
+
+def test_a_scheduler_that_is_not_there_is_named_and_asked_again_now_and_then(
+    store, cluster, scheduler, clock, caplog
+):
+    scheduler.away = True
+    run = waiting_run(store)
+    for _ in range(20):
+        cluster.tend()
+        clock.now += jobs.TEND_SECONDS
+    assert cluster.problem == jobs.SCHEDULER_AWAY
+    assert cluster.limit == 0
+    assert 3 <= scheduler.asked <= 5
+    assert caplog.text.count("does not answer") == 1
+    scheduler.away = False
+    clock.now += jobs.AGAIN_SECONDS
+    cluster.tend()
+    assert cluster.problem == ""
+    assert len(scheduler.tasks()) == 1
+    assert store.get(run.id).state == WAITING
+
+
+def test_while_the_scheduler_is_away_silent_workers_are_given_up(store, cluster, scheduler, clock):
+    run = waiting_run(store)
+    cluster.tend()
+    worker_id = scheduler.begin(store, FIRST)
+    store.claim(worker_id)
+    cluster.tend()
+    scheduler.away = True
+    for _ in range(10):
+        clock.now += 1
+        store.beat(worker_id, ready=True)
+        cluster.tend()
+    assert store.get(run.id).state == RUNNING, "it goes on training while it lives"
+    for _ in range(6):
+        clock.now += 1
+        cluster.tend()
+    assert store.get(run.id).state == WAITING
+    assert scheduler.restarted == []
+
+
+def test_a_restarted_scheduler_is_reached_over_a_new_connection(store, cluster, scheduler, clock):
+    run = waiting_run(store, "a")
+    cluster.tend()
+    worker_id = scheduler.begin(store, FIRST)
+    store.claim(worker_id)
+    cluster.tend()
+    scheduler.restart()
+    waiting_run(store, "b")
+    cluster.tend()
+    assert [connection.connected for connection in scheduler.connections] == [False, True]
+    assert len(scheduler.tasks()) == 1, "the old worker takes up no room in the new cluster"
+    assert store.get(run.id).state == RUNNING, "it may still train, and is not missed yet"
+    assert cluster.problem == ""
+
+
+def test_a_cluster_without_workers_is_named(store, cluster, scheduler):
+    scheduler.processes = {}
+    waiting_run(store)
+    cluster.tend()
+    assert cluster.problem == jobs.CLUSTER_EMPTY
+    scheduler.processes = {FIRST: {}}
+    cluster.tend()
+    assert cluster.problem == ""
+
+
+def test_a_server_without_the_package_for_clusters_says_which_file_brings_it(
+    store, cluster, scheduler
+):
+    scheduler.installed = False
+    cluster.tend()
+    assert cluster.problem == jobs.NO_CLIENT
+    assert "requirements-cluster.txt" in cluster.problem
+    assert (PROJECT / "requirements-cluster.txt").exists()
+
+
+def test_workers_that_cannot_work_on_the_cluster_are_named(
+    store, cluster, scheduler, clock, caplog
+):
+    waiting_run(store)
+    while not cluster.problem:
+        cluster.tend()
+        scheduler.finish(FIRST, "error")
+        clock.now += 31
+    assert cluster.problem == DaskPool.FAILING
+    assert "a worker on the cluster ended: The database of runs cannot be opened." in caplog.text
+    while not scheduler.tasks():
+        clock.now += 31
+        cluster.tend()
+    scheduler.begin(store, FIRST)
+    cluster.tend()
+    assert cluster.problem == ""
+
+
+def test_the_end_of_a_pool_leaves_its_workers_on_the_cluster_alone(store, cluster, scheduler):
+    waiting_run(store)
+    cluster.tend()
+    cluster.end()
+    assert not scheduler.connections[0].connected
+    assert len(scheduler.tasks()) == 1
+
+
+@pytest.mark.parametrize("folder", ["mnist_core", "pages"])
+def test_no_other_module_knows_where_runs_train(folder):
+    for path in (PROJECT / folder).glob("*.py"):
+        if path.stem != "jobs":
+            words = path.read_text().lower()
+            for word in ("dask", "distributed", "cluster"):
+                assert word not in words, path

@@ -1,4 +1,5 @@
 import dataclasses
+import random
 
 import keras
 import numpy as np
@@ -59,3 +60,33 @@ def test_the_seed_decides_the_first_weights(name):
     first = weights(1)
     assert (first == weights(1)).all()
     assert (first != weights(2)).any()
+
+
+def test_the_first_weights_are_those_that_keras_gives_for_the_seed():
+    keras.utils.set_random_seed(3)
+    theirs = keras.Sequential(
+        [
+            keras.Input((28, 28)),
+            keras.layers.Reshape((28, 28, 1)),
+            keras.layers.Conv2D(4, 3, padding="same", kernel_initializer="he_normal"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(16, activation="relu"),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+    ours = build_model(TrainConfig(seed=3, convolutions=((4, 3, 1),), dense=(16,)))
+    for mine, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        assert (mine == other).all()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_what_else_draws_by_chance_in_the_process_changes_no_weight(name, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("drawn from the generator that all threads share")
+
+    expected = build_model(PRESETS[name]).get_weights()
+    before = random.getstate()
+    monkeypatch.setattr(random, "randint", refuse)
+    for one, other in zip(build_model(PRESETS[name]).get_weights(), expected, strict=True):
+        assert (one == other).all()
+    assert random.getstate() == before

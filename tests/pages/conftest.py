@@ -41,7 +41,7 @@ def empty_server(monkeypatch, tmp_path, sample):
     """A server that has cached nothing, and whose pool starts no processes."""
     st.cache_resource.clear()
     # Nothing tends the workers in the background; tests/test_jobs.py is about that.
-    monkeypatch.setattr(jobs.LocalPool, "start", lambda pool: pool)
+    monkeypatch.setattr(jobs.Pool, "start", lambda pool: pool)
     monkeypatch.setattr(served, "STATIC", tmp_path / "static")
     # To read the sample, compile the pages and look for components again in each test would
     # be half of the time that all of them take.

@@ -21,13 +21,9 @@ from pathlib import Path
 
 import pytest
 
-from mnist_core.checkpoint import Checkpoint
-from mnist_core.config import TrainConfig
-from mnist_core.errors import StoreUnavailable
 from mnist_core.jobs import LOST_SECONDS, SECOND_LOOK_SECONDS, LocalPool
-from mnist_core.progress import Progress, epoch_ends
+from mnist_core.progress import epoch_ends
 from mnist_core.runs import (
-    CHECKPOINT,
     FAILED,
     FINISHED,
     INTERRUPTED,
@@ -35,25 +31,27 @@ from mnist_core.runs import (
     RUNNING,
     STOPPED,
     WAITING,
-    Run,
     RunStore,
-    Worker,
-    owner_of,
 )
 from mnist_core.schema import BUSY_SECONDS
 from tests.helpers import PROJECT, wait_for_end, wait_until
+from tests.processes.helpers import (
+    CONFIG,
+    OWNER,
+    after_epoch,
+    freeze,
+    gone,
+    outcome,
+    submit,
+    worker_of,
+)
 
 pytestmark = pytest.mark.processes
 
-# Some three seconds: enough epochs for a fault to fall between two of them. All batches
-# are of the same size, so that every report of an epoch counts as its steps do.
-CONFIG = TrainConfig(dense=(256, 128), epochs=6, batch_size=20, training_images=4000)
-STEPS_PER_EPOCH = 180
 MORE_EPOCHS = 2
 # Longer than a writer waits for its turn, and than a worker may be silent.
 OUTAGE_SECONDS = 7.0
 UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-OWNER = owner_of("somebody")
 
 # A server without its pages: all that it has to do with training.
 SERVER = """
@@ -71,16 +69,6 @@ _time = time.time
 time.time = lambda: _time() + 86400 * (int(2 * time.monotonic()) % 3 - 1)
 (pathlib.Path(os.environ["TEST_JUMPS"]) / str(os.getpid())).write_text("1")
 """
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """How a run ended, without what depends on the pace of the machine."""
-
-    state: str
-    test_accuracy: float | None
-    epochs: int | None
-    validation: list[tuple[int, float | None, float | None]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,75 +118,6 @@ def serving(folder: Path, **environ: str) -> Iterator[Server]:
         process.wait()
         wait_until(lambda: all(gone(worker.pid) for worker in store.workers()))
         store.close()
-
-
-def submit(store: RunStore, config: TrainConfig = CONFIG) -> str:
-    return store.submit(config, OWNER).id
-
-
-def worker_of(store: RunStore, run_id: str) -> Worker:
-    """The worker that has a run, once one has it."""
-    wait_until(lambda: store.get(run_id).state == RUNNING)
-    name = store.get(run_id).worker
-    return next(worker for worker in store.workers() if worker.id == name)
-
-
-def after_epoch(store: RunStore, run_id: str, epoch: float) -> list[Progress]:
-    """Wait until a run has gone further than this; the ends of epochs seen by then."""
-    wait_until(
-        lambda: (
-            (seen := store.metrics(run_id, store.get(run_id).checkpoint_step - 1))
-            and seen[-1].epoch > epoch
-        )
-    )
-    assert store.get(run_id).state == RUNNING
-    return epoch_ends(store.metrics(run_id))
-
-
-def outcome(store: RunStore, run: Run) -> Outcome:
-    """How a run ended; and no report of it may be missing."""
-    ends = epoch_ends(store.metrics(run.id))
-    history = Checkpoint.from_bytes(store.artifact(run.id, CHECKPOINT)).history
-    assert mean_of_reports(store, run.id) == pytest.approx(history["accuracy"], abs=1e-6)
-    assert [item.validation_loss for item in ends] == history["validation_loss"]
-    return Outcome(
-        run.state,
-        run.test_accuracy,
-        run.epochs,
-        [(item.step, item.validation_loss, item.validation_accuracy) for item in ends],
-    )
-
-
-def mean_of_reports(store: RunStore, run_id: str) -> list[float]:
-    """Each epoch's accuracy, put together from the reports of its parts. With one of them
-    missing, or there twice, it is another than the checkpoint has."""
-    right, before = {}, 0
-    for item in store.metrics(run_id):
-        epoch = (item.step - 1) // STEPS_PER_EPOCH
-        right[epoch] = right.get(epoch, 0.0) + item.accuracy * (item.step - before)
-        before = item.step
-    return [right[epoch] / STEPS_PER_EPOCH for epoch in sorted(right)]
-
-
-def freeze(store: RunStore, pid: int) -> None:
-    """Let a worker hang, but not within a transaction: it would keep everybody out, as the
-    program does that locks the database in another test."""
-    while True:
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            store.touch()
-        except StoreUnavailable:
-            os.kill(pid, signal.SIGCONT)
-        else:
-            return
-
-
-def gone(pid: int) -> bool:
-    """Whether no such process runs; one that nobody has taken leave of yet does not."""
-    try:
-        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return True
 
 
 def let_seconds_pass(seconds: float) -> None:

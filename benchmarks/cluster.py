@@ -1,0 +1,205 @@
+"""A Dask cluster: how many runs an hour with one worker and with two, and what faults cost.
+
+    MNIST_DATA=... python -m benchmarks.cluster [--runs 8] [--url URL]
+    python -m benchmarks.cluster --faults 5
+
+A scheduler, a pool and workers on this machine, each worker bound to a core of its own. So
+many equal runs of the preset "classic" are queued while the workers have TensorFlow loaded
+and nothing to do; counted is the time from the first one's start to the last one's end.
+Asked for are 1.7 times as many with two workers. The scheduler and the pool take their share
+of the same cores.
+
+With --faults something is broken again and again, at a random moment of a run on the bundled
+sample: its process is killed, or hangs; the scheduler is killed and started anew; the power
+of all of them fails. A supervisor starts anew what ends. Every report must be there once,
+and the run must end with the numbers of one that was left alone. Exit status 1 if not.
+"""
+
+import argparse
+import dataclasses
+import os
+import random
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mnist_core.config import PRESETS, TrainConfig
+from mnist_core.jobs import open_pool
+from mnist_core.runs import FINISHED, RUNNING, Run, RunStore, Worker, owner_of
+from tests.cluster import Cluster
+from tests.helpers import wait_for_end, wait_until
+from tests.processes.helpers import CONFIG, Outcome, after_epoch, freeze, outcome, worker_of
+
+WARM = dataclasses.replace(PRESETS["classic"], epochs=1)
+# Long enough for the worker to end for want of a scheduler, which takes half a minute.
+LONG_EPOCHS = 200
+SHORT_EPOCHS = 12
+ASKED_FOR = 1.7
+LOOK_SECONDS = 0.2
+
+
+@contextmanager
+def training(url: str, workers: int) -> Iterator[tuple[RunStore, Cluster]]:
+    """A database, or a new file where there is no URL, and a cluster whose workers use it."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["MNIST_DATABASE_URL"] = url or f"sqlite:///{Path(folder) / 'runs.db'}"
+        cluster = Cluster(Path(folder), workers, own_cores=True)
+        store = RunStore()
+        pool = open_pool(store, {"DASK_SCHEDULER_ADDRESS": cluster.address}).start()
+        try:
+            yield store, cluster
+        finally:
+            pool.end()
+            cluster.close()
+            store.close()
+
+
+def submit_all(store: RunStore, config: TrainConfig, count: int) -> list[str]:
+    """So many runs of these settings, each of another visitor."""
+    return [store.submit(config, owner_of(f"visitor {place}")).id for place in range(count)]
+
+
+def warm_up(store: RunStore, workers: int) -> None:
+    """Let short runs be trained until so many workers are there and have nothing to do."""
+    while sum(worker.ready for worker in store.workers()) < workers:
+        for run_id in submit_all(store, WARM, 2 * workers):
+            wait_for_end(store, run_id)
+
+
+def seconds_for(store: RunStore, count: int) -> float:
+    """From the start of the first of so many runs to the end of the last."""
+    runs = submit_all(store, PRESETS["classic"], count)
+    wait_until(lambda: store.list_runs(states=(RUNNING,)))
+    started = time.monotonic()
+    for run_id in runs:
+        while store.get(run_id).active:
+            time.sleep(LOOK_SECONDS)
+    seconds = time.monotonic() - started
+    states = {store.get(run_id).state for run_id in runs}
+    assert states == {FINISHED}, states
+    return seconds
+
+
+def measure_rates(url: str, count: int) -> bool:
+    """Print the runs an hour with one worker and with two; whether the ratio is enough."""
+    rates = []
+    for workers in (1, 2):
+        with training(url, workers) as (store, _):
+            warm_up(store, workers)
+            seconds = seconds_for(store, count)
+            run = store.list_runs()[0]
+        rates.append(3600 * count / seconds)
+        print(
+            f"{workers} worker{'s' if workers > 1 else ''}: {count} runs in {seconds:.1f} s, "
+            f"{rates[-1]:.0f} an hour; {run.dataset}",
+            flush=True,
+        )
+    ratio = rates[1] / rates[0]
+    print(f"two workers train {ratio:.2f} times as many as one; asked for: {ASKED_FOR}")
+    return ratio >= ASKED_FOR
+
+
+def kill_process(store: RunStore, cluster: Cluster, worker: Worker) -> None:
+    os.kill(worker.pid, signal.SIGKILL)
+
+
+def hang_process(store: RunStore, cluster: Cluster, worker: Worker) -> None:
+    freeze(store, worker.pid)
+
+
+def restart_scheduler(store: RunStore, cluster: Cluster, worker: Worker) -> None:
+    cluster.kill_scheduler()
+    cluster.start_scheduler()
+
+
+def cut_power(store: RunStore, cluster: Cluster, worker: Worker) -> None:
+    cluster.close()
+    cluster.start_scheduler()
+
+
+FAULTS: dict[str, tuple[Callable[[RunStore, Cluster, Worker], None], int]] = {
+    "its process killed": (kill_process, SHORT_EPOCHS),
+    "its process hangs": (hang_process, SHORT_EPOCHS),
+    "scheduler restarted": (restart_scheduler, LONG_EPOCHS),
+    "power of the cluster fails": (cut_power, SHORT_EPOCHS),
+}
+
+
+def train_one(store: RunStore, epochs: int) -> str:
+    return store.submit(dataclasses.replace(CONFIG, epochs=epochs), owner_of("visitor")).id
+
+
+def disturb(
+    store: RunStore, cluster: Cluster, fault: str, chance: random.Random
+) -> tuple[Outcome, float]:
+    """Train a run that meets a fault: how it ended, and the seconds from the fault to the
+    first report of the worker that went on with it, or to its end if it needed none."""
+    break_it, epochs = FAULTS[fault]
+    run_id = train_one(store, epochs)
+    worker = worker_of(store, run_id)
+    after_epoch(store, run_id, chance.uniform(0, epochs / 6))
+    began = time.monotonic()
+    break_it(store, cluster, worker)
+
+    def went_on() -> Run | None:
+        cluster.restart_workers(only_ended=True)
+        run = store.get(run_id)
+        other = run.state == RUNNING and run.worker != worker.id
+        told = other and store.metrics(run_id, run.checkpoint_step)
+        return run if told or not run.active else None
+
+    wait_until(went_on, timeout=600)
+    seconds = time.monotonic() - began
+    wait_until(lambda: went_on() and not store.get(run_id).active, timeout=600)
+    # It looks for reports that are missing or there twice.
+    return outcome(store, store.get(run_id)), seconds
+
+
+def measure_faults(url: str, count: int, seed: int) -> bool:
+    """Print what became of so many runs for each fault; whether all ended as they should."""
+    chance = random.Random(seed)
+    # Each epoch of the sample has batches of one size, so that reports can be added up.
+    os.environ.pop("MNIST_DATA", None)
+    good = True
+    with training(url, workers=2) as (store, cluster):
+        alone = {}
+        for epochs in (SHORT_EPOCHS, LONG_EPOCHS):
+            run = wait_for_end(store, train_one(store, epochs))
+            alone[epochs] = outcome(store, run)
+            print(f"left alone: {epochs} epochs, {run.train_seconds:.1f} s", flush=True)
+        print("| fault | tried | ended the same | went on after, median | at most |")
+        print("|---|---|---|---|---|")
+        for fault, (_, epochs) in FAULTS.items():
+            tries = [disturb(store, cluster, fault, chance) for _ in range(count)]
+            same = sum(ended == alone[epochs] for ended, _ in tries)
+            waits = [seconds for _, seconds in tries]
+            print(
+                f"| {fault} | {count} | {same} | {statistics.median(waits):.1f} s "
+                f"| {max(waits):.1f} s |",
+                flush=True,
+            )
+            good = good and same == count
+    return good
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=8)
+    parser.add_argument("--faults", type=int, default=0, metavar="N")
+    parser.add_argument("--url", default="", help="a database; by default a new SQLite file")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    if arguments.faults:
+        good = measure_faults(arguments.url, arguments.faults, arguments.seed)
+    else:
+        good = measure_rates(arguments.url, arguments.runs)
+    return int(not good)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

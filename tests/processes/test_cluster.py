@@ -1,0 +1,141 @@
+"""Training on a Dask cluster: a real scheduler and two real workers, on this machine.
+
+Whatever happens, a run ends with the numbers that it has if nothing happens. Two servers
+share the cluster and the database all the time.
+"""
+
+import os
+import signal
+
+import psutil
+import pytest
+
+from mnist_core.jobs import CLUSTER_EMPTY, SCHEDULER_AWAY, open_pool
+from mnist_core.progress import epoch_ends
+from mnist_core.runs import FINISHED, RUNNING, STOPPED, WAITING, RunStore, owner_of
+from tests.cluster import Cluster
+from tests.helpers import wait_for_end, wait_until
+from tests.processes.helpers import (
+    CONFIG,
+    OWNER,
+    after_epoch,
+    freeze,
+    outcome,
+    submit,
+    worker_of,
+)
+
+pytest.importorskip("distributed", reason="requirements-cluster.txt is not installed")
+pytestmark = pytest.mark.processes
+
+OTHER = owner_of("somebody else")
+THIRD = owner_of("a third")
+
+
+@pytest.fixture(scope="module")
+def cluster(user_data):
+    cluster = Cluster(user_data, workers=2)
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def pool(store, cluster):
+    """That of the first of two servers."""
+    second_store = RunStore()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DASK_SCHEDULER_ADDRESS", cluster.address)
+        pools = [open_pool(one).start() for one in (store, second_store)]
+    yield pools[0]
+    for pool in pools:
+        pool.end()
+    second_store.close()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(store, pool):
+    """How the run ends that all tests begin, if nothing happens to it."""
+    run_id = submit(store)
+    worker = worker_of(store, run_id)
+    assert "dask" in " ".join(psutil.Process(worker.pid).parent().cmdline())
+    run = wait_for_end(store, run_id)
+    assert (run.state, run.epochs) == (FINISHED, CONFIG.epochs)
+    return outcome(store, run)
+
+
+def test_a_run_stops_and_resumes_on_a_cluster_as_anywhere(store, undisturbed):
+    run_id = submit(store)
+    seen = after_epoch(store, run_id, 2.2)
+    store.request_stop(run_id, OWNER)
+    assert wait_for_end(store, run_id).state == STOPPED
+    store.resume(run_id, OWNER)
+    run = wait_for_end(store, run_id)
+    assert epoch_ends(store.metrics(run_id))[: len(seen)] == seen
+    assert outcome(store, run) == undisturbed
+
+
+def test_two_runs_train_at_once_and_a_third_has_its_place_in_the_queue(store, undisturbed):
+    runs = [submit(store, owner=owner) for owner in (OWNER, OTHER, THIRD)]
+    third = store.get(runs[2])
+    assert [run.id for run in store.before(third)] == runs[:2]
+
+    def at_work():
+        running = store.list_runs(states=(RUNNING,))
+        workers = {worker.id: worker.pid for worker in store.workers()}
+        return {workers[run.worker] for run in running if run.worker in workers}
+
+    wait_until(lambda: len(at_work()) == 2)
+    for run_id in runs:
+        assert outcome(store, wait_for_end(store, run_id)) == undisturbed
+    assert len(store.workers()) <= 2
+
+
+def test_a_run_outlives_the_kill_of_its_process_and_one_that_hangs(store, undisturbed):
+    run_id = submit(store)
+    first = worker_of(store, run_id)
+    seen = after_epoch(store, run_id, 1)
+    os.kill(first.pid, signal.SIGKILL)
+    wait_until(lambda: store.get(run_id).worker != first.id or store.get(run_id).state == WAITING)
+
+    second = worker_of(store, run_id)
+    assert second.id != first.id
+    more = after_epoch(store, run_id, len(seen) + 1)
+    assert more[: len(seen)] == seen
+    freeze(store, second.pid)
+    wait_until(lambda: not psutil.pid_exists(second.pid))
+
+    run = wait_for_end(store, run_id)
+    assert run.worker not in (first.id, second.id)
+    assert epoch_ends(store.metrics(run_id))[: len(more)] == more
+    assert outcome(store, run) == undisturbed
+
+
+def test_runs_outlive_the_restart_of_the_scheduler_and_a_power_cut(
+    store, cluster, pool, undisturbed
+):
+    run_id = submit(store)
+    worker = worker_of(store, run_id)
+    after_epoch(store, run_id, 1)
+    cluster.kill_scheduler()
+    wait_until(lambda: pool.problem == SCHEDULER_AWAY)
+    waiting = submit(store, owner=OTHER)
+    # Its process ends for want of a scheduler, but it has half a minute to do so.
+    run = wait_for_end(store, run_id)
+    assert run.worker == worker.id
+    assert outcome(store, run) == undisturbed
+    assert store.get(waiting).state == WAITING
+    cluster.start_scheduler()
+    wait_until(lambda: pool.problem == CLUSTER_EMPTY)
+    cluster.restart_workers()
+
+    worker = worker_of(store, waiting)
+    assert pool.problem == ""
+    seen = after_epoch(store, waiting, 1)
+    cluster.close()
+    wait_until(lambda: store.get(waiting).state == WAITING)
+    cluster.start_scheduler()
+    cluster.restart_workers()
+    run = wait_for_end(store, waiting)
+    assert run.worker != worker.id
+    assert epoch_ends(store.metrics(waiting))[: len(seen)] == seen
+    assert outcome(store, run) == undisturbed
