@@ -22,7 +22,7 @@ from mnist_core.logs import masked
 
 log = logging.getLogger("mnist_core.database")
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 DEFAULT_PATH = Path(__file__).parent.parent / "runs.db"
 BUSY_SECONDS = 5.0
 # A database elsewhere: few connections, for the free ones allow few; asked for anew before
@@ -75,6 +75,8 @@ runs = sa.Table(
     # Where it would go on from, and how often a worker was lost since then.
     sa.Column("checkpoint_step", sa.Integer, nullable=False, server_default="0"),
     sa.Column("losses", sa.Integer, nullable=False, server_default="0"),
+    # The sweep it belongs to: the id of that sweep's first run.
+    sa.Column("sweep", sa.String(40)),
 )
 
 metrics = sa.Table(
@@ -141,6 +143,7 @@ MIGRATIONS: dict[int, list[str | sa.schema.CreateTable]] = {
     # As it is above, for every database has its own word for bytes. When the table changes,
     # what it was like in version 3 belongs here.
     3: [sa.schema.CreateTable(studies)],
+    4: ["ALTER TABLE runs ADD COLUMN sweep VARCHAR(40)"],
 }
 
 

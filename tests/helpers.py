@@ -1,5 +1,6 @@
 """Doubles and shortcuts that more than one test file uses. Loads no TensorFlow."""
 
+import dataclasses
 import json
 import math
 import time
@@ -75,6 +76,14 @@ def waiting_run(
 ) -> Run:
     """A run that waits, asked for by the visitor with this secret token."""
     return store.submit(config or PRESETS["classic"], owner_of(owner))
+
+
+def waiting_sweep(
+    store: RunStore, owner: str = "token-of-somebody", rates: tuple[float, ...] = (0.001, 0.01)
+) -> list[Run]:
+    """The runs of a sweep over these learning rates, all of which wait."""
+    configs = [dataclasses.replace(PRESETS["classic"], learning_rate=rate) for rate in rates]
+    return store.submit_sweep(configs, owner_of(owner))
 
 
 def running_run(

@@ -16,6 +16,7 @@ ROOMS = [
     {
         "checkpoint",
         "script",
+        "sweeps",
         "data",
         "drawing",
         "strokes",

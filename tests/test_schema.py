@@ -84,7 +84,7 @@ def test_many_programs_may_open_a_database_for_the_first_time_at_once(old, path)
     assert [out.strip() for out, _ in answers] == ["2" if old else "0"] * 6, answers
 
 
-@pytest.mark.parametrize(("version", "age"), [("4", "newer"), ("99", "newer"), ("x", "different")])
+@pytest.mark.parametrize(("version", "age"), [("5", "newer"), ("99", "newer"), ("x", "different")])
 def test_a_database_of_another_version_is_left_alone_with_a_sentence(version, age, store):
     waiting_run(store)
     store.close()
@@ -92,7 +92,7 @@ def test_a_database_of_another_version_is_left_alone_with_a_sentence(version, ag
         connection.execute("UPDATE facts SET value = ? WHERE name = 'schema_version'", [version])
     connection.close()
     text = sentence(RunStore)
-    assert f"by a {age} version of this app (schema {version}; this one uses 3)" in text
+    assert f"by a {age} version of this app (schema {version}; this one uses 4)" in text
     assert "MNIST_DATABASE_URL" in text
 
 
@@ -153,6 +153,7 @@ def test_what_a_database_of_the_version_before_lacks_is_added(path):
     assert studies.find("a") is None
     studies.keep("a", b"\x00\x01")
     assert StudyStore().find("a").data == b"\x00\x01"
+    assert store.get("done").sweep is None
     assert columns(f"sqlite:///{path}") == columns("sqlite://")
 
 
