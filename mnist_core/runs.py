@@ -152,6 +152,34 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """One run of a sweep.
+
+    Attributes:
+        epoch: passes over the training images it has done, with its fraction.
+        validation_accuracy: at the end of its last whole epoch, 0 to 1; None before.
+    """
+
+    run: Run
+    epoch: float = 0.0
+    validation_accuracy: float | None = None
+
+
+def ranked(trials: list[Trial]) -> list[Trial]:
+    """The best on validation images first, those without such a number last.
+
+    Never by the accuracy on the test images: whoever chooses by it can report it no more.
+    """
+    return sorted(trials, key=lambda trial: -(trial.validation_accuracy or 0.0))
+
+
+def chosen(trials: list[Trial]) -> Trial | None:
+    """The best of those that ended with a network, if any did."""
+    ended = [trial for trial in trials if trial.run.state in TRAINED and trial.validation_accuracy]
+    return ranked(ended)[0] if ended else None
+
+
+@dataclass(frozen=True)
 class Worker:
     """A process that trains: its id, the host and process it is, its count of beats, and
     whether TensorFlow is loaded."""
@@ -433,28 +461,26 @@ class RunStore:
         with schema.explained(), self._engine.connect() as connection:
             return [Progress(**row) for row in connection.execute(query).mappings()]
 
-    def last_reports(self, sweep_id: str, validated: bool = False) -> dict[str, Progress]:
-        """The last report of each run of a sweep that has any, by the run's id.
+    def trials(self, sweep_id: str) -> list[Trial]:
+        """The runs of a sweep, as ``sweep_runs`` gives them, and how far each is.
 
-        Args:
-            validated: only of those at the end of an epoch, which know of the validation images.
+        Raises:
+            RunNotFound: there is none.
         """
-        metrics = schema.metrics.c
-        last = (
-            sa.select(metrics.run_id, sa.func.max(metrics.step).label("step"))
-            .join(schema.runs, schema.runs.c.id == metrics.run_id)
-            .where(schema.runs.c.sweep == sweep_id)
-            .group_by(metrics.run_id)
-        )
-        if validated:
-            last = last.where(metrics.validation_accuracy.is_not(None))
-        found = last.subquery()
-        query = sa.select(schema.metrics).join(
-            found, sa.and_(metrics.run_id == found.c.run_id, metrics.step == found.c.step)
-        )
         with schema.explained(), self._engine.connect() as connection:
-            rows = [dict(row) for row in connection.execute(query).mappings()]
-        return {row.pop("run_id"): Progress(**row) for row in rows}
+            runs = _read_sweep(connection, sweep_id)
+            last = _last_reports(connection, sweep_id, validated=False)
+            validated = _last_reports(connection, sweep_id, validated=True)
+        if not runs:
+            raise RunNotFound(NO_SWEEP)
+        return [
+            Trial(
+                run,
+                last[run.id].epoch if run.id in last else 0.0,
+                validated[run.id].validation_accuracy if run.id in validated else None,
+            )
+            for run in runs
+        ]
 
     def artifact(self, run_id: str, kind: str) -> bytes:
         """A run's Keras or LiteRT model, test predictions, calibration or checkpoint, as stored.
@@ -755,6 +781,29 @@ def _read_sweep(connection: sa.Connection, sweep_id: str) -> list[Run]:
     runs = schema.runs.c
     query = sa.select(schema.runs).where(runs.sweep == sweep_id).order_by(runs.number)
     return [_run(row) for row in connection.execute(query).mappings()]
+
+
+def _last_reports(connection: sa.Connection, sweep_id: str, validated: bool) -> dict[str, Progress]:
+    """The last report of each run of a sweep that has any, by the run's id.
+
+    Args:
+        validated: only of those at the end of an epoch, which know of the validation images.
+    """
+    metrics = schema.metrics.c
+    last = (
+        sa.select(metrics.run_id, sa.func.max(metrics.step).label("step"))
+        .join(schema.runs, schema.runs.c.id == metrics.run_id)
+        .where(schema.runs.c.sweep == sweep_id)
+        .group_by(metrics.run_id)
+    )
+    if validated:
+        last = last.where(metrics.validation_accuracy.is_not(None))
+    found = last.subquery()
+    query = sa.select(schema.metrics).join(
+        found, sa.and_(metrics.run_id == found.c.run_id, metrics.step == found.c.step)
+    )
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    return {row.pop("run_id"): Progress(**row) for row in rows}
 
 
 def _stop(connection: sa.Connection, run: Run) -> Run:

@@ -25,6 +25,7 @@ from mnist_core.runs import (
     Download,
     Run,
     RunStore,
+    Trial,
     Worker,
     owner_of,
 )
@@ -1003,15 +1004,36 @@ def test_only_its_owner_and_the_teacher_stop_a_sweep(store):
     assert {run.state for run in store.sweep_runs(sweep[0].id)} == {INTERRUPTED}
 
 
-def test_the_last_reports_of_a_sweep_are_those_of_its_runs(store):
+def test_a_sweeps_trials_tell_how_far_each_run_is(store):
     first, second = waiting_sweep(store, "me")
     running_run(store, "somebody else", worker_id="other")
     add_worker(store)
     store.claim("worker")
     store.report(first.id, "worker", reports(12))
-    assert store.last_reports(first.id) == {first.id: reports(12)[-1]}
-    assert store.last_reports(first.id, validated=True) == {first.id: reports(10)[-1]}
-    assert store.last_reports(second.id) == {}
+    running, waiting = store.trials(first.id)
+    assert running == Trial(store.get(first.id), 2.4, 0.5)
+    assert waiting == Trial(second)
+    with pytest.raises(RunNotFound, match="There is no such sweep"):
+        store.trials(second.id)
+
+
+def tried(state: str, validation: float | None, test: float | None = None) -> Trial:
+    return Trial(Run("x", state, CONFIG, 0.0, test_accuracy=test), 1.0, validation)
+
+
+def test_the_best_of_a_sweep_is_chosen_on_validation_images_whatever_it_is_in_the_test():
+    trials = [
+        tried(FINISHED, 0.95, test=0.99),
+        tried(FINISHED, 0.97, test=0.90),
+        tried(RUNNING, 0.99),
+        tried(FAILED, 0.98),
+        tried(INTERRUPTED, None),
+    ]
+    assert runs.chosen(trials) == trials[1]
+    assert runs.chosen(trials[2:]) is None
+    assert [trial.validation_accuracy for trial in runs.ranked(trials)] == [
+        0.99, 0.98, 0.97, 0.95, None,
+    ]  # fmt: skip
 
 
 def test_runs_of_a_sweep_are_forgotten_like_others(store, monkeypatch):
