@@ -19,6 +19,7 @@ HEADINGS = {
     "": "Watch a network learn to read handwriting",
     "explore": "Explore the digits",
     "train": "Train a network",
+    "sweep": "Try several settings",
     "compare": "Compare runs",
     "evaluate": "Where is it wrong?",
     "draw": "Draw a digit",
