@@ -311,14 +311,16 @@ with right:
             heading = f"Best on the validation images: {sweeps.summary(best.run.config, names)}"
         st.subheader(heading, anchor=False)
         st.caption(note)
-        if best:
-            show_verdict(trials, best)
-        elif not often:
-            st.error(
-                "No run of this sweep ended with a network. "
-                + next((trial.run.message for trial in trials if trial.run.message), ""),
-                icon=":material/error:",
-            )
+        # In a box of its own, there or not: so the figure below is the same one at the end.
+        with st.container():
+            if best:
+                show_verdict(trials, best)
+            elif not often:
+                st.error(
+                    "No run of this sweep ended with a network. "
+                    + next((trial.run.message for trial in trials if trial.run.message), ""),
+                    icon=":material/error:",
+                )
         shared.fragment(live, run_every=often)(sweep_id, visitor, often)
 
 if best:
