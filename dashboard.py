@@ -12,6 +12,7 @@ PAGES = {
         ("overview", "Overview", ":material/home:"),
         ("explore", "Explore", ":material/grid_view:"),
         ("train", "Train", ":material/model_training:"),
+        ("sweep", "Sweep", ":material/tune:"),
         ("compare", "Compare", ":material/compare_arrows:"),
         ("evaluate", "Evaluate", ":material/grid_on:"),
         ("draw", "Draw", ":material/draw:"),

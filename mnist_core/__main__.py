@@ -1,4 +1,4 @@
-"""The command line: ``python -m mnist_core fetch | train | classify | suspects``."""
+"""The command line: ``python -m mnist_core fetch | train | sweep | classify | suspects``."""
 
 import argparse
 import dataclasses
@@ -9,6 +9,8 @@ import socket
 import sys
 import time
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +19,13 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
 from mnist_core import data, drawing, photo, suspects
-from mnist_core.config import PRESETS, TrainConfig
-from mnist_core.errors import EmptyDrawing, UserError
+from mnist_core.config import PRESETS, TrainConfig, from_text, words
+from mnist_core.errors import EmptyDrawing, InvalidConfig, UserError
 from mnist_core.progress import Progress
-from mnist_core.runs import TRAINED, Run, RunStore, owner_of
+from mnist_core.runs import TRAINED, Run, RunStore, Trial, chosen, owner_of, ranked
 from mnist_core.shipped import FILES, export_run, shipped_runs
 from mnist_core.studies import StudyStore
+from mnist_core.sweeps import GRID, MOST_RUNS, RANDOM, SUGGESTED, Sweep, settings, value_text
 
 # Everything but results goes to standard error, so that results can be piped on.
 console = Console(stderr=True)
@@ -54,15 +57,15 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     root = argparse.ArgumentParser(prog="python -m mnist_core", description=__doc__)
-    commands = root.add_subparsers(required=True, metavar="fetch | train | classify | suspects")
+    commands = root.add_subparsers(
+        required=True, metavar="fetch | train | sweep | classify | suspects"
+    )
 
     fetch = commands.add_parser("fetch", help="download MNIST into Keras's cache")
     fetch.set_defaults(command=run_fetch)
 
     train = commands.add_parser("train", help="train a network and record the run")
-    train.add_argument("--preset", choices=sorted(PRESETS), default="classic")
-    train.add_argument("--epochs", type=int)
-    train.add_argument("--seed", type=int)
+    add_settings(train)
     train.add_argument(
         "--submit", action="store_true", help="hand the run to the workers and wait for it"
     )
@@ -71,6 +74,24 @@ def parser() -> argparse.ArgumentParser:
         "--export", type=Path, metavar="FOLDER", help="write the finished run as a folder too"
     )
     train.set_defaults(command=run_train)
+
+    sweep = commands.add_parser(
+        "sweep", help=f"train a network with several settings, {MOST_RUNS} runs at most"
+    )
+    add_settings(sweep)
+    sweep.add_argument(
+        "--try",
+        dest="choices",
+        action="append",
+        required=True,
+        metavar="SETTING=VALUE,VALUE",
+        help=f"what to try, as often as wished; SETTING is one of {', '.join(SUGGESTED)}",
+    )
+    sweep.add_argument(
+        "--random", type=int, metavar="COUNT", help="so many combinations by chance, not all"
+    )
+    sweep.add_argument("--json", action="store_true", help="end with one line of JSON")
+    sweep.set_defaults(command=run_sweep)
 
     classify = commands.add_parser("classify", help="read pictures of digits")
     classify.add_argument("--run", default="cnn", metavar="ID", help="whose network; default cnn")
@@ -85,16 +106,29 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def add_settings(command: argparse.ArgumentParser) -> None:
+    """The options that say what is trained."""
+    command.add_argument("--preset", choices=sorted(PRESETS), default="classic")
+    command.add_argument("--epochs", type=int)
+    command.add_argument("--seed", type=int)
+
+
+def config_of(options: argparse.Namespace) -> TrainConfig:
+    """What these options say."""
+    config = PRESETS[options.preset]
+    for name in ("epochs", "seed"):
+        if getattr(options, name) is not None:
+            config = dataclasses.replace(config, **{name: getattr(options, name)})
+    return config
+
+
 def run_fetch(options: argparse.Namespace) -> int:
     say(f"MNIST is in {data.fetch()}")
     return 0
 
 
 def run_train(options: argparse.Namespace) -> int:
-    config = PRESETS[options.preset]
-    for name in ("epochs", "seed"):
-        if getattr(options, name) is not None:
-            config = dataclasses.replace(config, **{name: getattr(options, name)})
+    config = config_of(options)
     store = RunStore()
     run, worker = submit_and_wait(store, config) if options.submit else train_here(store, config)
     if run.state not in TRAINED:
@@ -161,6 +195,144 @@ def submit_and_wait(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
         # If it is not over, nobody waits for it any more.
         store.request_stop(run.id, run.owner)
     return run, names.get(run.worker or "", "")
+
+
+def run_sweep(options: argparse.Namespace) -> int:
+    config = config_of(options)
+    choices = dict(parse_choice(text) for text in options.choices)
+    if options.random is None:
+        sweep = Sweep(config, choices, GRID)
+    else:
+        sweep = Sweep(config, choices, RANDOM, options.random, config.seed)
+    configs = settings(sweep)
+    trials = ranked(sweep_and_wait(RunStore(), configs))
+    for line in columns(sweep_rows(trials, [*choices])):
+        print(line)
+    best = chosen(trials)
+    if best is None:
+        say(f"No run of the sweep ended with a network. {trials[0].run.message}", "red")
+        return 1
+    say(
+        f"Run {best.run.id} is best on the validation images. That number is flattered by the "
+        f"choice among {len(trials)}; the test images, which nobody chose by, were read with "
+        f"{best.run.test_accuracy:.2%}."
+    )
+    if options.json:
+        print(json.dumps(sweep_result(trials, best, [*choices])))
+    return 0
+
+
+def parse_choice(text: str) -> tuple[str, tuple[object, ...]]:
+    """Read "learning_rate=0.001,0.003".
+
+    Raises:
+        InvalidConfig: it is not of that kind.
+    """
+    name, _, values = text.partition("=")
+    if name not in SUGGESTED or not values:
+        raise InvalidConfig(
+            "Write what to try as learning_rate=0.001,0.003; a sweep can try "
+            f"{', '.join(SUGGESTED)}."
+        )
+    try:
+        return name, tuple(from_text(name, value.strip()) for value in values.split(","))
+    except InvalidConfig:
+        raise
+    except (ValueError, OverflowError) as error:
+        raise InvalidConfig(f"{words(name)} must be numbers, such as 0.1,0.2.") from error
+
+
+def sweep_rows(trials: list[Trial], names: list[str]) -> list[list[str]]:
+    """A table of a sweep: what it is called, and a row for each run, with what was tried."""
+    header = ["Run", *map(words, names), "Validation accuracy", "State"]
+    return [header] + [
+        [
+            trial.run.id,
+            *(value_text(trial.run.config, name) for name in names),
+            "-" if trial.validation_accuracy is None else f"{trial.validation_accuracy:.2%}",
+            trial.run.state,
+        ]
+        for trial in trials
+    ]
+
+
+def columns(rows: list[list[str]]) -> list[str]:
+    """The rows as lines, their cells below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def sweep_result(trials: list[Trial], best: Trial, names: list[str]) -> dict[str, object]:
+    """A sweep for whoever reads JSON; the test accuracy is that of the chosen run alone."""
+    return {
+        "sweep_id": best.run.sweep,
+        "best": best.run.id,
+        "test_accuracy": best.run.test_accuracy,
+        "runs": [
+            {
+                "run_id": trial.run.id,
+                "state": trial.run.state,
+                "settings": {name: value_text(trial.run.config, name) for name in names},
+                "validation_accuracy": trial.validation_accuracy,
+                "train_seconds": trial.run.train_seconds,
+            }
+            for trial in trials
+        ],
+    }
+
+
+def sweep_and_wait(store: RunStore, configs: list[TrainConfig]) -> list[Trial]:
+    """Queue the runs of a sweep and follow them to their end, or stop them at a Ctrl-C."""
+    from mnist_core.jobs import open_pool
+
+    first = store.submit_sweep(configs, owner_of(uuid.uuid4().hex))[0]
+    pool = open_pool(store).start()
+    problem = ""
+    try:
+        with sweep_bar(configs) as show:
+            trials = store.trials(first.id)
+            while any(trial.run.active for trial in trials):
+                show(trials)
+                time.sleep(0.2)
+                trials = store.trials(first.id)
+                if pool.problem not in ("", problem):
+                    problem = pool.problem
+                    say(problem, "red")
+            show(trials)
+    finally:
+        pool.end()
+        # If it is not over, nobody waits for it any more.
+        store.stop_sweep(first.id, first.owner)
+    return trials
+
+
+@contextmanager
+def sweep_bar(configs: list[TrainConfig]) -> Iterator[Callable[[list[Trial]], None]]:
+    """A progress bar over all runs of a sweep, that is told how far each is."""
+    shown = ProgressBar(
+        TextColumn(f"{{task.fields[ended]}} of {len(configs)} runs"),
+        BarColumn(),
+        TextColumn("best validation {task.fields[best]}"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    epochs = sum(config.all_epochs for config in configs)
+    task = shown.add_task("sweep", total=epochs, ended=0, best="-")
+
+    def show(trials: list[Trial]) -> None:
+        best = max((trial.validation_accuracy or 0.0 for trial in trials), default=0.0)
+        shown.update(
+            task,
+            completed=sum(trial.epoch for trial in trials),
+            ended=sum(not trial.run.active for trial in trials),
+            best=f"{best:.2%}" if best else "-",
+        )
+
+    with shown:
+        yield show
 
 
 class bar:

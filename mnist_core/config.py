@@ -206,7 +206,7 @@ class TrainConfig:
         """The settings as address parameters: the preset, and what differs from it."""
         base = PRESETS.get(self.preset, PRESETS["classic"])
         return {"preset": self.preset} | {
-            name: _to_text(name, getattr(self, name))
+            name: to_text(name, getattr(self, name))
             for name in ADDRESS_FIELDS
             if getattr(self, name) != getattr(base, name)
         }
@@ -232,7 +232,7 @@ class TrainConfig:
             if field not in query:
                 continue
             try:
-                values[field] = _from_text(field, query[field])
+                values[field] = from_text(field, query[field])
             except InvalidConfig as error:
                 problems.append(f"{error} {_using(field, config)}")
             except (ValueError, OverflowError):
@@ -262,10 +262,10 @@ def words(name: str) -> str:
 
 
 def _using(field: str, config: TrainConfig) -> str:
-    return f"Using {_to_text(field, getattr(config, field))}."
+    return f"Using {to_text(field, getattr(config, field))}."
 
 
-def _to_text(name: str, value: Any) -> str:
+def to_text(name: str, value: Any) -> str:
     """A setting's value as an address carries it."""
     if name == "convolutions":
         return architecture.convolutions_text(value)
@@ -276,8 +276,8 @@ def _to_text(name: str, value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def _from_text(name: str, text: str) -> Any:
-    """What ``_to_text`` wrote, or a stranger. Raises ValueError and its kin."""
+def from_text(name: str, text: str) -> Any:
+    """Read what ``to_text`` wrote, or a stranger. Raises ValueError and its kin."""
     if name == "convolutions":
         return architecture.parse_convolutions(text)
     if name == "dense":

@@ -36,6 +36,8 @@ DOWNLOAD_TIMEOUT_SECONDS = 30.0
 MOST_BYTES_IN_MEMORY = 10_000_000
 # So many images are looked at together by whoever looks at all: 3 MB as float64.
 CHUNK = 500
+# Of the training images, set aside to choose by.
+VALIDATION_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,13 @@ class Dataset:
         """How many test images there were, by such a description; 0 if it does not say."""
         match = re.search(r"([\d,]+) test images", description or "")
         return int(match[1].replace(",", "")) if match else 0
+
+    @staticmethod
+    def validation_images_in(description: str | None) -> int:
+        """How many training images a training set aside, by such a description, give or take
+        the rounding for each digit; 0 if it does not say."""
+        match = re.search(r"([\d,]+) training", description or "")
+        return round(VALIDATION_SHARE * int(match[1].replace(",", ""))) if match else 0
 
     @functools.cached_property
     def test_fingerprint(self) -> str:

@@ -31,6 +31,18 @@ def expected_seconds(config: TrainConfig, ended: list[Run]) -> float:
     return SECONDS_AFTER + pace * work(config, config.all_epochs)
 
 
+def sweep_seconds(configs: list[TrainConfig], ended: list[Run], workers: int) -> float:
+    """How long runs with these settings take in all, where nobody else trains.
+
+    Args:
+        ended: as for ``expected_seconds``.
+        workers: how many runs are trained at once.
+    """
+    seconds = [expected_seconds(config, ended) for config in configs]
+    # None takes less than the longest of them.
+    return max([sum(seconds) / max(workers, 1), *seconds])
+
+
 def seconds_left(config: TrainConfig, reports: list[Progress]) -> float | None:
     """How long a running training will go on; None before it can be told."""
     if len(reports) < 2:

@@ -21,6 +21,7 @@ from mnist_core import schema
 from mnist_core.config import TrainConfig
 from mnist_core.errors import NotAllowed, RunNotFound
 from mnist_core.progress import Progress
+from mnist_core.sweeps import MOST_RUNS
 
 log = logging.getLogger("mnist_core.runs")
 
@@ -41,6 +42,7 @@ LOST = (
     "The curves are kept: resume it, or start a smaller network or smaller batches."
 )
 WITHDRAWN = "Stopped before it began."
+NO_SWEEP = "There is no such sweep; it may have been deleted. Start another."
 PAUSED = "Stopped while it waited to go on. Its curves are kept."
 LOST_STUDY = "The process that computed this was lost three times, perhaps for want of memory."
 
@@ -86,6 +88,7 @@ class Run:
         version: how often its network was stored; 0 if it has none.
         checkpoint_step: the step it would go on from.
         losses: how often a worker was lost since that step.
+        sweep: the sweep it belongs to: the id of that sweep's first run.
         shipped: it came with the project.
     """
 
@@ -109,12 +112,19 @@ class Run:
     version: int = 0
     checkpoint_step: int = 0
     losses: int = 0
+    sweep: str | None = None
     shipped: bool = False
 
     @property
     def active(self) -> bool:
         """Waiting or running."""
         return self.state in ACTIVE
+
+    @property
+    def order(self) -> tuple[bool, int]:
+        """Of two waiting runs the one with the smaller is trained first. A sweep's first run
+        waits like any other; its later ones let everybody else go first."""
+        return self.sweep not in (None, self.id), self.turn
 
     @property
     def trained(self) -> bool:
@@ -141,6 +151,34 @@ class Run:
         """A short name for lists: label, accuracy, and where it comes from."""
         accuracy = "" if self.test_accuracy is None else f" · {self.test_accuracy:.2%}"
         return f"{self.label}{accuracy} · {self.origin}"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a sweep.
+
+    Attributes:
+        epoch: passes over the training images it has done, with its fraction.
+        validation_accuracy: at the end of its last whole epoch, 0 to 1; None before.
+    """
+
+    run: Run
+    epoch: float = 0.0
+    validation_accuracy: float | None = None
+
+
+def ranked(trials: list[Trial]) -> list[Trial]:
+    """The best on validation images first, those without such a number last.
+
+    Never by the accuracy on the test images: whoever chooses by it can report it no more.
+    """
+    return sorted(trials, key=lambda trial: -(trial.validation_accuracy or 0.0))
+
+
+def chosen(trials: list[Trial]) -> Trial | None:
+    """The best of those that ended with a network, if any did."""
+    ended = [trial for trial in trials if trial.run.state in TRAINED and trial.validation_accuracy]
+    return ranked(ended)[0] if ended else None
 
 
 @dataclass(frozen=True)
@@ -196,17 +234,50 @@ class RunStore:
             same_address: ids of the runs that were asked for from the same address.
 
         Raises:
-            NotAllowed: this owner has one waiting or running, or the queue is full, or 40 of
-                that address wait or run. Nobody trains as the teacher.
+            NotAllowed: this owner has one waiting or running, or a sweep, or the queue is full,
+                or 40 of that address wait or run. Nobody trains as the teacher.
         """
-        if owner == TEACHER:
-            raise NotAllowed("A run belongs to whoever started it; the teacher has none.")
+        _check_is_visitor(owner)
         with schema.explained(), self._writer.begin() as connection:
             _check_room(connection, owner, same_address)
             run_id = self._insert(connection, config, owner, WAITING, None)
             self._forget_oldest(connection)
         log.info("run %s submitted, preset %s", run_id, config.preset)
         return self.get(run_id)
+
+    def submit_sweep(
+        self, configs: list[TrainConfig], owner: str, same_address: Collection[str] = ()
+    ) -> list[Run]:
+        """Put the runs of a sweep into the queue, all of them or none.
+
+        The later ones wait until nobody else does, so that nobody waits for a whole sweep.
+
+        Args:
+            configs: the settings of each run, 1 to 12.
+            same_address: as ``submit`` takes it.
+
+        Returns:
+            The runs, in order. The first one's id is the sweep's.
+
+        Raises:
+            ValueError: there are no settings, or too many.
+            NotAllowed: as ``submit`` does, where the queue or the address's share of it has no
+                room for all of them.
+        """
+        if not 1 <= len(configs) <= MOST_RUNS:
+            raise ValueError(f"Expected 1 to {MOST_RUNS} runs, got {len(configs)}.")
+        _check_is_visitor(owner)
+        with schema.explained(), self._writer.begin() as connection:
+            _check_room(connection, owner, same_address, len(configs))
+            sweep_id = None
+            for config in configs:
+                run_id = self._insert(connection, config, owner, WAITING, None)
+                sweep_id = sweep_id or run_id
+                _change(connection, run_id, sweep=sweep_id)
+            self._forget_oldest(connection)
+            runs = _read_sweep(connection, str(sweep_id))
+        log.info("sweep %s of %d runs submitted", sweep_id, len(runs))
+        return runs
 
     def resume(
         self, run_id: str, owner: str, more_epochs: int = 0, same_address: Collection[str] = ()
@@ -260,18 +331,25 @@ class RunStore:
         """
         with schema.explained(), self._writer.begin() as connection:
             run = _read_own(connection, run_id, owner)
-            if run.state == RUNNING:
-                _change(connection, run_id, stop_requested=True)
-            elif run.state == WAITING and run.trained:
-                _change(connection, run_id, state=STOPPED)
-            elif run.state == WAITING:
-                message = PAUSED if run.worker else WITHDRAWN
-                _change(connection, run_id, state=INTERRUPTED, message=message)
-            now = _read_run(connection, run_id)
-        if now.state == RUNNING:
-            log.info("run %s asked to stop", run_id)
-        elif now.state != run.state:
-            _tell_end(now)
+            now = _stop(connection, run)
+        _tell_stop(run, now)
+
+    def stop_sweep(self, sweep_id: str, owner: str) -> None:
+        """Ask all runs of a sweep to stop, as ``request_stop`` asks one.
+
+        Raises:
+            RunNotFound: there is none of that id.
+            NotAllowed: it is another visitor's.
+        """
+        with schema.explained(), self._writer.begin() as connection:
+            runs = _read_sweep(connection, sweep_id)
+            if not runs:
+                raise RunNotFound(NO_SWEEP)
+            for run in runs:
+                _check_own(run, owner)
+            stopped = [(run, _stop(connection, run)) for run in runs]
+        for run, now in stopped:
+            _tell_stop(run, now)
 
     def rename(self, run_id: str, owner: str, name: str) -> None:
         """Give a run a name; an empty one takes it away.
@@ -352,10 +430,30 @@ class RunStore:
         with schema.explained(), self._engine.connect() as connection:
             return [_run(row) for row in connection.execute(query).mappings()]
 
+    def sweep_runs(self, sweep_id: str) -> list[Run]:
+        """The runs of a sweep that are still there, in the order in which they were asked for.
+
+        Raises:
+            RunNotFound: there is none.
+        """
+        with schema.explained(), self._engine.connect() as connection:
+            runs = _read_sweep(connection, sweep_id)
+        if not runs:
+            raise RunNotFound(NO_SWEEP)
+        return runs
+
     def before(self, run: Run) -> list[Run]:
-        """The waiting and running runs whose turn is before this one's, in order."""
-        runs = self.list_runs(states=ACTIVE)
-        return sorted((other for other in runs if other.turn < run.turn), key=lambda run: run.turn)
+        """The running runs that had their turn before this one, and the waiting ones that have
+        it before, in order."""
+        return sorted(
+            (
+                other
+                for other in self.list_runs(states=ACTIVE)
+                # One that runs may be of a sweep, and would wait behind this one if it waited.
+                if other.order < run.order or (other.state == RUNNING and other.turn < run.turn)
+            ),
+            key=queue_place,
+        )
 
     def metrics(self, run_id: str, after_step: int = 0) -> list[Progress]:
         """A run's reports after that step, in order."""
@@ -372,6 +470,27 @@ class RunStore:
         query = sa.select(sa.func.max(schema.metrics.c.step)).filter_by(run_id=run_id)
         with schema.explained(), self._engine.connect() as connection:
             return int(connection.execute(query).scalar() or 0)
+
+    def trials(self, sweep_id: str) -> list[Trial]:
+        """The runs of a sweep, as ``sweep_runs`` gives them, and how far each is.
+
+        Raises:
+            RunNotFound: there is none.
+        """
+        with schema.explained(), self._engine.connect() as connection:
+            runs = _read_sweep(connection, sweep_id)
+            last = _last_reports(connection, sweep_id, validated=False)
+            validated = _last_reports(connection, sweep_id, validated=True)
+        if not runs:
+            raise RunNotFound(NO_SWEEP)
+        return [
+            Trial(
+                run,
+                last[run.id].epoch if run.id in last else 0.0,
+                validated[run.id].validation_accuracy if run.id in validated else None,
+            )
+            for run in runs
+        ]
 
     def artifact(self, run_id: str, kind: str) -> bytes:
         """A run's Keras or LiteRT model, test predictions, calibration or checkpoint, as stored.
@@ -466,18 +585,21 @@ class RunStore:
         What was reported after its checkpoint is forgotten, for it will be trained again.
         A worker that was given up for lost gets none: nobody would notice its end.
         """
+        runs = schema.runs.c
+        # As ``Run.order`` has it.
+        is_later = sa.and_(runs.sweep.is_not(None), runs.sweep != runs.id)
         first = (
-            sa.select(schema.runs.c.number)
-            .where(schema.runs.c.state == WAITING)
-            .order_by(schema.runs.c.turn)
+            sa.select(runs.number)
+            .where(runs.state == WAITING)
+            .order_by(sa.case((is_later, 1), else_=0), runs.turn)
             .limit(1)
         )
         change = (
             sa.update(schema.runs)
-            .where(schema.runs.c.number == first.scalar_subquery(), schema.runs.c.state == WAITING)
+            .where(runs.number == first.scalar_subquery(), runs.state == WAITING)
             .where(_is_registered(worker_id))
             .values(state=RUNNING, worker=worker_id)
-            .returning(schema.runs.c.id)
+            .returning(runs.id)
         )
         with schema.explained(), self._writer.begin() as connection:
             run_id = connection.execute(change).scalar()
@@ -652,6 +774,11 @@ class RunStore:
         connection.execute(sa.delete(schema.runs).where(runs.id.in_(forgotten)))
 
 
+def queue_place(run: Run) -> tuple[bool, tuple[bool, int]]:
+    """The key that sorts active runs into the order in which they are trained."""
+    return run.state != RUNNING, run.order
+
+
 def _run(row: sa.RowMapping) -> Run:
     return _shared_run(**{name: value for name, value in row.items() if name != "number"})
 
@@ -674,6 +801,55 @@ def _read_run(connection: sa.Connection, run_id: str, lock: bool = False) -> Run
     return _run(row)
 
 
+def _read_sweep(connection: sa.Connection, sweep_id: str) -> list[Run]:
+    runs = schema.runs.c
+    query = sa.select(schema.runs).where(runs.sweep == sweep_id).order_by(runs.number)
+    return [_run(row) for row in connection.execute(query).mappings()]
+
+
+def _last_reports(connection: sa.Connection, sweep_id: str, validated: bool) -> dict[str, Progress]:
+    """The last report of each run of a sweep that has any, by the run's id.
+
+    Args:
+        validated: only of those at the end of an epoch, which know of the validation images.
+    """
+    metrics = schema.metrics.c
+    last = (
+        sa.select(metrics.run_id, sa.func.max(metrics.step).label("step"))
+        .join(schema.runs, schema.runs.c.id == metrics.run_id)
+        .where(schema.runs.c.sweep == sweep_id)
+        .group_by(metrics.run_id)
+    )
+    if validated:
+        last = last.where(metrics.validation_accuracy.is_not(None))
+    found = last.subquery()
+    query = sa.select(schema.metrics).join(
+        found, sa.and_(metrics.run_id == found.c.run_id, metrics.step == found.c.step)
+    )
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    return {row.pop("run_id"): Progress(**row) for row in rows}
+
+
+def _stop(connection: sa.Connection, run: Run) -> Run:
+    """Ask a run to stop, if it is active; the run as it is then."""
+    if run.state == RUNNING:
+        _change(connection, run.id, stop_requested=True)
+    elif run.state == WAITING and run.trained:
+        _change(connection, run.id, state=STOPPED)
+    elif run.state == WAITING:
+        message = PAUSED if run.worker else WITHDRAWN
+        _change(connection, run.id, state=INTERRUPTED, message=message)
+    return _read_run(connection, run.id)
+
+
+def _tell_stop(run: Run, now: Run) -> None:
+    """Tell the log what the wish to stop made of a run."""
+    if now.state == RUNNING:
+        log.info("run %s asked to stop", run.id)
+    elif now.state != run.state:
+        _tell_end(now)
+
+
 def _tell_end(run: Run) -> None:
     """Tell the log how a run ended."""
     facts = []
@@ -687,27 +863,48 @@ def _tell_end(run: Run) -> None:
 
 def _read_own(connection: sa.Connection, run_id: str, owner: str) -> Run:
     run = _read_run(connection, run_id, lock=True)
+    _check_own(run, owner)
+    return run
+
+
+def _check_own(run: Run, owner: str) -> None:
     if owner not in (run.owner, TEACHER):
         raise NotAllowed("Only the person who started a run can do that.")
-    return run
+
+
+def _check_is_visitor(owner: str) -> None:
+    if owner == TEACHER:
+        raise NotAllowed("A run belongs to whoever started it; the teacher has none.")
 
 
 def _change(connection: sa.Connection, run_id: str, **values: str | float | int | bool) -> None:
     connection.execute(sa.update(schema.runs).where(schema.runs.c.id == run_id).values(values))
 
 
-def _check_room(connection: sa.Connection, owner: str, same_address: Collection[str]) -> None:
-    """Whether this owner may have one more run waiting."""
-    query = sa.select(schema.runs.c.id, schema.runs.c.owner).where(schema.runs.c.state.in_(ACTIVE))
+def _check_room(
+    connection: sa.Connection, owner: str, same_address: Collection[str], count: int = 1
+) -> None:
+    """Whether this owner may have so many more runs waiting, while none of his is active."""
+    runs = schema.runs.c
+    query = sa.select(runs.id, runs.owner, runs.sweep).where(runs.state.in_(ACTIVE))
     active = connection.execute(query).all()
-    if any(run.owner == owner for run in active):
+    mine = [run for run in active if run.owner == owner]
+    if any(run.sweep for run in mine):
+        raise NotAllowed("You have a sweep in training already; wait for it or stop it.")
+    if mine:
         raise NotAllowed("You have a run in training already; wait for it or stop it.")
-    if len(active) >= MOST_ACTIVE:
-        raise NotAllowed("The queue is full; try again in a few minutes.")
-    if sum(run.id in same_address for run in active) >= MOST_ACTIVE_EACH_ADDRESS:
-        raise NotAllowed(
-            "As many runs of your network wait as one may have; try again in a few minutes."
-        )
+    at_address = sum(run.id in same_address for run in active)
+    if len(active) + count > MOST_ACTIVE:
+        full = "The queue is full" if count == 1 else f"The queue has no room for {count} more runs"
+    elif at_address + count > MOST_ACTIVE_EACH_ADDRESS:
+        full = "As many runs of your network wait as one may have"
+        if count > 1:
+            full = f"With {count} more, too many runs of your network would wait"
+    else:
+        return
+    raise NotAllowed(
+        f"{full}; try {'again' if count == 1 else 'fewer, or again'} in a few minutes."
+    )
 
 
 def _next_turn(connection: sa.Connection) -> int:

@@ -23,9 +23,12 @@ from mnist_core.logs import masked
 log = logging.getLogger("mnist_core.database")
 
 # Of the tables below; migrations/ says what to do when they change.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 DEFAULT_PATH = Path(__file__).parent.parent / "runs.db"
 BUSY_SECONDS = 5.0
+# Who says nothing for so long in the middle of writing to a Postgres has died, or its network
+# has; what it locked is free again. Without this the others would wait for hours.
+VANISHED_SECONDS = 4.0
 # A database elsewhere: few connections, for the free ones allow few; asked for anew before
 # a sleeping one drops them; and one that went silent is given up.
 POOL = {"pool_size": 2, "max_overflow": 3, "pool_timeout": 10, "pool_recycle": 240}
@@ -76,6 +79,8 @@ runs = sa.Table(
     # Where it would go on from, and how often a worker was lost since then.
     sa.Column("checkpoint_step", sa.Integer, nullable=False, server_default="0"),
     sa.Column("losses", sa.Integer, nullable=False, server_default="0"),
+    # The sweep it belongs to: the id of that sweep's first run.
+    sa.Column("sweep", sa.String(40)),
 )
 
 metrics = sa.Table(
@@ -263,7 +268,10 @@ def _begin_postgres(connection: sa.Connection) -> None:
     # turn comes before any row, and those without a turn wait for no second row.
     options = connection.get_execution_options()
     if options.get("write", False):
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS:g}s'")
+        connection.exec_driver_sql(
+            f"SELECT set_config('lock_timeout', '{BUSY_SECONDS:g}s', true), "
+            f"set_config('idle_in_transaction_session_timeout', '{VANISHED_SECONDS:g}s', true)"
+        )
         if not options.get("one_row", False):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
 

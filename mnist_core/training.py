@@ -23,14 +23,21 @@ from mnist_core.augmentation import LAST_STRENGTH, augment, strength_in
 from mnist_core.calibration import Calibration, calibrate
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import PRESETS, TrainConfig
-from mnist_core.data import CLASSES, SIDE, Dataset, give_back, scale, stratified_split
+from mnist_core.data import (
+    CLASSES,
+    SIDE,
+    VALIDATION_SHARE,
+    Dataset,
+    give_back,
+    scale,
+    stratified_split,
+)
 from mnist_core.errors import CannotResume
 from mnist_core.looks import predict_in_looks
 from mnist_core.models import build_model
 from mnist_core.progress import Progress
 from mnist_core.strokes import SCRIBBLE, choose_drawn, load_drawn
 
-VALIDATION_SHARE = 0.1
 # A call of the compiled function should take about this long: the callback is then told
 # ten times a second, and calling costs little beside the steps.
 SECONDS_PER_CALL = 0.1

@@ -39,11 +39,12 @@ def network(text: str) -> str:
     return hashlib.blake2b(found.packed[:8], key=HASH_KEY, digest_size=16).hexdigest()
 
 
-def check(what: str, visitor: str) -> None:
+def check(what: str, visitor: str, times: int = 1) -> None:
     """Count something that is done now.
 
     Args:
         what: a key of ``rates.LIMITS``.
+        times: how often it is done.
 
     Raises:
         NotAllowed: too much of it was done lately, by this visitor, from this address or by all.
@@ -54,7 +55,8 @@ def check(what: str, visitor: str) -> None:
             f"{what} of visitor {visitor}": limit.visitor,
             f"{what} of address {address()}": limit.address,
             what: limit.everybody,
-        }
+        },
+        times,
     )
     if wait:
         raise NotAllowed(refusal(limit, wait))
@@ -68,6 +70,17 @@ def submit(store: RunStore, config: TrainConfig, visitor: str) -> Run:
         run = store.submit(config, visitor, origins.of(place))
         origins.remember(run, place, store)
     return run
+
+
+def submit_sweep(store: RunStore, configs: list[TrainConfig], visitor: str) -> list[Run]:
+    """Ask for a sweep, each run of which counts. Raises NotAllowed as ``submit`` does."""
+    check(TRAIN, visitor, len(configs))
+    place, origins = address(), _origins()
+    with origins.lock:
+        runs = store.submit_sweep(configs, visitor, origins.of(place))
+        for run in runs:
+            origins.remember(run, place, store)
+    return runs
 
 
 def resume(store: RunStore, run_id: str, visitor: str, owner: str, more_epochs: int) -> None:

@@ -28,6 +28,7 @@ from mnist_core.neighbours import nearest_images
 from mnist_core.progress import Progress
 from mnist_core.rates import STUDY
 from mnist_core.runs import (
+    ACTIVE,
     CALIBRATION,
     FINISHED,
     LITERT,
@@ -37,6 +38,7 @@ from mnist_core.runs import (
     Run,
     RunStore,
     owner_of,
+    queue_place,
 )
 from mnist_core.studies import PIXELS, MapKey, Study, StudyStore, features_of
 from mnist_core.suspects import Suspects, study_key
@@ -412,6 +414,11 @@ def artifact(run_id: str, kind: str) -> bytes:
 def find_run(run_id: str) -> Run:
     """A shipped or stored run. Raises RunNotFound."""
     return shipped.shipped_runs().get(run_id) or store().get(run_id)
+
+
+def active_run(visitor: str) -> Run | None:
+    """A visitor's run that waits or runs; of a sweep the one that runs, or else the next."""
+    return min(store().list_runs(states=ACTIVE, owner=visitor), key=queue_place, default=None)
 
 
 def shipped_run(name: str) -> Run | None:

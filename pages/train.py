@@ -10,10 +10,20 @@ from mnist_core import charts, forecast
 from mnist_core.config import LIMITS, TrainConfig, describe
 from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, epoch_ends, steps_per_second, thin
-from mnist_core.runs import ACTIVE, FAILED, FINISHED, INTERRUPTED, RUNNING, WAITING, Run
+from mnist_core.runs import (
+    ACTIVE,
+    FAILED,
+    FINISHED,
+    INTERRUPTED,
+    RUNNING,
+    WAITING,
+    Run,
+    queue_place,
+)
 from pages import limits, presenter, shared, teacher
 from pages.live_chart import drawn, live_chart
 from pages.settings import begin_anew, settings
+from pages.waiting import duration, show_waiting
 
 shared.guard("train")
 
@@ -21,11 +31,6 @@ MOST_POINTS = 300
 # The owner of a running training sees it move; thirty who watch it, or wait, cost the
 # server no more than a few such.
 POLL_MINE, POLL_OTHERS = "200ms", "1s"
-
-
-def my_active_run(visitor: str) -> Run | None:
-    runs = shared.store().list_runs(states=(WAITING, RUNNING), owner=visitor)
-    return runs[0] if runs else None
 
 
 @shared.guarded
@@ -153,27 +158,6 @@ def show_state(run: Run, visitor: str) -> None:
         go_on(run, visitor)
 
 
-def show_waiting(run: Run) -> None:
-    before = shared.store().before(run)
-    icon = ":material/hourglass_top:"
-    if before:
-        turn = "1 run is" if len(before) == 1 else f"{len(before)} runs are"
-        seconds = shared.seconds_until_turn(tuple(other.id for other in before))
-        st.info(f"Waiting: {turn} before this one, about {_duration(seconds)}.", icon=icon)
-    elif shared.pool().problem:
-        st.error(shared.pool().problem, icon=":material/error:")
-    elif run.losses:
-        st.info(
-            "The training process was lost. Another one is starting, and goes on from the last "
-            "finished epoch in about ten seconds.",
-            icon=icon,
-        )
-    else:
-        st.info(
-            "The training process is starting; the first time takes about ten seconds.", icon=icon
-        )
-
-
 def gentler(run: Run) -> None:
     """For a run that failed: the same again with a tenth of its learning rate."""
     rate = max(LIMITS["learning_rate"][0], run.config.learning_rate / 10)
@@ -235,7 +219,7 @@ def show_progress(run: Run, reports: list[Progress]) -> None:
         seconds = forecast.seconds_left(run.config, reports)
         # The first steps compile the network, and foretell nothing.
         if seconds is not None and done > 0.03:
-            text += f", about {_duration(seconds)} left"
+            text += f", about {duration(seconds)} left"
         if pace := steps_per_second(reports):
             images = pace * run.config.batch_size
             text += f" · {pace:,.0f} steps and {images:,.0f} images a second"
@@ -246,7 +230,7 @@ def show_progress(run: Run, reports: list[Progress]) -> None:
 
 def show_queue(visitor: str) -> None:
     """For the teacher: all that waits or runs, each with a way to stop it."""
-    runs = sorted(shared.store().list_runs(states=ACTIVE), key=lambda run: run.turn)
+    runs = sorted(shared.store().list_runs(states=ACTIVE), key=queue_place)
     if not runs:
         st.write("No run is waiting or running.")
     for run in runs:
@@ -263,10 +247,6 @@ def show_queue(visitor: str) -> None:
             st.text(f"{run.state}: {run.label} · {run.id}")
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
 st.title("Train a network")
 shared.data_notice()
 visitor = shared.visitor()
@@ -279,7 +259,7 @@ with left:
     if st.session_state.pop("start_pressed", False) and config:
         with place:
             start(config, visitor)
-    mine = my_active_run(visitor)
+    mine = shared.active_run(visitor)
     place.button(
         "Start training",
         type="primary",
@@ -288,6 +268,13 @@ with left:
         on_click=lambda: st.session_state.update(start_pressed=True),
         disabled=mine is not None or config is None,
         help="One at a time for each visitor." if mine else None,
+    )
+    sweep_id = mine.sweep if mine else None
+    place.page_link(
+        "pages/sweep.py",
+        label="Your sweep goes on" if sweep_id else "Try several settings at once",
+        icon=":material/tune:",
+        query_params={"sweep": sweep_id} if sweep_id else None,
     )
 with right:
     run = shown_run(mine)
@@ -326,5 +313,12 @@ else:
         "See where the shipped networks are wrong",
         ":material/grid_on:",
         primary=False,
+    )
+if run and run.sweep:
+    st.page_link(
+        "pages/sweep.py",
+        label="See the sweep that it belongs to",
+        icon=":material/tune:",
+        query_params={"sweep": run.sweep},
     )
 teacher.show(visitor, lambda: shared.fragment(show_queue, run_every="2s")(visitor))

@@ -1,12 +1,13 @@
 """Doubles and shortcuts that more than one test file uses. Loads no TensorFlow."""
 
+import dataclasses
 import json
 import math
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.progress import Progress
 from mnist_core.runs import FINISHED, KERAS, LITERT, PREDICTIONS, Run, RunStore, Worker, owner_of
 from mnist_core.shipped import FILES
+from mnist_core.sweeps import Sweep, settings
 
 PROJECT = Path(__file__).parent.parent
 CORE = PROJECT / "mnist_core"
@@ -77,6 +79,14 @@ def waiting_run(
     return store.submit(config or PRESETS["classic"], owner_of(owner))
 
 
+def waiting_sweep(
+    store: RunStore, owner: str = "token-of-somebody", rates: tuple[float, ...] = (0.001, 0.01)
+) -> list[Run]:
+    """The runs of a sweep over these learning rates, all of which wait."""
+    configs = [dataclasses.replace(PRESETS["classic"], learning_rate=rate) for rate in rates]
+    return store.submit_sweep(configs, owner_of(owner))
+
+
 def running_run(
     store: RunStore,
     owner: str = "token-of-somebody",
@@ -111,6 +121,13 @@ def finished_run(
         results: values in place of those of the shipped run, such as ``test_accuracy``.
     """
     run = running_run(store, owner, config, steps=steps, reported=reported, worker_id=worker_id)
+    return end_as_shipped(store, run, state, message, **results)
+
+
+def end_as_shipped(
+    store: RunStore, run: Run, state: str = FINISHED, message: str = "", **results: Any
+) -> Run:
+    """End a run that a worker has, with the shipped classic network as its own."""
     shipped = json.loads((CLASSIC / "run.json").read_text())
     names = (
         "dataset",
@@ -122,7 +139,7 @@ def finished_run(
     )
     return store.complete(
         run.id,
-        worker_id,
+        str(run.worker),
         state,
         message=message,
         results={name: shipped[name] for name in names} | results,
@@ -130,6 +147,41 @@ def finished_run(
             kind: (CLASSIC / FILES[kind]).read_bytes() for kind in (KERAS, LITERT, PREDICTIONS)
         },
     )
+
+
+def trained_sweep(
+    store: RunStore,
+    accuracies: Sequence[float],
+    owner: str = "token-of-somebody",
+    *,
+    going_on: bool = False,
+    worker_id: str = "worker",
+) -> list[Run]:
+    """The runs of a sweep over three learning rates and two batch sizes, while nobody else's
+    wait. The first ones finished with these accuracies on the validation images, and with a
+    test accuracy of 0.003 less.
+
+    Args:
+        going_on: the next one is being trained, and the others wait; else they are withdrawn.
+    """
+    base = dataclasses.replace(PRESETS["classic"], epochs=2)
+    choices = {"learning_rate": (0.002, 0.006, 0.02), "batch_size": (64, 256)}
+    first, *_ = store.submit_sweep(settings(Sweep(base, choices)), owner_of(owner))
+    add_worker(store, worker_id)
+    for accuracy in accuracies:
+        run = store.claim(worker_id)
+        assert run
+        assert run.sweep == first.id
+        end = dataclasses.replace(reports(10)[-1], validation_accuracy=accuracy)
+        store.report(run.id, worker_id, [*reports(9), end])
+        end_as_shipped(store, run, test_accuracy=accuracy - 0.003)
+    if going_on:
+        run = store.claim(worker_id)
+        assert run
+        store.report(run.id, worker_id, reports(7))
+    else:
+        store.stop_sweep(first.id, owner_of(owner))
+    return store.sweep_runs(first.id)
 
 
 def first_of_each_digit(labels: np.ndarray, count: int) -> np.ndarray:

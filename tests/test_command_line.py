@@ -263,6 +263,119 @@ def test_a_submitted_run_that_nobody_waits_for_any_more_is_withdrawn(run, store,
     assert FakePool.last.ended
 
 
+# --- sweep ---
+
+
+@pytest.fixture
+def swept(monkeypatch):
+    """A pool that trains all runs of a sweep at once, each better on validation images and
+    worse on test images than the one before."""
+
+    def start(pool):
+        store = pool.store
+        add_worker(store, "fake")
+        number = 0
+        while run := store.claim("fake"):
+            number += 1
+            last = dataclasses.replace(
+                reports(10)[-1], step=11, epoch=2.0, validation_accuracy=0.9 + number / 100
+            )
+            store.report(run.id, "fake", [*reports(10), last])
+            results = {"test_accuracy": 0.9 - number / 100, "train_seconds": 1.5, "epochs": 2}
+            store.complete(run.id, "fake", FakePool.ending, results=results)
+        return pool
+
+    monkeypatch.setattr(jobs, "open_pool", FakePool)
+    monkeypatch.setattr(FakePool, "ending", FINISHED)
+    monkeypatch.setattr(FakePool, "start", start)
+
+
+TRY = ("--try", "learning_rate=0.001,0.01", "--try", "batch_size=64,256")
+
+
+def test_a_sweep_prints_its_runs_best_on_validation_first(swept, run, store):
+    status, out, err = run("sweep", "--preset", "quick", "--epochs", 2, "--seed", 5, *TRY)
+    assert status == 0
+    header, *rows = [line.split("  ") for line in out.splitlines()]
+    assert [word.strip() for word in header if word.strip()] == [
+        "Run", "Learning rate", "Batch size", "Validation accuracy", "State",
+    ]  # fmt: skip
+    best = store.sweep_runs(store.list_runs()[0].sweep)[-1]
+    assert best.config == dataclasses.replace(
+        PRESETS["quick"], epochs=2, seed=5, learning_rate=0.01, batch_size=256
+    )
+    assert rows[0][0] == best.id
+
+    assert [next(cell.strip() for cell in row if "%" in cell) for row in rows] == [
+        "94.00%", "93.00%", "92.00%", "91.00%",
+    ]  # fmt: skip
+    assert f"Run {best.id} is best on the validation images." in err
+    assert "flattered by the choice among 4" in err
+    assert "86.00%" in err
+    assert FakePool.last.ended
+
+
+def test_a_sweep_ends_with_one_line_of_json(swept, run, store):
+    status, out, _ = run("sweep", *TRY, "--random", 3, "--json")
+    assert status == 0
+    result = json.loads(out.splitlines()[-1])
+    assert len(result["runs"]) == len(store.sweep_runs(result["sweep_id"])) == 3
+    assert result["best"] == result["runs"][0]["run_id"]
+    assert result["test_accuracy"] == pytest.approx(0.87)
+    assert set(result["runs"][0]) == {
+        "run_id", "state", "settings", "validation_accuracy", "train_seconds",
+    }  # fmt: skip
+    assert set(result["runs"][0]["settings"]) == {"learning_rate", "batch_size"}
+
+
+def test_a_sweep_none_of_which_ends_well_says_so(swept, run, monkeypatch):
+    monkeypatch.setattr(FakePool, "ending", FAILED)
+    status, out, err = run("sweep", *TRY, "--json")
+    assert status == 1
+    assert "{" not in out
+    assert "No run of the sweep ended with a network." in err
+
+
+def test_a_key_pressed_in_a_sweep_stops_all_of_it(run, store, monkeypatch):
+    def press(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(jobs, "open_pool", FakePool)
+    monkeypatch.setattr(command_line.time, "sleep", press)
+    status, out, err = run("sweep", *TRY)
+    assert (status, out, "Stopped." in err) == (130, "", True)
+    assert [found.state for found in store.list_runs()] == [INTERRUPTED] * 4
+    assert FakePool.last.ended
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--try", "seed=1,2"], "Write what to try as learning_rate=0.001,0.003; a sweep can"),
+        (["--try", "batch_size"], "Write what to try as learning_rate=0.001,0.003; a sweep can"),
+        (["--try", "batch_size=many"], "Batch size must be numbers, such as 0.1,0.2."),
+        (["--try", "batch_size=1e400"], "Batch size must be numbers, such as 0.1,0.2."),
+        (["--try", "batch_size=7"], "Batch size must be a whole number from 16 to 1024."),
+        (["--try", "optimizer=magic"], "Optimizer must be one of adam, momentum, sgd."),
+        (["--try", "augmentation=true"], "Augmentation must be yes or no."),
+        (["--try", "dropout=0.1,0.2", "--random", 99], "That would be 99 runs, and 12 are"),
+        (["--try", "dropout=" + ",".join(f"0.{n}" for n in range(10, 30))], "That would be 20"),
+        (["--epochs", 99, *TRY], "Epochs must be a whole number from 1 to 30."),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_refused_with_a_sentence(arguments, sentence, run, store):
+    status, out, err = run("sweep", *arguments, "--json")
+    assert (status, out) == (1, "")
+    assert err.startswith(sentence)
+    assert store.list_runs() == []
+
+
+def test_a_sweep_of_nothing_shows_how_it_is_used(run):
+    status, out, err = run("sweep")
+    assert (status, out) == (2, "")
+    assert "--try" in err
+
+
 # --- classify ---
 
 

@@ -664,3 +664,21 @@ def test_images_are_taken_as_copies_and_given_back(sample, given_back):
     assert np.array_equal(taken, np.stack([sample.x_train[place] for place in (5, 2, 5)]))
     assert not np.shares_memory(taken, sample.x_train)
     assert given_back == [4000]
+
+
+@pytest.mark.parametrize(
+    ("description", "images"),
+    [
+        ("MNIST: 60,000 training and 10,000 test images", 6000),
+        ("Bundled sample of MNIST: 4,000 training and 1,000 test images", 400),
+        ("MNIST", 0),
+        (None, 0),
+    ],
+)
+def test_a_description_tells_how_many_images_were_set_aside(description, images):
+    assert data.Dataset.validation_images_in(description) == images
+
+
+def test_as_many_images_are_set_aside_as_the_description_tells(tiny_dataset):
+    _, chosen = data.stratified_split(tiny_dataset.y_train, data.VALIDATION_SHARE, 0)
+    assert data.Dataset.validation_images_in(tiny_dataset.description) == len(chosen)

@@ -52,3 +52,13 @@ def test_the_wait_is_that_of_all_before_shared_by_the_workers():
     assert one == pytest.approx(0.28 + 8 + 2 * forecast.SECONDS_AFTER)
     assert forecast.seconds_until_turn(before, [ended(CLASSIC, 8.0)], 2) == pytest.approx(one / 2)
     assert forecast.seconds_until_turn([], [], 1) == 0
+
+
+def test_a_sweep_takes_as_long_as_its_runs_one_after_another_or_beside_each_other():
+    configs = [dataclasses.replace(CLASSIC, epochs=epochs) for epochs in (2, 2, 4)]
+    each = [forecast.expected_seconds(config, []) for config in configs]
+    assert forecast.sweep_seconds(configs, [], 1) == pytest.approx(sum(each))
+    assert forecast.sweep_seconds(configs, [], 2) == pytest.approx(sum(each) / 2)
+    assert forecast.sweep_seconds(configs, [], 9) == max(each)
+    assert forecast.sweep_seconds(configs, [], 0) == pytest.approx(sum(each))
+    assert forecast.sweep_seconds([], [], 1) == 0

@@ -16,6 +16,7 @@ ROOMS = [
     {
         "checkpoint",
         "script",
+        "sweeps",
         "data",
         "drawing",
         "strokes",
@@ -89,6 +90,7 @@ SHARED = {
     "messages",
     "teacher",
     "uploads",
+    "waiting",
 }
 # Among what they have in common, these go on.
 AMONG_SHARED = {
@@ -108,6 +110,7 @@ AMONG_SHARED = {
     ("digit_map", "live_chart"),
     ("detail", "shared"),
     ("detail", "gallery"),
+    ("waiting", "shared"),
 }
 
 MODULES = sorted(path.stem for path in CORE.glob("*.py") if path.stem != "__init__")

@@ -114,6 +114,21 @@ def test_reports_and_beats_wait_for_no_other_writer(store, hasty):
     assert store.report(other.id, "other", reports(3)).id == other.id
 
 
+def test_who_vanishes_while_it_writes_keeps_the_others_out_for_seconds_only(
+    store, run, monkeypatch
+):
+    monkeypatch.setattr(schema, "VANISHED_SECONDS", 0.2)
+    # Its machine is gone and says no more, not even that it is.
+    silent = RunStore(store.url)
+    with silent._writer.connect() as gone:
+        gone.exec_driver_sql(f"SELECT * FROM runs WHERE id = '{run.id}' FOR UPDATE")
+        store.remove_worker("worker", ENDED)
+        with pytest.raises(sa.exc.OperationalError, match="idle-in-transaction"):
+            gone.exec_driver_sql("SELECT 1")
+    silent.close()
+    assert store.get(run.id).state == WAITING
+
+
 def test_an_empty_report_waits_for_nobody(store, hasty):
     run = running_run(store)
     with held(store, f"SELECT * FROM runs WHERE id = '{run.id}' FOR UPDATE"):

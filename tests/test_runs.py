@@ -25,6 +25,7 @@ from mnist_core.runs import (
     Download,
     Run,
     RunStore,
+    Trial,
     Worker,
     owner_of,
 )
@@ -36,6 +37,7 @@ from tests.helpers import (
     reports,
     running_run,
     waiting_run,
+    waiting_sweep,
 )
 
 pytestmark = pytest.mark.databases
@@ -894,6 +896,177 @@ def test_who_is_almost_the_teacher_may_nothing(store, owner):
         with pytest.raises(NotAllowed, match="Only the person who started"):
             act()
     assert store.get(run.id) == run
+
+
+# --- sweeps ---
+
+
+def test_a_sweep_is_several_runs_named_after_the_first(store):
+    sweep = waiting_sweep(store, "me", (0.001, 0.01, 0.1))
+    assert [run.config.learning_rate for run in sweep] == [0.001, 0.01, 0.1]
+    assert {run.sweep for run in sweep} == {sweep[0].id}
+    assert {(run.state, run.owner) for run in sweep} == {(WAITING, owner_of("me"))}
+    assert store.sweep_runs(sweep[0].id) == sweep
+    assert waiting_run(store, "somebody else").sweep is None
+
+
+@pytest.mark.parametrize("sweep_id", ["", "nope", "<script>"])
+def test_a_sweep_that_is_not_there_says_so(sweep_id, store):
+    waiting_run(store)
+    for look in (store.sweep_runs, lambda found: store.stop_sweep(found, owner_of("me"))):
+        with pytest.raises(RunNotFound, match="There is no such sweep"):
+            look(sweep_id)
+
+
+def test_whoever_has_a_sweep_may_have_no_other_run_or_sweep_and_the_other_way_round(store):
+    sweep = waiting_sweep(store, "me")
+    for ask in (waiting_run, waiting_sweep):
+        with pytest.raises(NotAllowed, match="You have a sweep in training already"):
+            ask(store, "me")
+    waiting_run(store, "you")
+    with pytest.raises(NotAllowed, match="You have a run in training already"):
+        waiting_sweep(store, "you")
+    store.stop_sweep(sweep[0].id, owner_of("me"))
+    assert waiting_run(store, "me").state == WAITING
+
+
+def test_nobody_starts_a_sweep_as_the_teacher(store):
+    with pytest.raises(NotAllowed, match="the teacher has none"):
+        store.submit_sweep([CONFIG], TEACHER)
+    assert store.list_runs() == []
+
+
+@pytest.mark.parametrize("count", [0, 13])
+def test_a_sweep_of_no_runs_or_too_many_is_a_mistake_of_the_caller(count, store):
+    with pytest.raises(ValueError, match="Expected 1 to 12 runs"):
+        store.submit_sweep([CONFIG] * count, owner_of("me"))
+
+
+def test_a_sweep_for_which_the_queue_has_no_room_is_refused_as_a_whole(store, monkeypatch):
+    monkeypatch.setattr(runs, "MOST_ACTIVE", 3)
+    waiting_run(store, "somebody else")
+    with pytest.raises(NotAllowed, match="The queue has no room for 3 more runs; try fewer"):
+        waiting_sweep(store, "me", (0.001, 0.01, 0.1))
+    assert len(store.list_runs()) == 1
+    assert len(waiting_sweep(store, "me")) == 2
+
+
+def test_each_run_of_a_sweep_counts_for_its_address(store, monkeypatch):
+    monkeypatch.setattr(runs, "MOST_ACTIVE_EACH_ADDRESS", 3)
+    first = {run.id for run in waiting_sweep(store, "me")}
+    configs = [CONFIG, CONFIG]
+    with pytest.raises(NotAllowed, match="With 2 more, too many runs of your network"):
+        store.submit_sweep(configs, owner_of("you"), first)
+    assert len(store.submit_sweep(configs, owner_of("you"), set())) == 2
+    assert store.submit(CONFIG, owner_of("third"), first).state == WAITING
+
+
+def claimed_in_order(store) -> list[str]:
+    """The ids of all that wait, as one worker would train them."""
+    add_worker(store)
+    found = []
+    while run := store.claim("worker"):
+        found.append(run.id)
+        store.complete(run.id, "worker", FINISHED)
+    return found
+
+
+def test_a_sweeps_later_runs_let_everybody_else_go_first(store):
+    earlier = waiting_run(store, "earlier")
+    first, second, third = waiting_sweep(store, "me", (0.001, 0.01, 0.1))
+    later = waiting_run(store, "later")
+    other, another = waiting_sweep(store, "you")
+    expected = [earlier, first, later, other, second, third, another]
+    assert [places(store, run.id) for run in expected] == [
+        [run.id for run in expected[:place]] for place in range(len(expected))
+    ]
+    assert claimed_in_order(store) == [run.id for run in expected]
+
+
+def test_who_comes_while_a_sweeps_run_is_trained_waits_for_that_run_alone(store):
+    first, second, third = waiting_sweep(store, "me", (0.001, 0.01, 0.1))
+    add_worker(store)
+    store.claim("worker")
+    store.complete(first.id, "worker", FINISHED)
+    assert store.claim("worker").id == second.id
+    newcomer = waiting_run(store, "newcomer")
+    assert places(store, newcomer.id) == [second.id]
+    assert places(store, third.id) == [second.id, newcomer.id]
+    store.complete(second.id, "worker", FINISHED)
+    assert store.claim("worker").id == newcomer.id
+    assert places(store, third.id) == [newcomer.id]
+
+
+def test_a_deleted_first_run_brings_the_others_no_better_place(store):
+    first, second = waiting_sweep(store, "me")
+    store.request_stop(first.id, owner_of("me"))
+    store.delete(first.id, owner_of("me"))
+    newcomer = waiting_run(store, "newcomer")
+    assert store.sweep_runs(first.id) == [second]
+    assert claimed_in_order(store) == [newcomer.id, second.id]
+
+
+def test_a_stopped_sweep_withdraws_what_waits_and_asks_what_runs(store):
+    waiting, running, ended = waiting_sweep(store, "me", (0.001, 0.01, 0.1))[::-1]
+    add_worker(store)
+    store.claim("worker")
+    store.complete(ended.id, "worker", FINISHED)
+    store.claim("worker")
+    other = waiting_run(store, "somebody else")
+    store.stop_sweep(ended.id, owner_of("me"))
+    assert [run.state for run in store.sweep_runs(ended.id)] == [FINISHED, RUNNING, INTERRUPTED]
+    assert store.get(running.id).stop_requested
+    assert store.get(waiting.id).message == runs.WITHDRAWN
+    assert store.get(other.id).state == WAITING
+
+
+def test_only_its_owner_and_the_teacher_stop_a_sweep(store):
+    sweep = waiting_sweep(store, "me")
+    with pytest.raises(NotAllowed, match="Only the person who started a run"):
+        store.stop_sweep(sweep[0].id, owner_of("somebody else"))
+    assert {run.state for run in store.sweep_runs(sweep[0].id)} == {WAITING}
+    store.stop_sweep(sweep[0].id, TEACHER)
+    assert {run.state for run in store.sweep_runs(sweep[0].id)} == {INTERRUPTED}
+
+
+def test_a_sweeps_trials_tell_how_far_each_run_is(store):
+    first, second = waiting_sweep(store, "me")
+    running_run(store, "somebody else", worker_id="other")
+    add_worker(store)
+    store.claim("worker")
+    store.report(first.id, "worker", reports(12))
+    running, waiting = store.trials(first.id)
+    assert running == Trial(store.get(first.id), 2.4, 0.5)
+    assert waiting == Trial(second)
+    with pytest.raises(RunNotFound, match="There is no such sweep"):
+        store.trials(second.id)
+
+
+def tried(state: str, validation: float | None, test: float | None = None) -> Trial:
+    return Trial(Run("x", state, CONFIG, 0.0, test_accuracy=test), 1.0, validation)
+
+
+def test_the_best_of_a_sweep_is_chosen_on_validation_images_whatever_it_is_in_the_test():
+    trials = [
+        tried(FINISHED, 0.95, test=0.99),
+        tried(FINISHED, 0.97, test=0.90),
+        tried(RUNNING, 0.99),
+        tried(FAILED, 0.98),
+        tried(INTERRUPTED, None),
+    ]
+    assert runs.chosen(trials) == trials[1]
+    assert runs.chosen(trials[2:]) is None
+    assert [trial.validation_accuracy for trial in runs.ranked(trials)] == [
+        0.99, 0.98, 0.97, 0.95, None,
+    ]  # fmt: skip
+
+
+def test_runs_of_a_sweep_are_forgotten_like_others(store, monkeypatch):
+    sweep = waiting_sweep(store, "me", (0.001, 0.01, 0.1))
+    claimed_in_order(store)
+    monkeypatch.setattr(runs, "MOST_STORED", 2)
+    waiting_run(store, "somebody else")
+    assert store.sweep_runs(sweep[0].id) == [store.get(run.id) for run in sweep[-1:]]
 
 
 # --- the download ---

@@ -89,7 +89,7 @@ def test_many_programs_may_open_a_database_for_the_first_time_at_once(old, datab
     assert [out.strip() for out, _ in answers] == ["2" if old else "0"] * 4, answers
 
 
-@pytest.mark.parametrize(("version", "age"), [("4", "newer"), ("99", "newer"), ("x", "different")])
+@pytest.mark.parametrize(("version", "age"), [("5", "newer"), ("99", "newer"), ("x", "different")])
 def test_a_database_of_another_version_is_left_alone_with_a_sentence(
     version, age, database_url, store
 ):
@@ -97,7 +97,7 @@ def test_a_database_of_another_version_is_left_alone_with_a_sentence(
     store.close()
     execute(database_url, f"UPDATE facts SET value = '{version}' WHERE name = 'schema_version'")
     text = sentence(RunStore)
-    assert f"by a {age} version of this app (schema {version}; this one uses 3)" in text
+    assert f"by a {age} version of this app (schema {version}; this one uses 4)" in text
     assert "MNIST_DATABASE_URL" in text
 
 
@@ -183,6 +183,7 @@ def test_a_database_of_an_older_version_is_brought_up_to_date_with_all_it_holds(
     assert waiting_run(store, "next").turn == 10
     assert studies.find("a") is None
     studies.keep("a", b"\x00\x01")
+    assert done.sweep is None
     studies.close()
     store.close()
     again = RunStore()
@@ -222,7 +223,9 @@ def test_all_revisions_together_make_what_a_new_database_has(database_url):
     engine = sa.create_engine(database_url)
     with engine.begin() as connection:
         migrations.upgrade(connection, 0, schema.SCHEMA_VERSION)
-        connection.execute(sa.insert(schema.facts).values(name="schema_version", value="3"))
+        connection.execute(
+            sa.insert(schema.facts).values(name="schema_version", value=str(schema.SCHEMA_VERSION))
+        )
     engine.dispose()
     assert differences(database_url) == []
     assert columns(database_url) == columns("sqlite://")

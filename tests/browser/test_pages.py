@@ -19,6 +19,7 @@ HEADINGS = {
     "": "Watch a network learn to read handwriting",
     "explore": "Explore the digits",
     "train": "Train a network",
+    "sweep": "Try several settings",
     "compare": "Compare runs",
     "evaluate": "Where is it wrong?",
     "draw": "Draw a digit",
@@ -278,6 +279,54 @@ def test_live_charts_show_no_blank_frame_and_keep_zoom_and_legend(server, wide):
     wide.get_by_role("button", name="Stop").click()
     wide.get_by_role("button", name="Resume").wait_for()
     assert_no_fault(wide)
+
+
+@pytest.mark.parametrize("device", ["wide", "phone"])
+def test_a_sweep_draws_a_line_for_each_run_and_names_the_best(server, device, request):
+    page = request.getfixturevalue(device)
+    open_page(page, server, "sweep")
+    # Two of the six, by chance.
+    page.get_by_text("Some, by chance").click()
+    page.get_by_label("Runs").fill("2")
+    page.get_by_label("Runs").press("Enter")
+    page.get_by_text("2 runs, about").wait_for()
+    page.get_by_role("button", name="Start the sweep").click()
+    figure = page.locator(".js-plotly-plot")
+    figure.wait_for()
+    page.evaluate("window.figure = document.querySelector('.js-plotly-plot')")
+    lines = set()
+
+    def ended() -> bool:
+        lines.add(figure.evaluate("figure => figure.data.length"))
+        return page.get_by_role("heading", name="Best on the validation images").count() > 0
+
+    wait_until(ended)
+    settled(page)
+    wait_until(lambda: figure.evaluate("figure => figure.data.length") == 2, timeout=30)
+    assert lines >= {0, 1}, "the lines came one after another"
+    assert page.evaluate("window.figure.isConnected"), "the figure was built once"
+    assert page.get_by_role("row").filter(has_text="done").count() == 2
+    assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="Train with these settings").click()
+    page.get_by_role("heading", name=HEADINGS["train"], level=1).wait_for()
+    assert "epochs=2" in page.url
+    assert_no_fault(page)
+
+
+def test_a_sweep_is_stopped_by_its_owner_and_seen_by_others(server, wide, chromium):
+    open_page(wide, server, "sweep")
+    wide.get_by_role("button", name="Start the sweep").click()
+    wide.get_by_role("button", name="Stop the sweep").wait_for()
+    other = chromium.new_context().new_page()
+    open_page(other, server, wide.url.removeprefix(f"{server.url}/"))
+    other.get_by_text("of 6 runs are done").wait_for()
+    assert other.get_by_role("button", name="Stop the sweep").count() == 0
+    wide.get_by_role("button", name="Stop the sweep").click()
+    wait_until(lambda: wide.get_by_role("button", name="Start the sweep").is_enabled())
+    other.get_by_text("of 6 runs are done").wait_for(state="detached")
+    assert_no_fault(other)
+    assert_no_fault(wide)
+    other.context.close()
 
 
 def test_what_was_just_typed_is_what_is_trained(server, wide):

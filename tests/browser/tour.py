@@ -20,11 +20,12 @@ from mnist_core.data import Dataset
 from mnist_core.runs import RunStore
 from mnist_core.shipped import shipped_metrics, shipped_runs
 from tests.browser.server import Server, settled
-from tests.helpers import finished_run, running_run, waiting_run
+from tests.helpers import finished_run, running_run, trained_sweep, waiting_run
 from tests.pages.helpers import run_on
 
 # Whoever looks at the pages here, somebody else, and one who has no runs.
 VISITOR, SOMEBODY, NEWCOMER = "t" * 40, "s" * 40, "n" * 40
+SWEEPER = "w" * 40
 WORKER, BEAT_SECONDS = "worker", 0.5
 # A 7 as strokes on a sheet of side 1.
 SEVEN = [(0.25, 0.22), (0.7, 0.2), (0.45, 0.85)]
@@ -90,6 +91,9 @@ def tour(folder: Path, dataset: Dataset, **environ: str) -> Iterator[Tour]:
     curve = shipped_metrics("classic")
     finished = finished_run(store, VISITOR, reported=curve)
     stopped = finished_run(store, VISITOR, reported=curve[: len(curve) // 3], state="stopped")
+    accuracies = (0.9612, 0.9418, 0.9735, 0.9688, 0.9592, 0.9731)
+    swept = trained_sweep(store, accuracies, SWEEPER)[0].id
+    half_swept = trained_sweep(store, accuracies[:3], SWEEPER, going_on=True)[0].id
     failed = running_run(store, VISITOR, reported=curve[:3])
     store.complete(failed.id, WORKER, "failed", message="The loss is no number any more.")
     running = running_run(store, VISITOR, reported=curve[: 2 * len(curve) // 3])
@@ -106,7 +110,8 @@ def tour(folder: Path, dataset: Dataset, **environ: str) -> Iterator[Tour]:
     try:
         yield Tour(
             server,
-            _states(finished.id, stopped.id, failed.id, running.id, waiting.id, evaluated),
+            _states(finished.id, stopped.id, failed.id, running.id, waiting.id, evaluated)
+            + _states_of_sweeps(swept, half_swept),
         )
     finally:
         server.stop()
@@ -157,6 +162,15 @@ def _states(
         State("draw-layers", "draw?look=Layers", draw_seven),
         State("photograph", "draw", photograph_a_row),
         State("photograph-wrong", "draw", photograph_nothing),
+    ]
+
+
+def _states_of_sweeps(swept: str, half_swept: str) -> list[State]:
+    return [
+        State("sweep-empty", "sweep", visitor=NEWCOMER),
+        State("sweep-running", f"sweep?sweep={half_swept}", visitor=SWEEPER),
+        State("sweep", f"sweep?sweep={swept}"),
+        State("presenter-sweep", f"sweep?sweep={swept}&presenter=on"),
     ]
 
 

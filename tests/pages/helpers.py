@@ -19,11 +19,12 @@ from mnist_core.runs import FINISHED, KERAS, LITERT, PREDICTIONS, Run, RunStore,
 from mnist_core.shipped import pack_predictions
 from tests.helpers import CLASSIC, running_run
 
-PAGES = ("overview", "explore", "train", "compare", "evaluate", "draw")
+PAGES = ("overview", "explore", "train", "sweep", "compare", "evaluate", "draw")
 TITLES = {
     "overview": "Watch a network learn to read handwriting",
     "explore": "Explore the digits",
     "train": "Train a network",
+    "sweep": "Try several settings",
     "compare": "Compare runs",
     "evaluate": "Where is it wrong?",
     "draw": "Draw a digit",

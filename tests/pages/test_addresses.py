@@ -45,6 +45,7 @@ PARAMETERS = {
         "number",
     ],
     "train": ["run", "preset", *ADDRESS_FIELDS],
+    "sweep": ["sweep"],
     "compare": ["run", "runs", "sort", "turned", "over"],
     "evaluate": [
         "run",

@@ -578,6 +578,7 @@ def test_a_finished_run_shows_its_result_its_curves_and_where_to_go(open_page, s
     assert len(live_charts(tab)) == 3
     assert len(tab.progress) == 0
     assert [link.label for link in tab.page_link] == [
+        "Try several settings at once",
         "Let it read your handwriting",
         "Compare it with others, name it, download it",
     ]

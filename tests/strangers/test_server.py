@@ -197,7 +197,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("page", ["explore", "train", "compare", "evaluate", "draw"])
+@pytest.mark.parametrize("page", ["explore", "train", "sweep", "compare", "evaluate", "draw"])
 def test_a_wrong_value_in_all_widgets_shows_no_fault_of_ours(server, first_page, page):
     for value in WRONG:
         with Stranger(server) as visitor:
