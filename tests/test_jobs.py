@@ -1,8 +1,10 @@
 """The pool against doubles; processes/test_pool.py has it against real processes."""
 
 import contextlib
+import inspect
 import itertools
 import os
+import re
 import socket
 import sqlite3
 
@@ -857,6 +859,11 @@ def test_the_end_of_a_pool_leaves_its_workers_on_the_cluster_alone(store, cluste
     cluster.end()
     assert not scheduler.connections[0].connected
     assert len(scheduler.tasks()) == 1
+
+
+def test_nothing_goes_through_the_scheduler_but_the_name_of_a_place():
+    assert list(inspect.signature(jobs.work_on_cluster).parameters) == ["place"]
+    assert re.fullmatch("dask-[0-9a-f]{12}", place_of(FIRST))
 
 
 @pytest.mark.parametrize("folder", ["mnist_core", "pages"])

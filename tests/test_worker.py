@@ -648,6 +648,24 @@ def test_a_worker_whose_server_has_ended_ends_too(store, trained, monkeypatch):
     assert trained == []
 
 
+def test_a_worker_that_is_told_to_leave_takes_no_more_runs(store, trained):
+    first = waiting_run(store, "a")
+    waiting_run(store, "b")
+    worker.work(store, idle_seconds=1000, is_over=lambda: len(trained) > 0)
+    assert [run_id for run_id, _ in trained] == [first.id]
+
+
+def test_a_worker_may_be_given_its_name_and_needs_no_main_thread(store, trained):
+    run = waiting_run(store)
+    thread = threading.Thread(
+        target=worker.work, args=(store, 1000, "dask-7", lambda: len(trained) > 0)
+    )
+    thread.start()
+    thread.join()
+    assert store.get(run.id).worker == "dask-7"
+    assert store.get(run.id).state == FINISHED
+
+
 def test_a_worker_given_up_for_lost_takes_no_more_runs(store, trained, monkeypatch):
     monkeypatch.setattr(worker, "BEAT_SECONDS", 0.01)
     execute = worker.execute
