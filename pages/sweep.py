@@ -42,7 +42,7 @@ STATES = {
     RUNNING: "trains",
     FINISHED: "done",
     STOPPED: "stopped",
-    INTERRUPTED: "not trained",
+    INTERRUPTED: "interrupted",
     FAILED: "failed",
 }
 # Compare draws no more.
@@ -122,7 +122,7 @@ def shown_sweep(mine: Run | None) -> list[Trial]:
         trials = shared.store().trials(wanted)
     except RunNotFound as error:
         st.warning(str(error), icon=":material/link_off:")
-        del st.query_params["sweep"]
+        st.query_params.pop("sweep", None)
         return []
     st.query_params["sweep"] = wanted
     return trials
@@ -194,8 +194,11 @@ def show_table(trials: list[Trial]) -> None:
 
 
 def state(trial: Trial) -> str:
+    """In words, with how far it is while it trains."""
     if trial.run.state == RUNNING and trial.epoch:
         return f"epoch {trial.epoch:.1f} of {trial.run.config.all_epochs}"
+    if trial.run.state == INTERRUPTED and not trial.epoch:
+        return "not trained"
     return STATES[trial.run.state]
 
 

@@ -216,6 +216,9 @@ def test_its_owner_stops_it_and_keeps_what_is_trained(open_page, store):
     tab.run()
     assert_shown(tab, "sweep")
     assert headings(tab) == ["Best on the validation images: learning rate 0.002, batch size 64"]
+    assert [row[-1] for row in table_rows(tab)[1:]] == ["done"] * 2 + ["stopped"] + [
+        "not trained"
+    ] * 3
     assert not button(tab, "Start the sweep").disabled
 
 
