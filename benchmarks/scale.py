@@ -9,8 +9,9 @@ who reads, as students do, acts every five or ten seconds, and counts as a fifth
 
 The players run on the same two cores, so two servers have less than two cores to themselves,
 and what two hold is a lower bound. Therefore also printed, as they do not depend on it: what an
-answer costs its server in milliseconds of a core and in kB sent, and a visitor in memory. They
-are what docs/scaling.md reckons with. Needs requirements-dev.txt.
+answer costs its server in milliseconds of a core and in kB sent, a visitor in memory, and, where
+the database is Postgres, how many transactions an answer asks it for. They are what
+docs/scaling.md reckons with. Needs requirements-dev.txt.
 """
 
 import argparse
@@ -25,12 +26,13 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import sqlalchemy as sa
 
 from benchmarks.load import PACE, PAGES, browse, keep_on
 from tests.browser.server import Server
 from tests.visitor import Visitor
 
-STEP = 20
+STEP = 10
 MOST_MS = 300
 
 
@@ -44,6 +46,7 @@ class Held:
         core_ms: of a core, that an answer cost its server.
         kilobytes: sent for an answer.
         megabytes: that the largest server holds.
+        transactions: of the database, for an answer; 0 where it is not Postgres.
     """
 
     visitors: int
@@ -52,9 +55,10 @@ class Held:
     core_ms: float
     kilobytes: float
     megabytes: float
+    transactions: float
 
 
-async def measure(servers: list[Server], count: int, seconds: float) -> Held:
+async def measure(servers: list[Server], count: int, seconds: float, url: str) -> Held:
     """So many visitors browse for so long."""
     visitors = []
     for number in range(count):
@@ -64,6 +68,7 @@ async def measure(servers: list[Server], count: int, seconds: float) -> Held:
     chance, waits = random.Random(count), list[float]()
     processes = [psutil.Process(server.process.pid) for server in servers]
     spent, received = cores(processes), sum(visitor.bytes_received for visitor in visitors)
+    asked = transactions(url)
     started = time.monotonic()
     until = started + seconds
     await asyncio.gather(
@@ -72,6 +77,7 @@ async def measure(servers: list[Server], count: int, seconds: float) -> Held:
     passed = time.monotonic() - started
     spent = cores(processes) - spent
     received = sum(visitor.bytes_received for visitor in visitors) - received
+    asked = transactions(url) - asked
     megabytes = max(process.memory_info().rss for process in processes) / 1e6
     for visitor in visitors:
         await visitor.leave()
@@ -82,7 +88,23 @@ async def measure(servers: list[Server], count: int, seconds: float) -> Held:
         spent * 1000 / len(waits),
         received / 1000 / len(waits),
         megabytes,
+        asked / len(waits),
     )
+
+
+def transactions(url: str) -> int:
+    """How many Postgres has done in this database so far; 0 for others, which do not count."""
+    engine = sa.create_engine(url)
+    if engine.dialect.name != "postgresql":
+        return 0
+    query = (
+        "SELECT xact_commit + xact_rollback FROM pg_stat_database "
+        "WHERE datname = current_database()"
+    )
+    with engine.connect() as connection:
+        count = int(connection.execute(sa.text(query)).scalar() or 0)
+    engine.dispose()
+    return count
 
 
 def cores(processes: list[psutil.Process]) -> float:
@@ -104,7 +126,7 @@ def start(count: int, folder: Path, url: str) -> list[Server]:
     return servers
 
 
-async def fill(servers: list[Server], seconds: float) -> list[Held]:
+async def fill(servers: list[Server], seconds: float, url: str) -> list[Held]:
     """More and more visitors, until they have to wait."""
     for server in servers:
         # The first visitor of all opens each page once, so that the caches are filled.
@@ -114,12 +136,13 @@ async def fill(servers: list[Server], seconds: float) -> list[Held]:
         await first.leave()
     seen: list[Held] = []
     while not seen or seen[-1].p95 <= MOST_MS:
-        held = await measure(servers, (len(seen) + 1) * STEP, seconds)
+        held = await measure(servers, (len(seen) + 1) * STEP, seconds, url)
         seen.append(held)
         print(
             f"{len(servers)} server{'s' * (len(servers) > 1)}, {held.visitors:3} visitors: p95 "
             f"{held.p95:4.0f} ms, {held.answers:5.1f} answers a second, {held.core_ms:.1f} ms of a "
-            f"core and {held.kilobytes:.0f} kB each, {held.megabytes:.0f} MB",
+            f"core, {held.kilobytes:.0f} kB and {held.transactions:.1f} transactions each, "
+            f"{held.megabytes:.0f} MB",
             flush=True,
         )
     return seen
@@ -135,7 +158,7 @@ def main() -> None:
             url = arguments.url or f"sqlite:///{folder}/runs.db"
             servers = start(count, Path(folder), url)
             try:
-                seen = asyncio.run(fill(servers, arguments.seconds))
+                seen = asyncio.run(fill(servers, arguments.seconds, url))
             finally:
                 for server in servers:
                     server.stop()
