@@ -41,6 +41,7 @@ KEPT = {
     "doubts",
     "digit",
     "train",
+    "sweep",
     "compare",
     "evaluate",
     "confidence",
