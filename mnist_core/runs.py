@@ -220,6 +220,8 @@ class RunStore:
         self._writer = self._engine.execution_options(write=True)
         # Writes to one row, beside all other writers where the database can (schema.py).
         self._reporter = self._engine.execution_options(write=True, one_row=True)
+        # A beat that is lost with the power is not missed.
+        self._heart = self._reporter.execution_options(lasting=False)
 
     def close(self) -> None:
         """Let go of the database's connections."""
@@ -534,7 +536,7 @@ class RunStore:
             .where(schema.workers.c.id == worker_id)
             .values(beat=schema.workers.c.beat + 1, ready=ready)
         )
-        with schema.explained(), self._reporter.begin() as connection:
+        with schema.explained(), self._heart.begin() as connection:
             return connection.execute(change).rowcount == 1
 
     def remove_worker(self, worker_id: str, reason: str, beat: int | None = None) -> bool:
@@ -646,8 +648,8 @@ class RunStore:
                 rows = [{"run_id": run_id, **vars(item)} for item in reports]
                 connection.execute(sa.insert(schema.metrics), rows)
             if checkpoint:
-                _store_artifact(connection, run_id, CHECKPOINT, checkpoint[1])
                 _change(connection, run_id, checkpoint_step=checkpoint[0], losses=0)
+                _store_artifact(connection, run_id, CHECKPOINT, checkpoint[1])
             return run
 
     def complete(

@@ -268,10 +268,14 @@ def _begin_postgres(connection: sa.Connection) -> None:
     # turn comes before any row, and those without a turn wait for no second row.
     options = connection.get_execution_options()
     if options.get("write", False):
-        connection.exec_driver_sql(
-            f"SELECT set_config('lock_timeout', '{BUSY_SECONDS:g}s', true), "
+        settings = (
+            f"set_config('lock_timeout', '{BUSY_SECONDS:g}s', true), "
             f"set_config('idle_in_transaction_session_timeout', '{VANISHED_SECONDS:g}s', true)"
         )
+        if not options.get("lasting", True):
+            # Nobody waits until it is on the disk.
+            settings += ", set_config('synchronous_commit', 'off', true)"
+        connection.exec_driver_sql(f"SELECT {settings}")
         if not options.get("one_row", False):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
 

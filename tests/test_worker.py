@@ -994,6 +994,8 @@ def test_a_worker_without_a_database_says_so_and_ends_with_an_error(tmp_path):
         env=os.environ | {"MNIST_DATABASE_URL": f"sqlite:///{tmp_path / 'no' / 'runs.db'}"},
         capture_output=True,
         text=True,
+        # Or it would put all that is started from the same terminal behind, the tests too.
+        start_new_session=True,
     )
     assert ended.returncode == 1
     assert "The database of runs cannot be opened" in ended.stderr
