@@ -38,9 +38,10 @@ from tests.processes.helpers import CONFIG, Outcome, after_epoch, freeze, outcom
 WARM = dataclasses.replace(PRESETS["classic"], epochs=1)
 SHORT = dataclasses.replace(CONFIG, epochs=12)
 # Long enough for the worker to end for want of a scheduler, which takes half a minute.
-LONG = dataclasses.replace(CONFIG, convolutions=((16, 3, 1), (16, 3, 2)), epochs=30)
+LONG = dataclasses.replace(CONFIG, dense=(512, 512), epochs=30)
 ASKED_FOR = 1.7
 LOOK_SECONDS = 0.2
+PATIENCE_SECONDS = 600.0
 
 
 @contextmanager
@@ -149,9 +150,9 @@ def disturb(
         told = other and store.metrics(run_id, run.checkpoint_step)
         return run if told or not run.active else None
 
-    wait_until(went_on, timeout=600)
+    wait_until(went_on, PATIENCE_SECONDS)
     seconds = time.monotonic() - began
-    wait_until(lambda: went_on() and not store.get(run_id).active, timeout=600)
+    wait_until(lambda: went_on() and not store.get(run_id).active, PATIENCE_SECONDS)
     # It looks for reports that are missing or there twice.
     return outcome(store, store.get(run_id)), seconds
 
@@ -165,7 +166,9 @@ def measure_faults(url: str, count: int, seed: int) -> bool:
     with training(url, workers=2) as (store, cluster):
         alone = {}
         for config in (SHORT, LONG):
-            run = wait_for_end(store, submit(store, config))
+            run_id = submit(store, config)
+            wait_until(lambda run_id=run_id: not store.get(run_id).active, PATIENCE_SECONDS)
+            run = store.get(run_id)
             alone[config] = outcome(store, run)
             print(f"left alone: {run.train_seconds:.1f} s of training", flush=True)
         print("| fault | tried | ended the same | went on after, median | at most |")
