@@ -33,14 +33,15 @@ from mnist_core.jobs import open_pool
 from mnist_core.runs import FINISHED, RUNNING, Run, RunStore, Worker, owner_of
 from tests.cluster import Cluster
 from tests.helpers import wait_for_end, wait_until
-from tests.processes.helpers import CONFIG, Outcome, after_epoch, freeze, outcome, worker_of
+from tests.processes.helpers import CONFIG, Outcome, after_epoch, freeze, outcome, submit, worker_of
 
 WARM = dataclasses.replace(PRESETS["classic"], epochs=1)
+SHORT = dataclasses.replace(CONFIG, epochs=12)
 # Long enough for the worker to end for want of a scheduler, which takes half a minute.
-LONG_EPOCHS = 200
-SHORT_EPOCHS = 12
+LONG = dataclasses.replace(CONFIG, dense=(512, 512), epochs=30)
 ASKED_FOR = 1.7
 LOOK_SECONDS = 0.2
+PATIENCE_SECONDS = 600.0
 
 
 @contextmanager
@@ -122,16 +123,12 @@ def cut_power(store: RunStore, cluster: Cluster, worker: Worker) -> None:
     cluster.start_scheduler()
 
 
-FAULTS: dict[str, tuple[Callable[[RunStore, Cluster, Worker], None], int]] = {
-    "its process killed": (kill_process, SHORT_EPOCHS),
-    "its process hangs": (hang_process, SHORT_EPOCHS),
-    "scheduler restarted": (restart_scheduler, LONG_EPOCHS),
-    "power of the cluster fails": (cut_power, SHORT_EPOCHS),
+FAULTS: dict[str, tuple[Callable[[RunStore, Cluster, Worker], None], TrainConfig]] = {
+    "its process killed": (kill_process, SHORT),
+    "its process hangs": (hang_process, SHORT),
+    "scheduler restarted": (restart_scheduler, LONG),
+    "power of the cluster fails": (cut_power, SHORT),
 }
-
-
-def train_one(store: RunStore, epochs: int) -> str:
-    return store.submit(dataclasses.replace(CONFIG, epochs=epochs), owner_of("visitor")).id
 
 
 def disturb(
@@ -139,10 +136,10 @@ def disturb(
 ) -> tuple[Outcome, float]:
     """Train a run that meets a fault: how it ended, and the seconds from the fault to the
     first report of the worker that went on with it, or to its end if it needed none."""
-    break_it, epochs = FAULTS[fault]
-    run_id = train_one(store, epochs)
+    break_it, config = FAULTS[fault]
+    run_id = submit(store, config)
     worker = worker_of(store, run_id)
-    after_epoch(store, run_id, chance.uniform(0, epochs / 6))
+    after_epoch(store, run_id, chance.uniform(0, config.epochs / 6))
     began = time.monotonic()
     break_it(store, cluster, worker)
 
@@ -153,9 +150,9 @@ def disturb(
         told = other and store.metrics(run_id, run.checkpoint_step)
         return run if told or not run.active else None
 
-    wait_until(went_on, timeout=600)
+    wait_until(went_on, PATIENCE_SECONDS)
     seconds = time.monotonic() - began
-    wait_until(lambda: went_on() and not store.get(run_id).active, timeout=600)
+    wait_until(lambda: went_on() and not store.get(run_id).active, PATIENCE_SECONDS)
     # It looks for reports that are missing or there twice.
     return outcome(store, store.get(run_id)), seconds
 
@@ -168,15 +165,17 @@ def measure_faults(url: str, count: int, seed: int) -> bool:
     good = True
     with training(url, workers=2) as (store, cluster):
         alone = {}
-        for epochs in (SHORT_EPOCHS, LONG_EPOCHS):
-            run = wait_for_end(store, train_one(store, epochs))
-            alone[epochs] = outcome(store, run)
-            print(f"left alone: {epochs} epochs, {run.train_seconds:.1f} s", flush=True)
+        for config in (SHORT, LONG):
+            run_id = submit(store, config)
+            wait_until(lambda run_id=run_id: not store.get(run_id).active, PATIENCE_SECONDS)
+            run = store.get(run_id)
+            alone[config] = outcome(store, run)
+            print(f"left alone: {run.train_seconds:.1f} s of training", flush=True)
         print("| fault | tried | ended the same | went on after, median | at most |")
         print("|---|---|---|---|---|")
-        for fault, (_, epochs) in FAULTS.items():
+        for fault, (_, config) in FAULTS.items():
             tries = [disturb(store, cluster, fault, chance) for _ in range(count)]
-            same = sum(ended == alone[epochs] for ended, _ in tries)
+            same = sum(ended == alone[config] for ended, _ in tries)
             waits = [seconds for _, seconds in tries]
             print(
                 f"| {fault} | {count} | {same} | {statistics.median(waits):.1f} s "

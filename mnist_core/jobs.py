@@ -157,13 +157,13 @@ class Pool(ABC):
         # and so is among the workers read next, unless it is gone.
         busy = {run.worker for run in self._store.list_runs(states=(RUNNING,))}
         alive = [worker for worker in self._store.workers() if not self._lost(worker)]
-        if any(worker.ready for worker in alive):
-            self._failures = 0
         for worker_id in busy - {worker.id for worker in alive} - {None}:
             # It died between being given a run and anybody hearing of it.
             self._store.remove_worker(str(worker_id), ENDED)
         # Workers elsewhere help with the queue, but take up no room here.
         here = [worker for worker in alive if self._is_here(worker)]
+        if any(worker.ready for worker in here):
+            self._failures = 0
         starting = self._starting(here)
         count = len(here) + starting
         if count:
@@ -337,6 +337,8 @@ class DaskPool(Pool):
             # A cluster that was reached anew may be another: none of it is missed.
             before = set(self._places)
             tasks_at = cluster.tasks()
+            self._places = {place_of(address): address for address in tasks_at}
+            self._hear_of_tasks(cluster)
         except ImportError:
             self._out_of_reach(NO_CLIENT, "no module distributed")
             return
@@ -345,13 +347,11 @@ class DaskPool(Pool):
             self._out_of_reach(SCHEDULER_AWAY, error)
             return
         now = time.monotonic()
-        self._places = {place_of(address): address for address in tasks_at}
         keys = {key for keys in tasks_at.values() for key in keys}
         self._taken = {
             place: self._taken.get(place, now) for place in self._places if place in keys
         }
         self._trouble = "" if self._places else CLUSTER_EMPTY
-        self._hear_of_tasks()
         gone = before - set(self._places)
         for worker in self._store.workers() if gone else []:
             if place_in(worker.id) in gone:
@@ -390,15 +390,15 @@ class DaskPool(Pool):
         if time.monotonic() >= self._ask_again:
             self._ask_again = time.monotonic() + AGAIN_SECONDS
 
-    def _hear_of_tasks(self) -> None:
+    def _hear_of_tasks(self, cluster: "Cluster") -> None:
         """Take leave of tasks that have ended, and of those whose place is no more."""
         for place, task in list(self._tasks.items()):
             if task.status == "pending" and place in self._places:
                 continue
             del self._tasks[place]
-            if task.status == "pending" and self._cluster:
+            if task.status == "pending":
                 # It would wait for this very place for ever.
-                self._cluster.cancel(place)
+                cluster.cancel(place)
             elif task.status == "error":
                 log.warning("a worker on the cluster ended: %s", task.exception(ANSWER_SECONDS))
                 self._failed()
@@ -421,7 +421,11 @@ class DaskPool(Pool):
         occupied |= self._taken.keys() | self._tasks.keys()
         free = sorted(self._places.keys() - occupied)
         if self._cluster and free:
-            self._tasks[free[0]] = self._cluster.start(free[0], self._places[free[0]])
+            try:
+                self._tasks[free[0]] = self._cluster.start(free[0], self._places[free[0]])
+            except Exception as error:
+                # The connection broke just now; the next look makes another.
+                log.warning("no worker could be started on the cluster: %s", error)
 
     def _kill(self, worker: Worker) -> None:
         place = place_in(worker.id)

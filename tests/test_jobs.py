@@ -815,6 +815,22 @@ def test_a_restarted_scheduler_is_reached_over_a_new_connection(store, cluster, 
     assert cluster.problem == ""
 
 
+def test_a_connection_that_breaks_at_a_workers_start_does_not_end_the_pool(
+    store, cluster, scheduler, clock, monkeypatch
+):
+    def break_off(connection, place, address):
+        connection.connected = False
+        raise RuntimeError("the client is closed")
+
+    waiting_run(store)
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "start", break_off)
+        cluster.tend()
+    cluster.tend()
+    assert len(scheduler.tasks()) == 1
+    assert cluster.problem == ""
+
+
 def test_a_cluster_without_workers_is_named(store, cluster, scheduler):
     scheduler.processes = {}
     waiting_run(store)
