@@ -136,6 +136,12 @@ class Postgres:
         port = self.port or 5432
         return f"postgresql+psycopg://postgres@/{database}?host={self._folder}&port={port}"
 
+    @staticmethod
+    def through(port: int, url: str) -> str:
+        """The address of the same database for who reaches it at a port of 127.0.0.1."""
+        name = url.partition("@/")[2].partition("?")[0]
+        return f"postgresql+psycopg://postgres@127.0.0.1:{port}/{name}"
+
     def run(self, statement: str) -> None:
         """Execute a statement outside any transaction, such as CREATE DATABASE."""
         engine = sa.create_engine(self.url(), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)

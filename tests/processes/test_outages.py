@@ -1,0 +1,116 @@
+"""A cluster whose database is a Postgres that goes away, or that a worker cannot reach.
+
+Whatever happens, every report is stored once, and a run ends with the numbers that it has if
+nothing happens.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from mnist_core.jobs import open_pool
+from mnist_core.progress import epoch_ends
+from mnist_core.runs import FINISHED, WAITING, RunStore
+from tests import databases
+from tests.cluster import Cluster
+from tests.databases import Postgres
+from tests.helpers import wait_for_end, wait_until
+from tests.network import Network
+from tests.processes.helpers import CONFIG, after_epoch, outcome, submit, worker_of
+
+pytest.importorskip("distributed", reason="requirements-cluster.txt is not installed")
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(not databases.is_there(), reason=databases.MISSING),
+]
+
+CUT_SECONDS = 20.0
+
+
+@dataclass
+class Room:
+    """All of it: the first worker reaches Postgres through a network that can be cut, the
+    server and further workers reach it otherwise."""
+
+    store: RunStore
+    postgres: Postgres
+    network: Network
+    cluster: Cluster
+
+
+@pytest.fixture(scope="module")
+def room(user_data) -> Iterator[Room]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with Postgres(port=port) as postgres, pytest.MonkeyPatch.context() as patch:
+        network = Network(port)
+        url = postgres.database()
+        patch.setenv("MNIST_DATABASE_URL", postgres.through(network.port, url))
+        cluster = Cluster(user_data, workers=1)
+        patch.setenv("MNIST_DATABASE_URL", url)
+        store = RunStore()
+        pool = open_pool(store, {"DASK_SCHEDULER_ADDRESS": cluster.address}).start()
+        yield Room(store, postgres, network, cluster)
+        pool.end()
+        cluster.close()
+        store.close()
+        network.close()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(room):
+    """How the run ends that all tests begin, if nothing happens to it."""
+    run = wait_for_end(room.store, submit(room.store))
+    assert (run.state, run.epochs) == (FINISHED, CONFIG.epochs)
+    return outcome(room.store, run)
+
+
+def let_pass(seconds: float) -> None:
+    """How long an outage lasts, which is part of it; nothing is waited for."""
+    until = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() >= until)
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_a_run_outlives_a_restart_of_postgres(mode, room, undisturbed):
+    """In good order, and as after a crash."""
+    store = room.store
+    run_id = submit(store)
+    worker = worker_of(store, run_id)
+    seen = after_epoch(store, run_id, 1)
+    room.postgres.stop(mode)
+    let_pass(2)
+    room.postgres.start()
+    run = wait_for_end(store, run_id)
+    assert run.worker == worker.id
+    assert epoch_ends(store.metrics(run_id))[: len(seen)] == seen
+    assert outcome(store, run) == undisturbed
+
+
+def test_a_worker_cut_off_for_20_seconds_loses_its_run_to_another_and_nothing_else(
+    room, undisturbed
+):
+    store = room.store
+    run_id = submit(store)
+    cut_off = worker_of(store, run_id)
+    seen = after_epoch(store, run_id, 1)
+    assert os.environ["MNIST_DATABASE_URL"] == store.url
+    room.cluster.add_worker()
+    with room.network.cut():
+        began = time.monotonic()
+        wait_until(lambda: store.get(run_id).state == WAITING)
+        assert all(worker.id != cut_off.id for worker in store.workers())
+        run = wait_for_end(store, run_id)
+        let_pass(CUT_SECONDS - (time.monotonic() - began))
+    assert run.worker != cut_off.id
+    assert epoch_ends(store.metrics(run_id))[: len(seen)] == seen
+    assert outcome(store, run) == undisturbed
+    # Who was cut off stores nothing more, and trains again.
+    assert store.get(run_id) == run
+    for run_id in [submit(store, owner=f"visitor {number}") for number in range(4)]:
+        assert outcome(store, wait_for_end(store, run_id)) == undisturbed

@@ -1,0 +1,130 @@
+"""Two servers on one Postgres: it does not matter at which of them a visitor lands."""
+
+import asyncio
+import re
+import uuid
+
+import psutil
+import pytest
+
+from mnist_core.runs import FINISHED, RUNNING, STOPPED, RunStore
+from tests.browser.server import Server
+from tests.helpers import wait_for_end, wait_until
+from tests.visitor import Visitor
+
+pytestmark = pytest.mark.processes
+
+# Long enough to be watched and stopped.
+LONG = "preset=classic&dense=512,512&epochs=60&batch_size=16"
+EPOCH = re.compile(r"Epoch ([0-9.]+) of")
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory, postgres):
+    """Only the first has a worker. And the database of both."""
+    url = postgres.database()
+    running = [
+        Server(tmp_path_factory.mktemp("server"), MNIST_DATABASE_URL=url, MNIST_WORKERS=workers)
+        for workers in ("1", "0")
+    ]
+    store = RunStore(url)
+    yield *running, store
+    store.close()
+    for server in running:
+        for child in psutil.Process(server.process.pid).children():
+            child.kill()
+        server.stop()
+
+
+def person() -> str:
+    """The cookie of a visitor, whom every server knows by it."""
+    return f"mnist_visitor={uuid.uuid4().hex}"
+
+
+async def started(server: Server, store: RunStore, cookie: str, settings: str) -> str:
+    """Somebody opens Train and presses the button: the run of theirs."""
+    known = {run.id for run in store.list_runs()}
+    visitor = await Visitor.arrive(server.url, cookie)
+    await visitor.go("train", settings)
+    await visitor.press("Start training")
+    await visitor.leave()
+    (run,) = [run for run in store.list_runs() if run.id not in known]
+    return run.id
+
+
+async def epoch_seen(visitor: Visitor) -> float:
+    """Where the run stands on a page that shows it."""
+    found = EPOCH.search(visitor.text())
+    return float(found[1]) if found else 0.0
+
+
+def test_a_run_started_at_one_server_is_watched_live_and_stopped_at_the_other(servers):
+    here, there, store = servers
+    cookie = person()
+
+    async def visit() -> str:
+        run_id = await started(here, store, cookie, LONG)
+        wait_until(lambda: store.get(run_id).state == RUNNING and store.metrics(run_id))
+        other = await Visitor.arrive(there.url, cookie)
+        await other.go("train", f"run={run_id}")
+        seen = {await epoch_seen(other)}
+        while len(seen) < 4:
+            await other.poll()
+            seen.add(await epoch_seen(other))
+        assert max(seen) > 0
+        await other.press("Stop")
+        await other.leave()
+        return run_id
+
+    run = wait_for_end(store, asyncio.run(visit()))
+    assert run.state == STOPPED
+
+
+def test_a_stranger_at_the_other_server_sees_a_run_and_cannot_stop_it(servers):
+    here, there, store = servers
+
+    async def visit() -> str:
+        run_id = await started(here, store, person(), "preset=classic&epochs=2")
+        stranger = await Visitor.arrive(there.url, person())
+        await stranger.go("train", f"run={run_id}")
+        with pytest.raises(LookupError):
+            stranger.find("button", lambda content: content.label == "Stop")
+        await stranger.leave()
+        return run_id
+
+    run = wait_for_end(store, asyncio.run(visit()))
+    assert run.state == FINISHED
+
+
+def test_one_run_each_holds_at_all_servers_together(servers):
+    here, there, store = servers
+    cookie = person()
+
+    async def visit() -> None:
+        run_id = await started(here, store, cookie, LONG)
+        other = await Visitor.arrive(there.url, cookie)
+        await other.go("train", "preset=quick")
+        button = other.find("button", lambda content: content.label == "Start training")
+        assert button.content.disabled
+        await other.go("train", f"run={run_id}")
+        await other.press("Stop")
+        await other.leave()
+        wait_for_end(store, run_id)
+
+    asyncio.run(visit())
+
+
+def test_the_network_trained_at_one_server_reads_digits_at_the_other(servers):
+    here, there, store = servers
+
+    async def visit() -> None:
+        run_id = await started(here, store, person(), "preset=classic&epochs=1")
+        run = wait_for_end(store, run_id)
+        other = await Visitor.arrive(there.url)
+        await other.go("evaluate", f"run={run_id}")
+        assert f"{run.test_accuracy:.2%}" in other.text()
+        await other.go("draw", f"run={run_id}")
+        assert any(run_id in option for option in other.find("selectbox").content.options)
+        await other.leave()
+
+    asyncio.run(visit())
