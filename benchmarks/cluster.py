@@ -67,9 +67,11 @@ def submit_all(store: RunStore, config: TrainConfig, count: int) -> list[str]:
 
 def warm_up(store: RunStore, workers: int) -> None:
     """Let short runs be trained until so many workers are there and have nothing to do."""
-    while sum(worker.ready for worker in store.workers()) < workers:
+    while len(store.workers()) < workers:
         for run_id in submit_all(store, WARM, 2 * workers):
             wait_for_end(store, run_id)
+    # A worker says only with its next beat that it has stored its run.
+    wait_until(lambda: all(worker.ready for worker in store.workers()))
 
 
 def seconds_for(store: RunStore, count: int) -> float:
