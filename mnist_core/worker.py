@@ -8,6 +8,7 @@ else may import it in the server.
 
 import logging
 import os
+import random
 import signal
 import socket
 import sys
@@ -51,16 +52,16 @@ from mnist_core.studies import PIXELS, MapKey, Study, StudyStore, perform
 
 log = logging.getLogger("mnist_core.worker")
 
-BEAT_SECONDS = 0.5
+BEAT_SECONDS = 1.0
 POLL_SECONDS = 0.1
 IDLE_SECONDS = 600.0
 # How much lower than the server's the priority of a training is, as nice counts it.
 BEHIND_VISITORS = 9
 # Reports are gathered and stored this often: more would wear the disk for nothing, less
 # would be seen. A database that is slow, perhaps because many workers report to it, gets
-# fewer and larger batches: it rests ten times as long as it took.
+# fewer and larger batches: it rests a hundred times as long as it took.
 STORE_SECONDS, MOST_STORE_SECONDS = 0.1, 2.0
-REST = 10
+REST = 100
 # How long a finished run waits for a database that does not take it.
 PATIENCE_SECONDS = 120.0
 NO_ROOM = (
@@ -70,6 +71,9 @@ NO_ROOM = (
 AT_THE_KEYBOARD = "Stopped at the keyboard. Its curves are kept."
 
 T = TypeVar("T")
+
+# Of its own, for Keras draws from Python's.
+_chance = random.Random()
 
 
 class Recorder:
@@ -168,11 +172,17 @@ class Recorder:
 
 def pause_after(seconds: float) -> float:
     """How many seconds to gather reports after storing the last ones took so many."""
-    return min(max(STORE_SECONDS, REST * seconds), MOST_STORE_SECONDS)
+    return about(min(max(STORE_SECONDS, REST * seconds), MOST_STORE_SECONDS))
+
+
+def about(seconds: float) -> float:
+    """A little more or less, by chance: what kept many workers waiting does not make them all
+    come back in the same moment, again and again."""
+    return seconds * _chance.uniform(0.8, 1.2)
 
 
 class Heart(threading.Thread):
-    """Tells the database every half second that this process lives."""
+    """Tells the database every second or so that this process lives."""
 
     def __init__(self, store: RunStore, worker_id: str) -> None:
         super().__init__(daemon=True, name="heart")
@@ -183,7 +193,7 @@ class Heart(threading.Thread):
         self.lost = False
 
     def run(self) -> None:
-        while not self._end.wait(BEAT_SECONDS):
+        while not self._end.wait(about(BEAT_SECONDS)):
             self.beat()
 
     def beat(self) -> None:

@@ -63,7 +63,7 @@ def hasty(monkeypatch):
 @contextmanager
 def held(store: RunStore, statement: str) -> Iterator[None]:
     """Somebody else is in the middle of a transaction that began with this."""
-    with store._engine.connect() as connection:
+    with store._reporter.connect() as connection:
         connection.exec_driver_sql(statement)
         yield
 
