@@ -10,9 +10,11 @@ Asked for are 1.7 times as many with two workers. The scheduler and the pool tak
 of the same cores.
 
 With --faults something is broken again and again, at a random moment of a run on the bundled
-sample: its process is killed, or hangs; the scheduler is killed and started anew; the power
-of all of them fails. A supervisor starts anew what ends. Every report must be there once,
-and the run must end with the numbers of one that was left alone. Exit status 1 if not.
+sample, with the runs in a Postgres of our own: its process is killed, or hangs; the scheduler
+is killed and started anew; the power of all of them fails; Postgres is stopped, or crashes, and
+is started anew; the network between the workers and Postgres is cut for 20 s. A supervisor
+starts anew what ends. Every report must be there once, and the run must end with the numbers of
+one that was left alone. Exit status 1 if not.
 """
 
 import argparse
@@ -26,13 +28,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.jobs import open_pool
 from mnist_core.runs import FINISHED, RUNNING, Run, RunStore, Worker, owner_of
 from tests.cluster import Cluster
-from tests.helpers import wait_for_end, wait_until
+from tests.databases import SAFE, Postgres
+from tests.helpers import free_port, wait_for_end, wait_until
+from tests.network import Network
 from tests.processes.helpers import CONFIG, Outcome, after_epoch, freeze, outcome, submit, worker_of
 
 WARM = dataclasses.replace(PRESETS["classic"], epochs=1)
@@ -42,22 +47,51 @@ LONG = dataclasses.replace(CONFIG, dense=(512, 512), epochs=30)
 ASKED_FOR = 1.7
 LOOK_SECONDS = 0.2
 PATIENCE_SECONDS = 600.0
+CUT_SECONDS = 20.0
+
+
+@dataclass
+class Room:
+    """A database, and a cluster whose workers use it; with what may be broken of it."""
+
+    store: RunStore
+    cluster: Cluster
+    postgres: Postgres | None = None
+    network: Network | None = None
 
 
 @contextmanager
-def training(url: str, workers: int) -> Iterator[tuple[RunStore, Cluster]]:
-    """A database, or a new file where there is no URL, and a cluster whose workers use it."""
+def training(url: str, workers: int, workers_url: str = "") -> Iterator[Room]:
+    """A room with so many workers.
+
+    Args:
+        url: the database; empty for a new file.
+        workers_url: the same database as the workers reach it, if that differs.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["MNIST_DATABASE_URL"] = url or f"sqlite:///{Path(folder) / 'runs.db'}"
+        url = url or f"sqlite:///{Path(folder) / 'runs.db'}"
+        os.environ["MNIST_DATABASE_URL"] = workers_url or url
         cluster = Cluster(Path(folder), workers, own_cores=True)
-        store = RunStore()
+        store = RunStore(url)
         pool = open_pool(store, {"DASK_SCHEDULER_ADDRESS": cluster.address}).start()
         try:
-            yield store, cluster
+            yield Room(store, cluster)
         finally:
             pool.end()
             cluster.close()
             store.close()
+
+
+@contextmanager
+def fragile(workers: int) -> Iterator[Room]:
+    """A room with a Postgres of its own, which the workers reach over a network."""
+    port = free_port()
+    network = Network(port)
+    with Postgres(SAFE, port) as postgres:
+        url = postgres.database()
+        with training(url, workers, postgres.through(network.port, url)) as room:
+            yield dataclasses.replace(room, postgres=postgres, network=network)
+    network.close()
 
 
 def submit_all(store: RunStore, config: TrainConfig, count: int) -> list[str]:
@@ -92,10 +126,10 @@ def measure_rates(url: str, count: int) -> bool:
     """Print the runs an hour with one worker and with two; whether the ratio is enough."""
     rates = []
     for workers in (1, 2):
-        with training(url, workers) as (store, _):
-            warm_up(store, workers)
-            seconds = seconds_for(store, count)
-            run = store.list_runs()[0]
+        with training(url, workers) as room:
+            warm_up(room.store, workers)
+            seconds = seconds_for(room.store, count)
+            run = room.store.list_runs()[0]
         rates.append(3600 * count / seconds)
         print(
             f"{workers} worker{'s' if workers > 1 else ''}: {count} runs in {seconds:.1f} s, "
@@ -107,46 +141,64 @@ def measure_rates(url: str, count: int) -> bool:
     return ratio >= ASKED_FOR
 
 
-def kill_process(store: RunStore, cluster: Cluster, worker: Worker) -> None:
+def kill_process(room: Room, worker: Worker) -> None:
     os.kill(worker.pid, signal.SIGKILL)
 
 
-def hang_process(store: RunStore, cluster: Cluster, worker: Worker) -> None:
-    freeze(store, worker.pid)
+def hang_process(room: Room, worker: Worker) -> None:
+    freeze(room.store, worker.pid)
 
 
-def restart_scheduler(store: RunStore, cluster: Cluster, worker: Worker) -> None:
-    cluster.kill_scheduler()
-    cluster.start_scheduler()
+def restart_scheduler(room: Room, worker: Worker) -> None:
+    room.cluster.kill_scheduler()
+    room.cluster.start_scheduler()
 
 
-def cut_power(store: RunStore, cluster: Cluster, worker: Worker) -> None:
-    cluster.close()
-    cluster.start_scheduler()
+def cut_power(room: Room, worker: Worker) -> None:
+    room.cluster.close()
+    room.cluster.start_scheduler()
 
 
-FAULTS: dict[str, tuple[Callable[[RunStore, Cluster, Worker], None], TrainConfig]] = {
+def restart_postgres(room: Room, worker: Worker) -> None:
+    assert room.postgres
+    room.postgres.restart("fast")
+
+
+def crash_postgres(room: Room, worker: Worker) -> None:
+    assert room.postgres
+    room.postgres.restart("immediate")
+
+
+def cut_network(room: Room, worker: Worker) -> None:
+    assert room.network
+    with room.network.cut():
+        time.sleep(CUT_SECONDS)
+
+
+FAULTS: dict[str, tuple[Callable[[Room, Worker], None], TrainConfig]] = {
     "its process killed": (kill_process, SHORT),
     "its process hangs": (hang_process, SHORT),
     "scheduler restarted": (restart_scheduler, LONG),
     "power of the cluster fails": (cut_power, SHORT),
+    "Postgres restarted": (restart_postgres, SHORT),
+    "Postgres crashed": (crash_postgres, SHORT),
+    "network to Postgres cut for 20 s": (cut_network, SHORT),
 }
 
 
-def disturb(
-    store: RunStore, cluster: Cluster, fault: str, chance: random.Random
-) -> tuple[Outcome, float]:
+def disturb(room: Room, fault: str, chance: random.Random) -> tuple[Outcome, float]:
     """Train a run that meets a fault: how it ended, and the seconds from the fault to the
     first report of the worker that went on with it, or to its end if it needed none."""
     break_it, config = FAULTS[fault]
+    store = room.store
     run_id = submit(store, config)
     worker = worker_of(store, run_id)
     after_epoch(store, run_id, chance.uniform(0, config.epochs / 6))
     began = time.monotonic()
-    break_it(store, cluster, worker)
+    break_it(room, worker)
 
     def went_on() -> Run | None:
-        cluster.restart_workers(only_ended=True)
+        room.cluster.restart_workers(only_ended=True)
         run = store.get(run_id)
         other = run.state == RUNNING and run.worker != worker.id
         told = other and store.metrics(run_id, run.checkpoint_step)
@@ -159,14 +211,14 @@ def disturb(
     return outcome(store, store.get(run_id)), seconds
 
 
-def measure_faults(url: str, count: int, seed: int) -> bool:
+def measure_faults(count: int, seed: int) -> bool:
     """Print what became of so many runs for each fault; whether all ended as they should."""
     chance = random.Random(seed)
     # Each epoch of the sample has batches of one size, so that reports can be added up.
     os.environ.pop("MNIST_DATA", None)
     good = True
-    with training(url, workers=2) as (store, cluster):
-        alone = {}
+    with fragile(workers=2) as room:
+        store, alone = room.store, {}
         for config in (SHORT, LONG):
             run_id = submit(store, config)
             wait_until(lambda run_id=run_id: not store.get(run_id).active, PATIENCE_SECONDS)
@@ -176,7 +228,7 @@ def measure_faults(url: str, count: int, seed: int) -> bool:
         print("| fault | tried | ended the same | went on after, median | at most |")
         print("|---|---|---|---|---|")
         for fault, (_, config) in FAULTS.items():
-            tries = [disturb(store, cluster, fault, chance) for _ in range(count)]
+            tries = [disturb(room, fault, chance) for _ in range(count)]
             same = sum(ended == alone[config] for ended, _ in tries)
             waits = [seconds for _, seconds in tries]
             print(
@@ -192,11 +244,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=8)
     parser.add_argument("--faults", type=int, default=0, metavar="N")
-    parser.add_argument("--url", default="", help="a database; by default a new SQLite file")
+    parser.add_argument("--url", default="", help="for the rates; by default a new SQLite file")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     if arguments.faults:
-        good = measure_faults(arguments.url, arguments.faults, arguments.seed)
+        good = measure_faults(arguments.faults, arguments.seed)
     else:
         good = measure_rates(arguments.url, arguments.runs)
     return int(not good)

@@ -2,13 +2,12 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 
-from tests.helpers import PROJECT
+from tests.helpers import PROJECT, free_port
 
 
 class Cluster:
@@ -29,9 +28,7 @@ class Cluster:
             workers: how many, with one thread each.
             own_cores: bind each worker to a core of its own.
         """
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self.address = f"tcp://127.0.0.1:{self._port}"
         self.log = folder / "cluster.log"
         self._folder, self._own_cores = folder, own_cores

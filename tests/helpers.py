@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import socket
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,14 @@ CLASSIC = CORE / "pretrained" / "classic"
 PATIENCE_SECONDS = 180.0
 
 T = TypeVar("T")
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 def wait_until(condition: Callable[[], T], timeout: float = PATIENCE_SECONDS) -> T:

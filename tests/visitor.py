@@ -182,6 +182,8 @@ class Visitor:
             if not message.metadata.run.fragment_ids:
                 self.shown, self.polls = {}, None
         elif kind == "navigation":
+            # Of a page that was opened by its name the server knows by now which one it is.
+            self._page = message.navigation.page_script_hash
             self._pages = {
                 "" if page.is_default else page.url_pathname: page.page_script_hash
                 for page in message.navigation.app_pages

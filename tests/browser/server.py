@@ -1,14 +1,13 @@
 """Server: the app as a person starts it, with data of its own; and how to start Chromium."""
 
 import os
-import socket
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.helpers import PROJECT, wait_until
+from tests.helpers import PROJECT, free_port, wait_until
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -38,9 +37,7 @@ class Server:
             environ: settings on top of this process's environment, of which MNIST_* is
                 left out.
         """
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / "server.log"
         self.process = subprocess.Popen(

@@ -5,7 +5,6 @@ nothing happens.
 """
 
 import os
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from mnist_core.runs import FINISHED, WAITING, RunStore
 from tests import databases
 from tests.cluster import Cluster
 from tests.databases import Postgres
-from tests.helpers import wait_for_end, wait_until
+from tests.helpers import free_port, wait_for_end, wait_until
 from tests.network import Network
 from tests.processes.helpers import CONFIG, after_epoch, outcome, submit, worker_of
 
@@ -44,9 +43,7 @@ class Room:
 
 @pytest.fixture(scope="module")
 def room(user_data) -> Iterator[Room]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with Postgres(port=port) as postgres, pytest.MonkeyPatch.context() as patch:
         network = Network(port)
         url = postgres.database()
