@@ -16,6 +16,7 @@ import threading
 import time
 import uuid
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -316,6 +317,8 @@ class DaskPool(Pool):
         self._places: dict[str, str] = {}
         # Places with a task, whoever started it, and since when this pool knows of it.
         self._taken: dict[str, float] = {}
+        # How often a worker has ended at a place because something went wrong.
+        self._mishaps: Counter[str] = Counter()
         # The tasks that this pool started.
         self._tasks: dict[str, Any] = {}
 
@@ -401,6 +404,7 @@ class DaskPool(Pool):
                 cluster.cancel(place)
             elif task.status == "error":
                 log.warning("a worker on the cluster ended: %s", task.exception(ANSWER_SECONDS))
+                self._mishaps[place] += 1
                 self._failed()
 
     def _is_here(self, worker: Worker) -> bool:
@@ -419,7 +423,10 @@ class DaskPool(Pool):
     def _start_worker(self) -> None:
         occupied = {place_in(worker.id) for worker in self._store.workers()}
         occupied |= self._taken.keys() | self._tasks.keys()
-        free = sorted(self._places.keys() - occupied)
+        # One machine that cannot reach the database must not keep the others from working.
+        free = sorted(
+            self._places.keys() - occupied, key=lambda place: (self._mishaps[place], place)
+        )
         if self._cluster and free:
             try:
                 self._tasks[free[0]] = self._cluster.start(free[0], self._places[free[0]])

@@ -59,9 +59,9 @@ IDLE_SECONDS = 600.0
 BEHIND_VISITORS = 9
 # Reports are gathered and stored this often: more would wear the disk for nothing, less
 # would be seen. A database that is slow, perhaps because many workers report to it, gets
-# fewer and larger batches: it rests a hundred times as long as it took.
+# fewer and larger batches: it rests twenty times as long as it took.
 STORE_SECONDS, MOST_STORE_SECONDS = 0.1, 2.0
-REST = 100
+REST = 20
 # How long a finished run waits for a database that does not take it.
 PATIENCE_SECONDS = 120.0
 NO_ROOM = (

@@ -851,22 +851,43 @@ def test_a_server_without_the_package_for_clusters_says_which_file_brings_it(
     assert (PROJECT / "requirements-cluster.txt").exists()
 
 
+def occupied(scheduler):
+    """The one process that has a task."""
+    (address,) = [address for address, tasks in scheduler.processes.items() if tasks]
+    return address
+
+
 def test_workers_that_cannot_work_on_the_cluster_are_named(
     store, cluster, scheduler, clock, caplog
 ):
     waiting_run(store)
     while not cluster.problem:
         cluster.tend()
-        scheduler.finish(FIRST, "error")
+        for address in [FIRST, SECOND]:
+            if scheduler.processes[address]:
+                scheduler.finish(address, "error")
         clock.now += 31
     assert cluster.problem == DaskPool.FAILING
     assert "a worker on the cluster ended: The database of runs cannot be opened." in caplog.text
     while not scheduler.tasks():
         clock.now += 31
         cluster.tend()
-    scheduler.begin(store, FIRST)
+    scheduler.begin(store, occupied(scheduler))
     cluster.tend()
     assert cluster.problem == ""
+
+
+def test_a_machine_where_workers_fail_keeps_no_other_from_working(store, cluster, scheduler, clock):
+    waiting_run(store)
+    cluster.tend()
+    bad = occupied(scheduler)
+    (good,) = {FIRST, SECOND} - {bad}
+    scheduler.finish(bad, "error")
+    cluster.tend()
+    clock.now += 31
+    cluster.tend()
+    assert list(scheduler.processes[good]) == [place_of(good)]
+    assert not scheduler.processes[bad]
 
 
 def test_the_end_of_a_pool_leaves_its_workers_on_the_cluster_alone(store, cluster, scheduler):

@@ -493,7 +493,7 @@ def test_what_was_stored_though_its_answer_was_lost_is_not_stored_twice(store, r
 
 
 @pytest.mark.parametrize(
-    ("took", "pause"), [(0.0, 0.1), (0.001, 0.1), (0.005, 0.5), (0.03, 2.0), (9.0, 2.0)]
+    ("took", "pause"), [(0.0, 0.1), (0.004, 0.1), (0.02, 0.4), (0.2, 2.0), (9.0, 2.0)]
 )
 def test_a_slow_database_gets_fewer_and_larger_batches(took, pause):
     assert worker.pause_after(took) == pytest.approx(pause, rel=0.2)
