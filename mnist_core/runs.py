@@ -223,6 +223,11 @@ class RunStore:
         # A beat that is lost with the power is not missed.
         self._heart = self._reporter.execution_options(lasting=False)
 
+    @property
+    def has_many_writers(self) -> bool:
+        """Whether workers of many machines may write to it: it is a server and not a file."""
+        return self._engine.dialect.name != "sqlite"
+
     def close(self) -> None:
         """Let go of the database's connections."""
         self._engine.dispose()

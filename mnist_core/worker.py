@@ -58,8 +58,8 @@ IDLE_SECONDS = 600.0
 # How much lower than the server's the priority of a training is, as nice counts it.
 BEHIND_VISITORS = 9
 # Reports are gathered and stored this often: more would wear the disk for nothing, less
-# would be seen. A database that is slow, perhaps because many workers report to it, gets
-# fewer and larger batches: it rests twenty times as long as it took.
+# would be seen. A database server that is slow, perhaps because many workers report to it,
+# gets fewer and larger batches: it rests twenty times as long as it took.
 STORE_SECONDS, MOST_STORE_SECONDS = 0.1, 2.0
 REST = 20
 # How long a finished run waits for a database that does not take it.
@@ -137,7 +137,9 @@ class Recorder:
                 # Told to the training, which asks; here nobody would hear of it.
                 self._trouble = error
                 return
-            pause = pause_after(time.monotonic() - began)
+            # A file has few writers, who take turns; only a server has hundreds.
+            if self._store.has_many_writers:
+                pause = pause_after(time.monotonic() - began)
 
     def end(self) -> None:
         """Store nothing more by itself."""

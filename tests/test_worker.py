@@ -356,6 +356,8 @@ def test_a_checkpoint_is_never_stored_without_its_epochs_end(store, run, tiny_da
 class Database:
     """A store that takes reports, refuses them, or wishes the run to stop."""
 
+    has_many_writers = False
+
     def __init__(self, run) -> None:
         self.run, self.trouble = run, None
         self.calls: list[tuple] = []

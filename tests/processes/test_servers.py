@@ -3,6 +3,9 @@
 import asyncio
 import re
 import uuid
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import psutil
 import pytest
@@ -16,6 +19,7 @@ pytestmark = pytest.mark.processes
 
 # Long enough to be watched and stopped.
 LONG = "preset=classic&dense=512,512&epochs=60&batch_size=16"
+T = TypeVar("T")
 EPOCH = re.compile(r"Epoch ([0-9.]+) of")
 
 
@@ -34,6 +38,13 @@ def servers(tmp_path_factory, postgres):
         for child in psutil.Process(server.process.pid).children():
             child.kill()
         server.stop()
+
+
+def played(visit: Coroutine[Any, Any, T]) -> T:
+    """What becomes of a visit; in a thread of its own, for Playwright may have left a loop in
+    this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, visit).result()
 
 
 def person() -> str:
@@ -80,7 +91,7 @@ def test_a_run_started_at_one_server_is_watched_live_and_stopped_at_the_other(se
         await other.leave()
         return run_id
 
-    run = wait_for_end(store, asyncio.run(visit()))
+    run = wait_for_end(store, played(visit()))
     assert run.state == STOPPED
 
 
@@ -96,7 +107,7 @@ def test_a_stranger_at_the_other_server_sees_a_run_and_cannot_stop_it(servers):
         await stranger.leave()
         return run_id
 
-    run = wait_for_end(store, asyncio.run(visit()))
+    run = wait_for_end(store, played(visit()))
     assert run.state == FINISHED
 
 
@@ -115,7 +126,7 @@ def test_one_run_each_holds_at_all_servers_together(servers):
         await other.leave()
         wait_for_end(store, run_id)
 
-    asyncio.run(visit())
+    played(visit())
 
 
 def test_the_network_trained_at_one_server_reads_digits_at_the_other(servers):
@@ -131,4 +142,4 @@ def test_the_network_trained_at_one_server_reads_digits_at_the_other(servers):
         assert any(run_id in option for option in other.find("selectbox").content.options)
         await other.leave()
 
-    asyncio.run(visit())
+    played(visit())
