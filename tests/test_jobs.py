@@ -28,8 +28,6 @@ from mnist_core.jobs import (
 from mnist_core.runs import ENDED, FINISHED, RUNNING, WAITING, RunStore, Worker
 from tests.helpers import PROJECT, add_worker, finished_run, running_run, wait_until, waiting_run
 
-pytestmark = pytest.mark.databases
-
 HERE = socket.gethostname()
 
 
@@ -265,7 +263,6 @@ def test_a_worker_that_ended_in_peace_is_replaced_without_delay(store, pool):
     assert len(pool.started) == 2
 
 
-@pytest.mark.sqlite
 def test_a_worker_that_cannot_start_is_named_and_tried_ever_more_rarely(store, pool, clock):
     waiting_run(store)
     starts = []
@@ -394,7 +391,6 @@ def test_another_machines_process_of_the_same_number_is_left_alone(store, pool, 
 
 
 @pytest.mark.parametrize("looks", [5, 6, 7, 8, 9, 10, 20])
-@pytest.mark.sqlite
 def test_a_database_that_takes_nothing_does_not_make_its_workers_lost(
     looks, store, clock, monkeypatch, user_data
 ):
