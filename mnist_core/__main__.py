@@ -169,16 +169,33 @@ def load_data() -> data.Dataset:
     return dataset
 
 
-def submit_and_wait(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
-    """Queue the run, follow it; the run and the host and process that trained it."""
+@contextmanager
+def workers(store: RunStore) -> Iterator[Callable[[], None]]:
+    """Somebody who trains what waits, while this lasts. What is given tells, once, what keeps
+    them from it, if anything does."""
     from mnist_core.jobs import open_pool
 
-    run = store.submit(config, owner_of(uuid.uuid4().hex))
     pool = open_pool(store).start()
-    problem = ""
+    told = ""
+
+    def tell_problem() -> None:
+        nonlocal told
+        if pool.problem not in ("", told):
+            told = pool.problem
+            say(told, "red")
+
+    try:
+        yield tell_problem
+    finally:
+        pool.end()
+
+
+def submit_and_wait(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
+    """Queue the run, follow it; the run and the host and process that trained it."""
+    run = store.submit(config, owner_of(uuid.uuid4().hex))
     names: dict[str, str] = {}
     try:
-        with bar(config.epochs) as show:
+        with workers(store) as tell_problem, bar(config.epochs) as show:
             step = 0
             while run.active:
                 time.sleep(0.2)
@@ -187,11 +204,8 @@ def submit_and_wait(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
                     step = report.step
                     show(report)
                 run = store.get(run.id)
-                if pool.problem not in ("", problem):
-                    problem = pool.problem
-                    say(problem, "red")
+                tell_problem()
     finally:
-        pool.end()
         # If it is not over, nobody waits for it any more.
         store.request_stop(run.id, run.owner)
     return run, names.get(run.worker or "", "")
@@ -286,24 +300,17 @@ def sweep_result(trials: list[Trial], best: Trial, names: list[str]) -> dict[str
 
 def sweep_and_wait(store: RunStore, configs: list[TrainConfig]) -> list[Trial]:
     """Queue the runs of a sweep and follow them to their end, or stop them at a Ctrl-C."""
-    from mnist_core.jobs import open_pool
-
     first = store.submit_sweep(configs, owner_of(uuid.uuid4().hex))[0]
-    pool = open_pool(store).start()
-    problem = ""
     try:
-        with sweep_bar(configs) as show:
+        with workers(store) as tell_problem, sweep_bar(configs) as show:
             trials = store.trials(first.id)
             while any(trial.run.active for trial in trials):
                 show(trials)
                 time.sleep(0.2)
                 trials = store.trials(first.id)
-                if pool.problem not in ("", problem):
-                    problem = pool.problem
-                    say(problem, "red")
+                tell_problem()
             show(trials)
     finally:
-        pool.end()
         # If it is not over, nobody waits for it any more.
         store.stop_sweep(first.id, first.owner)
     return trials

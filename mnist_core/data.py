@@ -40,6 +40,12 @@ CHUNK = 500
 VALIDATION_SHARE = 0.1
 
 
+def _number_before(words: str, description: str | None) -> int:
+    """Such as 5,000 in front of these words; 0 if none is there."""
+    match = re.search(rf"([\d,]+){words}", description or "")
+    return int(match[1].replace(",", "")) if match else 0
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Handwritten digits to train on and to test with.
@@ -68,15 +74,13 @@ class Dataset:
     @staticmethod
     def test_images_in(description: str | None) -> int:
         """How many test images there were, by such a description; 0 if it does not say."""
-        match = re.search(r"([\d,]+) test images", description or "")
-        return int(match[1].replace(",", "")) if match else 0
+        return _number_before(" test images", description)
 
     @staticmethod
     def validation_images_in(description: str | None) -> int:
         """How many training images a training set aside, by such a description, give or take
         the rounding for each digit; 0 if it does not say."""
-        match = re.search(r"([\d,]+) training", description or "")
-        return round(VALIDATION_SHARE * int(match[1].replace(",", ""))) if match else 0
+        return round(VALIDATION_SHARE * _number_before(" training", description))
 
     @functools.cached_property
     def test_fingerprint(self) -> str:

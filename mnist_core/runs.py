@@ -350,8 +350,6 @@ class RunStore:
         """
         with schema.explained(), self._writer.begin() as connection:
             runs = _read_sweep(connection, sweep_id)
-            if not runs:
-                raise RunNotFound(NO_SWEEP)
             for run in runs:
                 _check_own(run, owner)
             stopped = [(run, _stop(connection, run)) for run in runs]
@@ -444,10 +442,7 @@ class RunStore:
             RunNotFound: there is none.
         """
         with schema.explained(), self._engine.connect() as connection:
-            runs = _read_sweep(connection, sweep_id)
-        if not runs:
-            raise RunNotFound(NO_SWEEP)
-        return runs
+            return _read_sweep(connection, sweep_id)
 
     def before(self, run: Run) -> list[Run]:
         """The running runs that had their turn before this one, and the waiting ones that have
@@ -488,8 +483,6 @@ class RunStore:
             runs = _read_sweep(connection, sweep_id)
             last = _last_reports(connection, sweep_id, validated=False)
             validated = _last_reports(connection, sweep_id, validated=True)
-        if not runs:
-            raise RunNotFound(NO_SWEEP)
         return [
             Trial(
                 run,
@@ -811,7 +804,10 @@ def _read_run(connection: sa.Connection, run_id: str, lock: bool = False) -> Run
 def _read_sweep(connection: sa.Connection, sweep_id: str) -> list[Run]:
     runs = schema.runs.c
     query = sa.select(schema.runs).where(runs.sweep == sweep_id).order_by(runs.number)
-    return [_run(row) for row in connection.execute(query).mappings()]
+    found = [_run(row) for row in connection.execute(query).mappings()]
+    if not found:
+        raise RunNotFound(NO_SWEEP)
+    return found
 
 
 def _last_reports(connection: sa.Connection, sweep_id: str, validated: bool) -> dict[str, Progress]:

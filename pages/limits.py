@@ -68,7 +68,7 @@ def submit(store: RunStore, config: TrainConfig, visitor: str) -> Run:
     place, origins = address(), _origins()
     with origins.lock:
         run = store.submit(config, visitor, origins.of(place))
-        origins.remember(run, place, store)
+        origins.remember([run], place, store)
     return run
 
 
@@ -78,8 +78,7 @@ def submit_sweep(store: RunStore, configs: list[TrainConfig], visitor: str) -> l
     place, origins = address(), _origins()
     with origins.lock:
         runs = store.submit_sweep(configs, visitor, origins.of(place))
-        for run in runs:
-            origins.remember(run, place, store)
+        origins.remember(runs, place, store)
     return runs
 
 
@@ -93,7 +92,7 @@ def resume(store: RunStore, run_id: str, visitor: str, owner: str, more_epochs: 
     place, origins = address(), _origins()
     with origins.lock:
         run = store.resume(run_id, owner, more_epochs, origins.of(place))
-        origins.remember(run, place, store)
+        origins.remember([run], place, store)
 
 
 class Origins:
@@ -107,10 +106,10 @@ class Origins:
         """Ids of the runs of that address."""
         return {run_id for run_id, from_where in self._places.items() if from_where == place}
 
-    def remember(self, run: Run, place: str, store: RunStore) -> None:
+    def remember(self, runs: list[Run], place: str, store: RunStore) -> None:
         """And forget those that have left the queue."""
         active = {other.id for other in store.list_runs(states=ACTIVE)}
-        self._places[run.id] = place
+        self._places |= {run.id: place for run in runs}
         self._places = {key: value for key, value in self._places.items() if key in active}
 
 

@@ -728,13 +728,19 @@ def test_a_killed_processs_run_waits_for_another_at_once(store, cluster, schedul
     assert cluster.problem == ""
 
 
-def test_a_worker_that_hangs_is_ended_with_its_process(store, cluster, scheduler, clock):
+def run_whose_worker_hangs(store, cluster, scheduler, clock):
+    """A run that a worker on the cluster had, which has been silent for long enough."""
     run = waiting_run(store)
     cluster.tend()
     store.claim(scheduler.begin(store, FIRST))
     for _ in range(12):
         cluster.tend()
         clock.now += 1
+    return run
+
+
+def test_a_worker_that_hangs_is_ended_with_its_process(store, cluster, scheduler, clock):
+    run = run_whose_worker_hangs(store, cluster, scheduler, clock)
     assert scheduler.restarted == [FIRST]
     assert store.get(run.id).state == WAITING
     assert len(scheduler.tasks()) == 1
@@ -747,12 +753,7 @@ def test_a_process_that_cannot_be_restarted_does_not_end_the_pool(
         raise TimeoutError("1 nanny did not answer")
 
     monkeypatch.setattr(Connection, "restart", refuse)
-    run = waiting_run(store)
-    cluster.tend()
-    store.claim(scheduler.begin(store, FIRST))
-    for _ in range(12):
-        cluster.tend()
-        clock.now += 1
+    run = run_whose_worker_hangs(store, cluster, scheduler, clock)
     assert store.get(run.id).state == WAITING
     assert "was not restarted: 1 nanny did not answer" in caplog.text
 

@@ -94,7 +94,7 @@ def test_runs_that_have_left_the_queue_are_forgotten(store):
     origins = limits.Origins()
     for number in range(5):
         run = store.submit(runs.TrainConfig(), runs.owner_of(f"visitor {number}"))
-        origins.remember(run, "here", store)
+        origins.remember([run], "here", store)
         assert origins.of("here") == {run.id}
         assert origins.of("elsewhere") == set()
         store.request_stop(run.id, run.owner)

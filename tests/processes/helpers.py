@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,9 @@ def gone(pid: int) -> bool:
         return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return True
+
+
+def let_seconds_pass(seconds: float) -> None:
+    """How long an outage lasts, which is part of it; nothing is waited for."""
+    until = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() >= until)

@@ -14,7 +14,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,6 +40,7 @@ from tests.processes.helpers import (
     after_epoch,
     freeze,
     gone,
+    let_seconds_pass,
     outcome,
     submit,
     worker_of,
@@ -118,12 +118,6 @@ def serving(folder: Path, **environ: str) -> Iterator[Server]:
         process.wait()
         wait_until(lambda: all(gone(worker.pid) for worker in store.workers()))
         store.close()
-
-
-def let_seconds_pass(seconds: float) -> None:
-    """How long an outage lasts, which is part of it; nothing is waited for."""
-    until = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() >= until)
 
 
 def test_a_run_outlives_the_kill_of_its_worker_at_any_time(store, undisturbed, prolonged):

@@ -19,7 +19,14 @@ from tests.cluster import Cluster
 from tests.databases import Postgres
 from tests.helpers import free_port, wait_for_end, wait_until
 from tests.network import Network
-from tests.processes.helpers import CONFIG, after_epoch, outcome, submit, worker_of
+from tests.processes.helpers import (
+    CONFIG,
+    after_epoch,
+    let_seconds_pass,
+    outcome,
+    submit,
+    worker_of,
+)
 
 pytest.importorskip("distributed", reason="requirements-cluster.txt is not installed")
 pytestmark = [
@@ -67,12 +74,6 @@ def undisturbed(room):
     return outcome(room.store, run)
 
 
-def let_pass(seconds: float) -> None:
-    """How long an outage lasts, which is part of it; nothing is waited for."""
-    until = time.monotonic() + seconds
-    wait_until(lambda: time.monotonic() >= until)
-
-
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_a_run_outlives_a_restart_of_postgres(mode, room, undisturbed):
     """In good order, and as after a crash."""
@@ -81,7 +82,7 @@ def test_a_run_outlives_a_restart_of_postgres(mode, room, undisturbed):
     worker = worker_of(store, run_id)
     seen = after_epoch(store, run_id, 1)
     room.postgres.stop(mode)
-    let_pass(2)
+    let_seconds_pass(2)
     room.postgres.start()
     run = wait_for_end(store, run_id)
     assert run.worker == worker.id
@@ -103,7 +104,7 @@ def test_a_worker_cut_off_for_20_seconds_loses_its_run_to_another_and_nothing_el
         wait_until(lambda: store.get(run_id).state == WAITING)
         assert all(worker.id != cut_off.id for worker in store.workers())
         run = wait_for_end(store, run_id)
-        let_pass(CUT_SECONDS - (time.monotonic() - began))
+        let_seconds_pass(CUT_SECONDS - (time.monotonic() - began))
     assert run.worker != cut_off.id
     assert epoch_ends(store.metrics(run_id))[: len(seen)] == seen
     assert outcome(store, run) == undisturbed
