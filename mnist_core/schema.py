@@ -23,7 +23,7 @@ from mnist_core.logs import masked
 log = logging.getLogger("mnist_core.database")
 
 # Of the tables below; migrations/ says what to do when they change.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 DEFAULT_PATH = Path(__file__).parent.parent / "runs.db"
 BUSY_SECONDS = 5.0
 # Who says nothing for so long in the middle of writing to a Postgres has died, or its network
@@ -81,6 +81,8 @@ runs = sa.Table(
     sa.Column("losses", sa.Integer, nullable=False, server_default="0"),
     # The sweep it belongs to: the id of that sweep's first run.
     sa.Column("sweep", sa.String(40)),
+    # Kept by the teacher, and so not one of the few that its owner may keep.
+    sa.Column("pinned_by_teacher", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 metrics = sa.Table(

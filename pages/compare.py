@@ -239,22 +239,22 @@ def manage(run: Run, visitor: str) -> None:
 
 @shared.guarded
 def rename(run_id: str, visitor: str) -> None:
-    limits.check(CHANGE, visitor)
     # What the box holds now: an argument would still be what it held when it was drawn.
     name = str(st.session_state[f"name-{run_id}"])
-    shared.store().rename(run_id, teacher.acting_as(visitor), name)
+    with limits.counted(CHANGE, visitor):
+        shared.store().rename(run_id, teacher.acting_as(visitor), name)
 
 
 @shared.guarded
 def pin(run_id: str, visitor: str, pinned: bool) -> None:
-    limits.check(CHANGE, visitor)
-    shared.store().pin(run_id, teacher.acting_as(visitor), pinned)
+    with limits.counted(CHANGE, visitor):
+        shared.store().pin(run_id, teacher.acting_as(visitor), pinned)
 
 
 @shared.guarded
 def delete(run_id: str, visitor: str) -> None:
-    limits.check(CHANGE, visitor)
-    shared.store().delete(run_id, teacher.acting_as(visitor))
+    with limits.counted(CHANGE, visitor):
+        shared.store().delete(run_id, teacher.acting_as(visitor))
     st.query_params.pop("run", None)
 
 

@@ -248,8 +248,8 @@ def studied_map(split: str, run: Run | None) -> Study:
     key = MapKey(split, fingerprint_of(split), *features).text
     study = studies().find(key)
     if study is None:
-        limits.check(STUDY, visitor(remember=False))
-        study = studies().request(key)
+        with limits.counted(STUDY, visitor(remember=False)):
+            study = studies().request(key)
     if study.state in (WAITING, RUNNING):
         pool().wake()
     return study
@@ -257,8 +257,8 @@ def studied_map(split: str, run: Run | None) -> Study:
 
 def ask_again(key: str) -> None:
     """Ask for a study that failed."""
-    limits.check(STUDY, visitor(remember=False))
-    studies().request(key)
+    with limits.counted(STUDY, visitor(remember=False)):
+        studies().request(key)
 
 
 def map_sprite(split: str) -> str:
@@ -417,8 +417,15 @@ def find_run(run_id: str) -> Run:
 
 
 def active_run(visitor: str) -> Run | None:
-    """A visitor's run that waits or runs; of a sweep the one that runs, or else the next."""
-    return min(store().list_runs(states=ACTIVE, owner=visitor), key=queue_place, default=None)
+    """A visitor's run that waits or runs and belongs to no sweep."""
+    runs = store().list_runs(states=ACTIVE, owner=visitor)
+    return next((run for run in runs if run.sweep is None), None)
+
+
+def active_sweep(visitor: str) -> Run | None:
+    """Of a visitor's sweep the run that runs, or else the next; None once all have ended."""
+    runs = store().list_runs(states=ACTIVE, owner=visitor)
+    return min((run for run in runs if run.sweep is not None), key=queue_place, default=None)
 
 
 def shipped_run(name: str) -> Run | None:
@@ -426,14 +433,28 @@ def shipped_run(name: str) -> Run | None:
     return shipped.shipped_runs().get(name)
 
 
-@st.cache_data(ttl="2s", max_entries=50, show_spinner=False)
-def seconds_until_turn(before: tuple[str, ...]) -> float:
-    """How long a run has to wait for those before it, which may be many people's wait."""
-    runs = [store().get(run_id) for run_id in before]
-    reports = [store().metrics(run.id) if run.state == RUNNING else [] for run in runs]
+def seconds_until_turn(before: list[Run]) -> float:
+    """How long a run has to wait for those before it."""
+    url = schema.database_url()
+    seconds = _seconds_of_active_runs(url)
+    if any(run.id not in seconds for run in before):
+        # Asked for since the last look.
+        _seconds_of_active_runs.clear()
+        seconds = _seconds_of_active_runs(url)
+    return sum(seconds.get(run.id, 0.0) for run in before) / max(pool().limit, 1)
+
+
+@st.cache_data(ttl="2s", max_entries=1, show_spinner=False)
+def _seconds_of_active_runs(url: str) -> dict[str, float]:
+    """How much longer each waiting or running run will take: three queries in two seconds,
+    however many visitors wait."""
+    active = store().list_runs(states=ACTIVE)
+    reports = store().first_and_last_reports([run.id for run in active if run.state == RUNNING])
     ended = store().list_runs(states=(FINISHED,))
-    pairs = list(zip(runs, reports, strict=True))
-    return forecast.seconds_until_turn(pairs, ended, pool().limit)
+    return {
+        run.id: forecast.seconds_until_turn([(run, reports.get(run.id, []))], ended, 1)
+        for run in active
+    }
 
 
 def curves(run: Run, age: float = 0.0) -> list[Progress]:

@@ -152,7 +152,7 @@ def live(sweep_id: str, visitor: str, polled: str | None) -> None:
 def show_state(trials: list[Trial], visitor: str) -> None:
     active = [trial.run for trial in trials if trial.run.active]
     epochs = sum(trial.run.config.all_epochs for trial in trials)
-    seconds = shared.seconds_until_turn(tuple(run.id for run in active))
+    seconds = shared.seconds_until_turn(active)
     st.progress(
         min(1.0, sum(trial.epoch for trial in trials) / epochs),
         text=f"{len(trials) - len(active)} of {len(trials)} runs are done, about "
@@ -274,7 +274,7 @@ with left, presenter.aside("sweep_form"):
     if st.session_state.pop("sweep_pressed", False) and configs:
         with place:
             start(configs, visitor)
-    mine = shared.active_run(visitor)
+    mine = shared.active_sweep(visitor)
     if configs:
         seconds = forecast.sweep_seconds(
             configs, shared.store().list_runs(states=(FINISHED,)), shared.pool().limit
@@ -290,7 +290,7 @@ with left, presenter.aside("sweep_form"):
         width="stretch",
         on_click=lambda: st.session_state.update(sweep_pressed=True),
         disabled=mine is not None or not configs,
-        help="One training or sweep at a time for each visitor." if mine else None,
+        help="One sweep at a time for each visitor." if mine else None,
     )
 with right:
     trials = shown_sweep(mine)

@@ -267,9 +267,10 @@ with left:
         width="stretch",
         on_click=lambda: st.session_state.update(start_pressed=True),
         disabled=mine is not None or config is None,
-        help="One at a time for each visitor." if mine else None,
+        help="One run at a time for each visitor." if mine else None,
     )
-    sweep_id = mine.sweep if mine else None
+    sweeping = shared.active_sweep(visitor)
+    sweep_id = sweeping.sweep if sweeping else None
     place.page_link(
         "pages/sweep.py",
         label="Your sweep goes on" if sweep_id else "Try several settings at once",
@@ -277,7 +278,7 @@ with left:
         query_params={"sweep": sweep_id} if sweep_id else None,
     )
 with right:
-    run = shown_run(mine)
+    run = shown_run(mine or sweeping)
     if run is None:
         st.info(
             "Press **Start training**: the curves appear here and move while the network learns. "

@@ -89,7 +89,7 @@ def test_many_programs_may_open_a_database_for_the_first_time_at_once(old, datab
     assert [out.strip() for out, _ in answers] == ["2" if old else "0"] * 4, answers
 
 
-@pytest.mark.parametrize(("version", "age"), [("5", "newer"), ("99", "newer"), ("x", "different")])
+@pytest.mark.parametrize(("version", "age"), [("6", "newer"), ("99", "newer"), ("x", "different")])
 def test_a_database_of_another_version_is_left_alone_with_a_sentence(
     version, age, database_url, store
 ):
@@ -97,7 +97,7 @@ def test_a_database_of_another_version_is_left_alone_with_a_sentence(
     store.close()
     execute(database_url, f"UPDATE facts SET value = '{version}' WHERE name = 'schema_version'")
     text = sentence(RunStore)
-    assert f"by a {age} version of this app (schema {version}; this one uses 4)" in text
+    assert f"by a {age} version of this app (schema {version}; this one uses 5)" in text
     assert "MNIST_DATABASE_URL" in text
 
 
