@@ -151,6 +151,15 @@ def test_a_sheet_one_pixel_high_or_wide_is_no_crash(sheet):
     assert to_mnist(strip).any()
 
 
+def test_colours_become_the_grey_that_an_eye_sees():
+    """The luma of ITU-R BT.601: green is bright, blue is dark."""
+    red_green_blue = np.eye(3, dtype=np.float32)[np.newaxis]
+    grey = drawing.to_grey(red_green_blue)
+    np.testing.assert_allclose(grey, [[0.299, 0.587, 0.114]], rtol=1e-6)
+    opaque = np.concatenate([red_green_blue, np.ones((1, 3, 1), np.float32)], axis=2)
+    np.testing.assert_allclose(drawing.to_grey(opaque), grey, rtol=1e-6)
+
+
 def test_a_dot_of_one_pixel_is_ink():
     sheet = np.full((280, 280), 255, np.uint8)
     sheet[33, 200] = 0

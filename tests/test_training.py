@@ -173,6 +173,26 @@ def test_another_seed_gives_another_network(trained, tiny_dataset):
     assert (weights(other) != weights(trained.result)).any()
 
 
+def test_each_epoch_and_each_seed_has_an_order_of_images_of_its_own(tiny_dataset, monkeypatch):
+    orders, compile_steps = [], training.compile_steps
+
+    def listen(*arguments):
+        run_steps = compile_steps(*arguments)
+
+        def run_and_note(images, choice, order, *rest):
+            orders.append(tuple(order.tolist()))
+            return run_steps(images, choice, order, *rest)
+
+        return run_and_note
+
+    monkeypatch.setattr(training, "compile_steps", listen)
+    for seed in (5, 6):
+        # A network that no other test has: nothing that was compiled before is used.
+        train(dataclasses.replace(SMALL, dense=(24,), seed=seed), tiny_dataset)
+    assert len(set(orders)) == 4  # two epochs of each
+    assert all(sorted(order) == list(range(360)) for order in orders)
+
+
 def test_however_often_progress_is_told_the_network_is_the_same(trained, tiny_dataset, monkeypatch):
     monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
     reports = []

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from tests.browser.server import settled
+from tests.extras import needs
 from tests.helpers import cut, finished_run, wait_until, write_archive
 
-pytestmark = pytest.mark.browser
+pytestmark = needs("browser")
 
 # A 7 as strokes on a sheet of side 1.
 SEVEN = [(0.2, 0.2), (0.75, 0.2), (0.45, 0.85)]
