@@ -169,12 +169,19 @@ def load_data() -> data.Dataset:
     return dataset
 
 
+def say_missing() -> None:
+    """Name the file of digits that was asked for and is not there."""
+    if note := data.missing_note():
+        say(note, "yellow")
+
+
 @contextmanager
 def workers(store: RunStore) -> Iterator[Callable[[], None]]:
     """Somebody who trains what waits, while this lasts. What is given tells, once, what keeps
     them from it, if anything does."""
     from mnist_core.jobs import open_pool
 
+    say_missing()
     pool = open_pool(store).start()
     told = ""
 
