@@ -49,9 +49,10 @@ WIDEST_DIGIT = 2.5
 # Strokes of one digit are at most this far apart, as a share of its height. In a drawing, where
 # digits are few and large, more is right: an open 4 has its stem beside it.
 REACH, REACH_OF_DRAWING = 0.05, 0.15
-# A dot is at most this many times as long as it is thick: the pen was hardly moved. Of 11,986
-# digits that people drew, small ones with the broadest pens included, the closest has 1.29.
-LONGEST_DOT = 1.25
+# For a dot the pen moves at most this share of its own width, or of the drawing, as a finger
+# trembles. Of 11,986 digits that people drew, small ones with the broadest pens included, the
+# one most like a dot has 0.29 of its pen's width.
+LONGEST_DOT, TREMBLING = 0.25, 0.012
 # A digit that fills its picture has at least this share of it. In so small a picture its edges
 # are softer: they have at most this share of its ink.
 LARGE, SOFTEST_LARGE = 0.7, 0.6
@@ -248,11 +249,9 @@ def at_edges(piece: Piece, sheet: tuple[int, ...]) -> tuple[bool, bool, bool, bo
 
 def is_dot(piece: Piece, labels: np.ndarray) -> bool:
     """Whether the pen was set down and hardly moved."""
-    if piece.length > LONGEST_DOT * min(piece.height, piece.width):
-        return False
     own = labels[piece.top : piece.bottom, piece.left : piece.right] == piece.labels[0]
-    thickness = 2 * float(ndimage.distance_transform_edt(np.pad(own, 1)).max()) - 1
-    return piece.length <= LONGEST_DOT * thickness
+    pen = 2 * float(ndimage.distance_transform_edt(np.pad(own, 1)).max()) - 1
+    return piece.length - pen <= max(LONGEST_DOT * pen, TREMBLING * max(labels.shape))
 
 
 def find_figures(picture: np.ndarray) -> list[Figure]:
