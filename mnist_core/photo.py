@@ -54,8 +54,8 @@ REACH, REACH_OF_DRAWING = 0.05, 0.15
 # one most like a dot has 0.29 of its pen's width.
 LONGEST_DOT, TREMBLING = 0.25, 0.012
 # A digit that fills its picture has at least this share of it. In so small a picture its edges
-# are softer: they have at most this share of its ink.
-LARGE, SOFTEST_LARGE = 0.7, 0.6
+# are softer, with at most this share of its ink, and they count, so that it fills more of its box.
+LARGE, SOFTEST_LARGE, FULLEST_LARGE = 0.7, 0.6, 0.85
 # Of a picture from a paint program at least this share has exactly the paper's grey.
 LEAST_EVEN_PAPER = 0.5
 
@@ -226,7 +226,7 @@ def find_figures_in_drawing_file(picture: np.ndarray) -> list[Figure]:
         if not dots.issuperset(figure.labels)
         and soft_edges(ink, bold)[-1] < SOFTEST_LARGE
         and sum(at_edges(figure, ink.shape)) <= 2
-        and is_no_blot(figure, int(np.isin(labels, figure.labels).sum()))
+        and is_no_blot(figure, int(np.isin(labels, figure.labels).sum()), FULLEST_LARGE)
     ]
     even = (np.abs(grey - np.median(grey)) < 1 / 255).mean() > LEAST_EVEN_PAPER
     large = len(figures) == 1 and figures[0].length >= LARGE * max(ink.shape)
@@ -251,7 +251,7 @@ def is_dot(piece: Piece, labels: np.ndarray) -> bool:
     """Whether the pen was set down and hardly moved."""
     own = labels[piece.top : piece.bottom, piece.left : piece.right] == piece.labels[0]
     pen = 2 * float(ndimage.distance_transform_edt(np.pad(own, 1)).max()) - 1
-    return piece.length - pen <= max(LONGEST_DOT * pen, TREMBLING * max(labels.shape))
+    return bool(piece.length - pen <= max(LONGEST_DOT * pen, TREMBLING * max(labels.shape)))
 
 
 def find_figures(picture: np.ndarray) -> list[Figure]:
@@ -347,17 +347,18 @@ def is_drawn(piece: Piece, area: int, sheet: tuple[int, ...]) -> bool:
     # The edge of a table and the end of a rule run thinly into the picture's own edge.
     if any(at_edges(piece, sheet)) and area * EDGE_SLENDERNESS < piece.length**2:
         return False
-    return is_no_blot(piece, area)
+    return is_no_blot(piece, area, FULLEST)
 
 
-def is_no_blot(piece: Piece, area: int) -> bool:
+def is_no_blot(piece: Piece, area: int, fullest: float) -> bool:
     """Whether it is a stroke, or leaves enough of its box free.
 
     Args:
         area: its pixels.
+        fullest: the largest share of its box that it may fill.
     """
     stroke = piece.length > 2 * min(piece.height, piece.width)
-    return stroke or area <= FULLEST * piece.height * piece.width
+    return stroke or area <= fullest * piece.height * piece.width
 
 
 def group(pieces: list[Piece], longest: int, reach: float = REACH) -> list[Piece]:
