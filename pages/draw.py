@@ -358,7 +358,10 @@ def draw_and_read(runs: list[Run]) -> None:
                     persist_state="session",
                     label_visibility="collapsed",
                 )
-        with presenter.aside("other_ways"), st.expander("Read a test digit or a photograph"):
+        with (
+            presenter.aside("other_ways"),
+            st.expander("Read a test digit or a photograph instead"),
+        ):
             other_ways()
     subject, place = canvas.subject(), 0
     with right:
