@@ -168,11 +168,6 @@ def show_row(found: Answer, images: np.ndarray) -> None:
     st.html(markup.digit_grid(images, words, [f"A figure read as {word}" for word in words]))
 
 
-def turn_button(subject: Subject) -> None:
-    if subject.file:
-        st.button("Turn", icon=":material/rotate_right:", on_click=shared.guarded(turn_picture))
-
-
 def test_digit_button() -> None:
     st.button(
         "Use a test digit",
@@ -184,7 +179,9 @@ def test_digit_button() -> None:
 def show_answers(answers: Sequence[Answer], images: np.ndarray, subject: Subject) -> None:
     columns = st.columns(len(answers), gap="large")
     for place, (column, found) in enumerate(zip(columns, answers, strict=True)):
-        with column, st.container(key=f"answer{place}"):
+        # Many digits are written smaller.
+        key = f"answer{place}" + "_of_many" * (len(images) > MOST_BUTTONS)
+        with column, st.container(key=key):
             if len(answers) > 1:
                 st.caption(found.run.title)
             if len(images) > 1:
@@ -204,7 +201,6 @@ def show_answers(answers: Sequence[Answer], images: np.ndarray, subject: Subject
             f"{subject.source}, as the network sees it"
             + (f"; {skipped} of {len(EVERY_STEP)} steps left out" if skipped else "")
         )
-        turn_button(subject)
         test_digit_button()
 
 
@@ -363,7 +359,10 @@ def draw_and_read(runs: list[Run]) -> None:
             st.expander("Read a test digit or a photograph instead"),
         ):
             other_ways()
-    subject, place = canvas.subject(), 0
+        # Right above the answer on a telephone, and in sight however many figures there are.
+        if (subject := canvas.subject()) and subject.file:
+            st.button("Turn", icon=":material/rotate_right:", on_click=shared.guarded(turn_picture))
+    place = 0
     with right:
         if subject is None:
             nothing_to_read(
@@ -377,7 +376,7 @@ def draw_and_read(runs: list[Run]) -> None:
             # A file's. A drawing that is on the sheet all the same is read below.
             st.error(subject.problem, icon=":material/error:")
         if not subject.pictures:
-            nothing_to_read("", subject)
+            nothing_to_read()
             return
         try:
             stages = prepared(subject)
@@ -403,15 +402,12 @@ def choose_figure(count: int, subject: Subject) -> int:
     return st.segmented_control(label, range(1, count + 1), default=1, required=True, key=key) or 1
 
 
-def nothing_to_read(sentence: str, subject: Subject | None = None) -> None:
+def nothing_to_read(sentence: str = "") -> None:
     with st.container(key="answer0"):
         st.metric("Prediction", NOTHING)
     if sentence:
         st.write(sentence)
-    with st.container(horizontal=True):
-        if subject:
-            turn_button(subject)
-        test_digit_button()
+    test_digit_button()
 
 
 def prepared(subject: Subject) -> list[list[drawing.Stage]]:
