@@ -34,7 +34,7 @@ MOST_BYTES_OF_UNDO = 2_000_000
 MOST_SIDE = 4 * SIDE
 # A drawing of several digits, or a photograph, is shown with at most this many pixels a side.
 SHEET_SIDE = 400
-DRAWING = "Your drawing"
+DRAWING, PICTURE = "Your drawing", "Your picture"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def refuse(problem: str, file: bytes = b"") -> None:
     if found and found.source == DRAWING and found.pictures:
         st.session_state["subject"] = dataclasses.replace(found, problem=problem, file=file)
     else:
-        take("Your picture", [], problem=problem, file=file)
+        take(PICTURE, [], problem=problem, file=file)
 
 
 def clear() -> None:
@@ -202,7 +202,7 @@ def _read_drawing(picture: np.ndarray) -> None:
     if len(figures) == 1:
         _read(DRAWING, [figures[0].ink])
     else:
-        _read(DRAWING, inks(figures), sheet=framed(picture, figures))
+        _read(DRAWING, inks(figures), sheet=framed(DRAWING, picture, figures))
 
 
 def inks(figures: Sequence[photo.Figure]) -> list[np.ndarray]:
@@ -210,14 +210,14 @@ def inks(figures: Sequence[photo.Figure]) -> list[np.ndarray]:
     return [drawing.to_bytes(drawing.to_grey(figure.ink)) for figure in figures]
 
 
-def framed(picture: np.ndarray, figures: Sequence[photo.Figure]) -> str:
-    """HTML: a picture with a frame around each of its figures."""
+def framed(source: str, picture: np.ndarray, figures: Sequence[photo.Figure]) -> str:
+    """HTML: a picture from there with a frame around each of its figures."""
     count = f"{len(figures)} figures were" if len(figures) > 1 else "one figure was"
     return markup.framed(
         drawing.shrink(picture, SHEET_SIDE),
         [figure.box for figure in figures],
         picture.shape,
-        f"Your picture, in which {count} found",
+        f"{source}, in which {count} found",
     )
 
 
@@ -228,7 +228,7 @@ def _read(source: str, pictures: list[np.ndarray], **more: Any) -> None:
 
 
 def _forget() -> None:
-    for name in ("strokes", "sheets", "subject"):
+    for name in ("strokes", "sheets", "subject", "read"):
         st.session_state.pop(name, None)
 
 

@@ -89,9 +89,9 @@ def read_picture(decode: Callable[[], np.ndarray]) -> None:
         canvas.refuse(str(error), file)
         return
     canvas.take(
-        "Your picture",
+        canvas.PICTURE,
         canvas.inks(figures),
-        sheet=canvas.framed(picture, figures),
+        sheet=canvas.framed(canvas.PICTURE, picture, figures),
         note=note,
         file=file,
     )
@@ -220,12 +220,13 @@ def choose_steps() -> None:
         )
 
 
-def show_preparation(subject: Subject, stages: list[drawing.Stage], place: int, run: Run) -> None:
+def show_preparation(subject: Subject, place: int, run: Run) -> None:
     """The recipe's pictures in a row; each step can be left out."""
     choose_steps()
     if subject.prepared:
         st.write("MNIST's own images were prepared like this when the collection was made.")
         return
+    stages = drawing.prepare(subject.pictures[place], left_out())
     pictures = [subject.pictures[place], *(stage.picture for stage in stages)]
     captions = ["As it came"]
     for number, stage in enumerate(stages, start=1):
@@ -295,12 +296,12 @@ def show_nearest(image: np.ndarray, found: Answer) -> None:
 
 
 def closer_look(
-    subject: Subject, answers: Sequence[Answer], stages: list[list[drawing.Stage]], place: int
+    subject: Subject, answers: Sequence[Answer], images: np.ndarray, place: int
 ) -> None:
     """One of four views of why the networks answer as they do."""
-    image = stages[place][-1].picture
+    image = images[place]
     views: dict[str, Callable[[Answer], None]] = {
-        "Preparation": lambda found: show_preparation(subject, stages[place], place, found.run),
+        "Preparation": lambda found: show_preparation(subject, place, found.run),
         "Pixels that count": lambda found: show_pixels(image, found, place),
         "Nearest digits": lambda found: show_nearest(image, found),
         "Layers": lambda found: show_layers(image, found),
@@ -379,18 +380,16 @@ def draw_and_read(runs: list[Run]) -> None:
             nothing_to_read()
             return
         try:
-            stages = prepared(subject)
+            images, answers = read(subject, runs)
         except EmptyDrawing as error:
             nothing_to_read(str(error))
             # Perhaps for want of a step.
             choose_steps()
             return
-        images = np.stack([steps[-1].picture for steps in stages])
-        answers = [answer(run, images) for run in runs]
         show_answers(answers, images, subject)
         if len(images) > 1:
             place = choose_figure(len(images), subject) - 1
-    closer_look(subject, answers, stages, place)
+    closer_look(subject, answers, images, place)
 
 
 def choose_figure(count: int, subject: Subject) -> int:
@@ -410,12 +409,24 @@ def nothing_to_read(sentence: str = "") -> None:
     test_digit_button()
 
 
-def prepared(subject: Subject) -> list[list[drawing.Stage]]:
-    """Every picture of the subject through the recipe, as far as it is switched on."""
-    if subject.prepared:
-        return [[drawing.Stage(drawing.CENTRE, image, False)] for image in subject.pictures]
-    skip = left_out()
-    return [drawing.prepare(picture, skip) for picture in subject.pictures]
+def read(subject: Subject, runs: list[Run]) -> tuple[np.ndarray, list[Answer]]:
+    """The subject's figures as the networks see them, uint8 (n, 28, 28), and their answers.
+
+    Those of a full page take a third of a second, so they are kept until something changes.
+    """
+    key = subject.number, left_out(), runs
+    known = st.session_state.get("read")
+    if known and known[0] == key:
+        return known[1], known[2]
+    images = np.stack([prepared(picture, subject) for picture in subject.pictures])
+    answers = [answer(run, images) for run in runs]
+    st.session_state["read"] = key, images, answers
+    return images, answers
+
+
+def prepared(picture: np.ndarray, subject: Subject) -> np.ndarray:
+    """One picture of the subject through the recipe, as far as it is switched on."""
+    return picture if subject.prepared else drawing.prepare(picture, left_out())[-1].picture
 
 
 st.title("Draw a digit")

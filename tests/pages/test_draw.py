@@ -756,7 +756,7 @@ def test_several_digits_on_the_sheet_are_read_one_by_one_and_taken_back(tab, can
     assert_shown(tab, "draw")
     assert prediction(tab) == "71"
     assert source(tab) == ["Your drawing, as the network sees it"]
-    assert any("2 figures were found" in text for text in alternative_texts(tab))
+    assert "Your drawing, in which 2 figures were found" in alternative_texts(tab)
     button(tab, "Undo").click().run()
     assert prediction(tab) == "7"
 
