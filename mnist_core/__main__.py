@@ -20,7 +20,7 @@ from rich.progress import Progress as ProgressBar
 
 from mnist_core import data, drawing, photo, suspects
 from mnist_core.config import PRESETS, TrainConfig, from_text, words
-from mnist_core.errors import EmptyDrawing, InvalidConfig, UserError
+from mnist_core.errors import InvalidConfig, UserError
 from mnist_core.progress import Progress
 from mnist_core.runs import TRAINED, Run, RunStore, Trial, chosen, owner_of, ranked
 from mnist_core.shipped import FILES, export_run, shipped_runs
@@ -169,12 +169,19 @@ def load_data() -> data.Dataset:
     return dataset
 
 
+def say_missing() -> None:
+    """Name the file of digits that was asked for and is not there."""
+    if note := data.missing_note():
+        say(note, "yellow")
+
+
 @contextmanager
 def workers(store: RunStore) -> Iterator[Callable[[], None]]:
     """Somebody who trains what waits, while this lasts. What is given tells, once, what keeps
     them from it, if anything does."""
     from mnist_core.jobs import open_pool
 
+    say_missing()
     pool = open_pool(store).start()
     told = ""
 
@@ -377,15 +384,6 @@ class bar:
             self._bar.update(self._task, validation=f"{progress.validation_accuracy:.2%}")
 
 
-def find_ink(picture: np.ndarray) -> list[np.ndarray]:
-    """Each figure's ink; the whole picture where nothing stands out as a digit."""
-    try:
-        return [figure.ink for figure in photo.find_figures(picture)]
-    except EmptyDrawing:
-        # What is too broad or too small for a photograph's digit may be a drawing of one.
-        return [picture]
-
-
 def run_classify(options: argparse.Namespace) -> int:
     from mnist_core.classifier import Classifier
     from mnist_core.runs import LITERT
@@ -396,16 +394,19 @@ def run_classify(options: argparse.Namespace) -> int:
         store = RunStore()
         run = store.get(options.run)
         classifier = Classifier(store.artifact(run.id, LITERT), run.config.looks)
+    say_missing()
     status = 0
     for name in options.pictures:
         try:
-            picture = drawing.read_picture(Path(name).read_bytes())
-            figures = [drawing.to_mnist(ink) for ink in find_ink(picture)]
+            found, note = photo.read_figures(drawing.read_picture(Path(name).read_bytes()))
+            figures = [drawing.to_mnist(figure.ink) for figure in found]
         except (UserError, OSError) as error:
             reason = error if isinstance(error, UserError) else error.strerror
             say(f"{name}: {reason}", "red")
             status = 1
             continue
+        if note:
+            say(f"{name}: {note}", "yellow")
         probabilities = classifier.predict_proba(np.stack(figures))
         digits = "".join(map(str, probabilities.argmax(axis=1)))
         # All digits of a row are right with the product of their probabilities.

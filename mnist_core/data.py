@@ -2,8 +2,7 @@
 
 In this order: the file named by ``MNIST_DATA``, Keras's cache, the download (only where
 asked for: it needs TensorFlow and a network), and the 5,000 digits bundled with the
-project. Nothing here keeps state: what the app may say about a broken or missing file
-is read from the files themselves.
+project. No file is changed here but the one in Keras's cache, and that only by a download.
 """
 
 import contextlib
@@ -110,24 +109,41 @@ class Dataset:
 
 def keras_cache(environ: Mapping[str, str] = os.environ) -> Path:
     """Where Keras keeps ``mnist.npz``: under KERAS_HOME, or ~/.keras."""
-    home = environ.get("KERAS_HOME") or str(Path.home() / ".keras")
-    return Path(home).expanduser() / "datasets" / "mnist.npz"
+    home = environ.get("KERAS_HOME") or "~/.keras"
+    return Path(os.path.expanduser(home)) / "datasets" / "mnist.npz"
 
 
 def candidates(environ: Mapping[str, str] = os.environ) -> list[tuple[Path, str]]:
     """The files that may hold MNIST, best first, each with its ``Dataset.source``."""
     files = [(keras_cache(environ), "keras")]
     if named := environ.get("MNIST_DATA"):
-        files.insert(0, (Path(named).expanduser(), "file"))
+        files.insert(0, (Path(os.path.expanduser(named)), "file"))
     return files
 
 
+# Files that were read and are not MNIST, as they were then: path, time of change and size.
+_not_mnist: set[tuple[str, int, int]] = set()
+
+
 def locate(environ: Mapping[str, str] = os.environ) -> tuple[Path, str]:
-    """The first file that exists, with its source; the bundled sample if none does."""
+    """The first file that exists, with its source; the bundled sample if none does.
+
+    A file that ``load_dataset`` found to be something else than MNIST is passed over until it
+    changes.
+    """
     for path, source in candidates(environ):
-        if path.is_file():
+        if os.path.isfile(path) and _stamp(path) not in _not_mnist:
             return path, source
     return SAMPLE_PATH, "sample"
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    """Changes whenever the file is replaced or written to."""
+    try:
+        status = path.stat()
+    except OSError:  # Gone since it was looked for.
+        return str(path), 0, 0
+    return str(path), status.st_mtime_ns, status.st_size
 
 
 # What zipfile and NumPy raise on a file that was cut short, changed, or is something else.
@@ -199,23 +215,24 @@ def _on_disk(array: np.ndarray) -> np.ndarray:
 def load_dataset(environ: Mapping[str, str] = os.environ, download: bool = False) -> Dataset:
     """The best data at hand; it always succeeds, with the bundled sample if need be.
 
-    A broken file is moved aside (``mnist.npz.broken`` beside it) so that a new download
-    can take its place, and the next source is used.
+    A file that is not MNIST is named in the note and left as it is; the next source is used.
 
     Args:
         environ: environment variables; MNIST_DATA and KERAS_HOME are read.
         download: fetch MNIST first if no file is at hand. Loads TensorFlow, and may take
             minutes: never ask for it in the server.
     """
-    notes: list[str] = []
+    notes = [missing_note(environ)]
     for attempt in range(2):
         for path, source in candidates(environ):
-            if not path.is_file():
+            if not os.path.isfile(path):
                 continue
+            stamp = _stamp(path)
             try:
-                return Dataset(*read(path), source, _joined(notes) or missing_note(environ))
+                return Dataset(*read(path), source, _joined(notes))
             except BrokenDataFile as error:
-                notes.append(f"{error} {_move_aside(path)}")
+                _not_mnist.add(stamp)
+                notes.append(f"{error} {_REMEDIES[source]}")
             except OSError as error:
                 notes.append(f"{path} cannot be read ({error.strerror or error}).")
         if not download or attempt:
@@ -225,46 +242,36 @@ def load_dataset(environ: Mapping[str, str] = os.environ, download: bool = False
         except DownloadFailed as error:
             notes.append(str(error))
             break
-    return Dataset(*read(SAMPLE_PATH), "sample", _joined(notes) or missing_note(environ))
+    return Dataset(*read(SAMPLE_PATH), "sample", _joined(notes))
+
+
+# What to do about a file that is not MNIST, by its source.
+_REMEDIES = {
+    "file": "It is left as it is; correct MNIST_DATA or unset it.",
+    "keras": "A download replaces it.",
+}
 
 
 def _joined(notes: list[str]) -> str:
     """The notes as one text; what was found at both attempts is said once."""
-    return " ".join(dict.fromkeys(notes))
+    return " ".join(filter(None, dict.fromkeys(notes)))
 
 
 def missing_note(environ: Mapping[str, str] = os.environ) -> str:
-    """One sentence on data that ought to be there and is not; empty if all is well."""
+    """One sentence if MNIST_DATA names no file; empty if it does, or is not set."""
     for path, source in candidates(environ):
-        aside = broken_path(path)
-        if path.is_file():
-            return ""
-        if aside.is_file():
-            return f"{path} was broken and is now {aside.name}; delete that file or replace it."
-        if source == "file":
-            return f"MNIST_DATA names {path}, which does not exist; correct it or unset it."
+        if source == "file" and not os.path.isfile(path):
+            reason = "is a folder" if os.path.isdir(path) else "does not exist"
+            return f"MNIST_DATA names {path}, which {reason}; correct it or unset it."
     return ""
-
-
-def broken_path(path: Path) -> Path:
-    """Where a broken data file is moved to."""
-    return path.with_name(path.name + ".broken")
-
-
-def _move_aside(path: Path) -> str:
-    aside = broken_path(path)
-    try:
-        path.replace(aside)
-    except OSError as error:
-        return f"It could not be moved aside ({error.strerror}): replace it by hand."
-    return f"It was moved to {aside.name}."
 
 
 def fetch(environ: Mapping[str, str] = os.environ) -> Path:
     """Download MNIST through Keras into Keras's cache, and check it.
 
     Downloads to a name of its own and renames at the end, so nobody ever reads half a
-    file. Loads TensorFlow: call it in the worker or on the command line, not in the server.
+    file. Whatever else than MNIST is there keeps its content: it becomes ``mnist.npz.broken``.
+    Loads TensorFlow: call it in the worker or on the command line, not in the server.
 
     Returns:
         The file now in the cache.
@@ -287,6 +294,7 @@ def fetch(environ: Mapping[str, str] = os.environ) -> Path:
         keras.datasets.mnist.load_data(path=partial)
         written = target.with_name(partial)
         read(written)
+        _keep_aside(target, environ)
         written.replace(target)
     except Exception as error:
         # Keras raises bare Exception for a failed request, so nothing narrower will do.
@@ -300,6 +308,22 @@ def fetch(environ: Mapping[str, str] = os.environ) -> Path:
         with contextlib.suppress(OSError):  # No folder, so nothing is left over in it.
             target.with_name(partial).unlink(missing_ok=True)
     return target
+
+
+def _keep_aside(path: Path, environ: Mapping[str, str]) -> None:
+    """Rename a file that is about to be replaced, unless it is MNIST too.
+
+    Raises:
+        FileExistsError: it is not MNIST, and MNIST_DATA names it.
+    """
+    try:
+        read(path)
+    except FileNotFoundError:
+        return
+    except BrokenDataFile as error:
+        if (path, "file") in candidates(environ):
+            raise FileExistsError("MNIST_DATA names the file that would be replaced") from error
+        path.replace(path.with_name(path.name + ".broken"))
 
 
 def give_back(images: np.ndarray) -> None:
