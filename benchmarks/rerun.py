@@ -2,8 +2,8 @@
 
     MNIST_DATA=mnist.npz python -m benchmarks.rerun [--seconds 10] [--rounds 3]
 
-Starts two servers: the app, and a page of nothing but text and as many elements as Explore
-sends in a full rerun, with the app's own settings. Forty visitors (tests/visitor.py) are at
+Starts two servers with the same settings: the app, and a page with as many elements of the same
+kinds as Explore sends in a full rerun, and nothing behind them. Forty visitors (tests/visitor.py) are at
 each in turn, round by round, and act up to twice a second:
 
 - visitors: what people do on Explore: new samples, other digits, how many, other views and
@@ -23,7 +23,6 @@ import os
 import random
 import statistics
 import tempfile
-import textwrap
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -43,14 +42,14 @@ PACE = 0.5
 VIEWS = ["At a glance", "A map", "Doubtful labels"]
 Action = Callable[[Visitor, random.Random], Awaitable[float]]
 
-BARE = """
-import streamlit as st
-
-st.title("Bare")
-for number in range({texts}):
-    st.text(f"Element {{number}}")
-st.button("Again")
-"""
+# What stands on the bare page for an element of each kind; for all others, a line of text.
+ALIKE = {
+    "button": "st.button(name)",
+    "button_group": 'st.segmented_control(name, ["A", "B", "C"])',
+    "number_input": "st.number_input(name, 0, 100)",
+    "selectbox": "st.selectbox(name, [25, 50, 100])",
+    "add_block": "st.container(key=name)",
+}
 
 
 @dataclass
@@ -120,33 +119,38 @@ async def measure(server: Server, page: str, action: Action, seconds: float) -> 
     )
 
 
-async def elements_of(server: Server, page: str) -> int:
-    """How many elements and blocks a rerun of the whole page sends."""
+async def elements_of(server: Server, page: str) -> list[str]:
+    """The kinds of the elements and blocks that a rerun of the whole page sends."""
     visitor = await Visitor.arrive(server.url)
     await visitor.go(page)
-    before = visitor.elements_received
-    await visitor.rerun()
+    blocks = visitor.elements_received - len(visitor.shown)
     await visitor.leave()
-    return visitor.elements_received - before
+    kinds = [str(shown.element.WhichOneof("type")) for shown in visitor.shown.values()]
+    return kinds + ["add_block"] * blocks
 
 
 async def warm_up(server: Server) -> None:
     """The first visitor of all sees each view once, so that the caches are filled."""
     first = await Visitor.arrive(server.url)
-    for split in ("Training", "Test"):
+    await first.go("explore")
+    for split in ("Test", "Training"):
+        await first.send("split", string_array_value=[split])
         for view in VIEWS:
-            await first.go("explore", f"show={view.replace(' ', '+')}&split={split}")
+            await first.send("show", string_array_value=[view])
     await first.leave()
 
 
-def bare_project(folder: Path, elements: int) -> Path:
-    """A project of one page with so many elements, and the app's settings."""
+def bare_project(folder: Path, kinds: list[str]) -> Path:
+    """A project of one page with elements of these kinds, and the app's settings."""
     project = folder / "bare"
     (project / ".streamlit").mkdir(parents=True)
     (project / ".streamlit/config.toml").write_bytes(
         (PROJECT / ".streamlit/config.toml").read_bytes()
     )
-    (project / "dashboard.py").write_text(textwrap.dedent(BARE).format(texts=elements - 2))
+    lines = ["import streamlit as st"]
+    for number, kind in enumerate(kinds):
+        lines += [f'name = "Element {number}"', ALIKE.get(kind, "st.text(name)")]
+    (project / "dashboard.py").write_text("\n".join(lines))
     return project
 
 
@@ -161,9 +165,9 @@ def start(stack: ExitStack, folder: Path, project: Path) -> Server:
 async def compare(folder: Path, seconds: float, rounds: int, stack: ExitStack) -> None:
     app = start(stack, folder / "a", PROJECT)
     await warm_up(app)
-    elements = await elements_of(app, "explore")
-    bare = start(stack, folder / "b", bare_project(folder, elements))
-    print(f"a full rerun of Explore sends {elements} elements and blocks", flush=True)
+    kinds = await elements_of(app, "explore")
+    bare = start(stack, folder / "b", bare_project(folder, kinds))
+    print(f"a full rerun of Explore sends {len(kinds)} elements and blocks", flush=True)
     asked: dict[str, tuple[Server, str, Action]] = {
         "bare": (bare, "", rerun),
         "visitors": (app, "explore", look_around),
