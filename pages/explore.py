@@ -59,6 +59,7 @@ def choose_sample() -> tuple[int, int, list[int]]:
     return count, seed, digits
 
 
+@shared.fragment
 def show_sample(split: str) -> None:
     with presenter.aside("choice"):
         count, seed, digits = choose_sample()
@@ -69,6 +70,11 @@ def show_sample(split: str) -> None:
         "see it large. Each is 28 by 28 pixels, from 0 for paper to 255 for ink."
     )
     show_digits("sample", split, places, [str(label) for label in labels[places]])
+    detail.show()
+
+
+def choose_by_number(split: str) -> None:
+    _, labels = shared.images_of(split)
     with (
         presenter.aside("number"),
         st.container(horizontal=True, vertical_alignment="bottom"),
@@ -353,6 +359,8 @@ with presenter.aside("split"):
     )
 split = SPLITS[chosen_split or "Training"]
 {GLANCE: show_glance, MAP: show_map, DOUBTS: show_doubts}.get(view, show_sample)(split)
+if view == SAMPLE:
+    choose_by_number(split)
 detail.show()
 
 shared.next_step("train", "Train a network on these", ":material/model_training:")
