@@ -15,6 +15,7 @@ import re
 import socket
 import tempfile
 import tokenize
+import urllib.error
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -225,7 +226,12 @@ def load_dataset(environ: Mapping[str, str] = os.environ, download: bool = False
         except DownloadFailed as error:
             notes.append(str(error))
             break
-    return Dataset(*read(SAMPLE_PATH), "sample", _joined(notes) or missing_note(environ))
+    return load_sample(_joined(notes) or missing_note(environ))
+
+
+def load_sample(note: str = "") -> Dataset:
+    """The 5,000 digits that came with the project: 4,000 to train on and 1,000 to test with."""
+    return Dataset(*read(SAMPLE_PATH), "sample", note)
 
 
 def _joined(notes: list[str]) -> str:
@@ -293,13 +299,25 @@ def fetch(environ: Mapping[str, str] = os.environ) -> Path:
         reason = str(error).split(" -- ")[-1].split("\n")[0][:120] or type(error).__name__
         raise DownloadFailed(
             f"MNIST could not be downloaded ({reason}). Check the network and try again, "
-            "or set MNIST_DATA to an mnist.npz you have."
+            "or set MNIST_DATA to an mnist.npz you have.",
+            offline=_nothing_answered(error),
         ) from error
     finally:
         socket.setdefaulttimeout(previous_timeout)
         with contextlib.suppress(OSError):  # No folder, so nothing is left over in it.
             target.with_name(partial).unlink(missing_ok=True)
     return target
+
+
+def _nothing_answered(error: BaseException | None) -> bool:
+    """Whether a download failed for want of a connection, by what Keras's exception came from."""
+    while error:
+        if isinstance(error, (urllib.error.HTTPError, urllib.error.ContentTooShortError)):
+            return False
+        if isinstance(error, (urllib.error.URLError, ConnectionError, TimeoutError)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def give_back(images: np.ndarray) -> None:

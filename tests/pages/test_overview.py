@@ -1,3 +1,5 @@
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
 
 from tests.helpers import finished_run, running_run
@@ -7,7 +9,10 @@ from tests.pages.helpers import (
     headings,
     metrics,
     run_on,
+    sentences,
 )
+
+SAMPLE = "Using the 5,000 digits that came with the app, of MNIST's 70,000."
 
 
 def links(tab) -> dict[str, str]:
@@ -48,7 +53,7 @@ def test_the_best_network_trained_here_is_named_with_its_commonest_mistake(
     best = run_on(store, full_data, {})
     tab = open_page("overview")
     assert metrics(tab)["Best network: classic"] == "100.00%"
-    assert metrics(tab)["Its commonest mistake"] == "none"
+    assert metrics(tab)["Most common mistake"] == "none"
     assert f"run={best.id}" not in links(tab)["See those digits"]
 
 
@@ -62,11 +67,25 @@ def test_the_commonest_mistake_leads_to_its_images(open_page, store, full_data, 
     monkeypatch.setattr("mnist_core.shipped.shipped_runs", dict)
     run = run_on(store, full_data, {(4, 9): 3, (1, 7): 2})
     tab = open_page("overview")
-    assert metrics(tab)["Its commonest mistake: 3×"] == "4 read as 9"
+    assert metrics(tab)["Most common mistake of classic: 3×"] == "4 read as 9"
     address = links(tab)["See those digits"]
     assert f"run={run.id}" in address
     assert "true=4" in address
     assert "predicted=9" in address
+
+
+def test_with_the_sample_at_hand_the_commonest_mistake_is_one_whose_images_are_here(open_page):
+    tab = open_page("overview")
+    (count,) = [
+        int(label.removesuffix("×").split(": ")[1])
+        for label in metrics(tab)
+        if label.startswith("Most common mistake of sample")
+    ]
+    query = dict(parse_qsl(urlsplit(links(tab)["See those digits"]).query))
+    assert query["run"] == "sample"
+    tab = open_page("evaluate", **query)
+    assert len(alternative_texts(tab)) == count
+    assert sentences(tab) == [SAMPLE]
 
 
 def test_without_any_network_it_says_so(open_page, monkeypatch):
