@@ -1,6 +1,6 @@
 """How fast the classic 784-128-64-10 network trains here, beside other ways to train it.
 
-    MNIST_DATA=mnist.npz python -m benchmarks.training [--only NAME] [--seeds N]
+    MNIST_DATA=mnist.npz python -m benchmarks.training [--only NAME ...] [--seeds N]
 
 Every line of the table is a process of its own, one after another, so that its peak memory
 is its own; all of them once for each seed, and the table shows medians over the seeds. All
@@ -445,7 +445,9 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--only", choices=[*LINES, LIVE], help="measure one thing alone")
+    parser.add_argument(
+        "--only", nargs="+", choices=[*LINES, LIVE], help="measure these lines and no others"
+    )
     parser.add_argument("--seeds", type=int, default=SEEDS, help="trainings for each line")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -455,7 +457,7 @@ def main() -> None:
     all_of_mnist()
     if "quick" not in PRESETS:
         sys.exit("There is no preset named quick to measure.")
-    names = [options.only] if options.only else [*LINES, LIVE]
+    names = options.only or [*LINES, LIVE]
     lines = [name for name in names if name != LIVE]
     measured: dict[str, list[Measured]] = {}
     # Seed by seed, so that a busy minute of the machine does not fall on one line alone.
