@@ -57,7 +57,8 @@ with evaluate.container(border=True, height="stretch"):
     st.subheader("3 · Evaluate", anchor=False)
     if shown and worst:
         true, predicted, count = worst
-        st.metric(f"Most common mistake of {shown.label}: {count}×", f"{true} read as {predicted}")
+        st.metric(f"Most common mistake: {count}×", f"{true} read as {predicted}")
+        st.caption(f"by the network {shown.label}")
         query = {"run": shown.id, "true": str(true), "predicted": str(predicted)}
     else:
         st.metric("Most common mistake", "none")

@@ -68,7 +68,7 @@ def test_the_commonest_mistake_leads_to_its_images(open_page, store, full_data, 
     monkeypatch.setattr("mnist_core.shipped.shipped_runs", dict)
     run = run_on(store, full_data, {(4, 9): 3, (1, 7): 2})
     tab = open_page("overview")
-    assert metrics(tab)["Most common mistake of classic: 3×"] == "4 read as 9"
+    assert metrics(tab)["Most common mistake: 3×"] == "4 read as 9"
     address = links(tab)["See those digits"]
     assert f"run={run.id}" in address
     assert "true=4" in address
@@ -80,8 +80,9 @@ def test_with_the_sample_at_hand_the_commonest_mistake_is_one_whose_images_are_h
     (count,) = [
         int(label.removesuffix("×").split(": ")[1])
         for label in metrics(tab)
-        if label.startswith("Most common mistake of sample")
+        if label.startswith("Most common mistake")
     ]
+    assert "by the network sample" in [caption.value for caption in tab.caption]
     query = dict(parse_qsl(urlsplit(links(tab)["See those digits"]).query))
     assert query["run"] == "sample"
     tab = open_page("evaluate", **query)
