@@ -409,7 +409,8 @@ def mismatch(run: Run) -> str:
 
 def pictured_first(runs: list[Run]) -> list[Run]:
     """The same runs, those whose pictures can be shown first."""
-    return sorted(runs, key=has_pictures, reverse=True)
+    here = dataset().test_fingerprint
+    return sorted(runs, key=lambda run: run.test_fingerprint != here)
 
 
 def has_learned_the_sample(run: Run) -> bool:
