@@ -66,8 +66,12 @@ def parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a network and record the run")
     add_settings(train)
-    train.add_argument(
+    where = train.add_mutually_exclusive_group()
+    where.add_argument(
         "--submit", action="store_true", help="hand the run to the workers and wait for it"
+    )
+    where.add_argument(
+        "--sample", action="store_true", help="use the 5,000 bundled digits, not all of MNIST"
     )
     train.add_argument("--json", action="store_true", help="end with one line of JSON")
     train.add_argument(
@@ -130,7 +134,10 @@ def run_fetch(options: argparse.Namespace) -> int:
 def run_train(options: argparse.Namespace) -> int:
     config = config_of(options)
     store = RunStore()
-    run, worker = submit_and_wait(store, config) if options.submit else train_here(store, config)
+    if options.submit:
+        run, worker = submit_and_wait(store, config)
+    else:
+        run, worker = train_here(store, config, load_data(sample=options.sample))
     if run.state not in TRAINED:
         say(f"Run {run.id} {run.state}. {run.message}", "red")
         return 1
@@ -148,11 +155,10 @@ def run_train(options: argparse.Namespace) -> int:
     return 0
 
 
-def train_here(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
+def train_here(store: RunStore, config: TrainConfig, dataset: data.Dataset) -> tuple[Run, str]:
     """Train in this process; the run and the host and process that trained it."""
     from mnist_core import worker
 
-    dataset = load_data()
     with worker.registered(store) as (worker_id, heart), bar(config.epochs) as show:
         heart.ready = True
         run = store.begin(config, owner_of(uuid.uuid4().hex), worker_id)
@@ -160,9 +166,9 @@ def train_here(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
     return run, f"{socket.gethostname()}:{os.getpid()}"
 
 
-def load_data() -> data.Dataset:
-    """The digits at hand, downloaded if need be, and a word on them."""
-    dataset = data.load_dataset(download=True)
+def load_data(sample: bool = False) -> data.Dataset:
+    """The digits at hand, downloaded if need be, or the bundled ones; and a word on them."""
+    dataset = data.load_sample() if sample else data.load_dataset(download=True)
     if dataset.note:
         say(dataset.note, "yellow")
     say(dataset.description)

@@ -14,6 +14,7 @@ import re
 import socket
 import tempfile
 import tokenize
+import urllib.error
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -242,7 +243,12 @@ def load_dataset(environ: Mapping[str, str] = os.environ, download: bool = False
         except DownloadFailed as error:
             notes.append(str(error))
             break
-    return Dataset(*read(SAMPLE_PATH), "sample", _joined(notes))
+    return load_sample(_joined(notes))
+
+
+def load_sample(note: str = "") -> Dataset:
+    """The 5,000 digits that came with the project: 4,000 to train on and 1,000 to test with."""
+    return Dataset(*read(SAMPLE_PATH), "sample", note)
 
 
 # What to do about a file that is not MNIST, by its source.
@@ -301,7 +307,8 @@ def fetch(environ: Mapping[str, str] = os.environ) -> Path:
         reason = str(error).split(" -- ")[-1].split("\n")[0][:120] or type(error).__name__
         raise DownloadFailed(
             f"MNIST could not be downloaded ({reason}). Check the network and try again, "
-            "or set MNIST_DATA to an mnist.npz you have."
+            "or set MNIST_DATA to an mnist.npz you have.",
+            offline=_nothing_answered(error),
         ) from error
     finally:
         socket.setdefaulttimeout(previous_timeout)
@@ -324,6 +331,17 @@ def _keep_aside(path: Path, environ: Mapping[str, str]) -> None:
         if (path, "file") in candidates(environ):
             raise FileExistsError("MNIST_DATA names the file that would be replaced") from error
         path.replace(path.with_name(path.name + ".broken"))
+
+
+def _nothing_answered(error: BaseException | None) -> bool:
+    """Whether a download failed for want of a connection, by what Keras's exception came from."""
+    while error:
+        if isinstance(error, (urllib.error.HTTPError, urllib.error.ContentTooShortError)):
+            return False
+        if isinstance(error, (urllib.error.URLError, ConnectionError, TimeoutError)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def give_back(images: np.ndarray) -> None:

@@ -141,8 +141,8 @@ class Run:
 
     @property
     def label(self) -> str:
-        """What its owner calls it, or else its preset."""
-        return self.name or self.config.preset
+        """What its owner calls it, or else its preset; a shipped run has a name of its own."""
+        return self.name or (self.id if self.shipped else self.config.preset)
 
     @property
     def origin(self) -> str:

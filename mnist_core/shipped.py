@@ -2,7 +2,8 @@
 
 A folder holds ``run.json`` (settings, results, curves), ``model.keras``, ``model.tflite``,
 ``predictions.npz`` and ``calibration.json``. They work where there is no database and no
-network. Made by ``python -m mnist_core train --preset NAME --export FOLDER``.
+network. Made by ``python -m mnist_core train --preset NAME --export FOLDER``, the one called
+``SAMPLE`` with ``--sample`` too.
 """
 
 import dataclasses
@@ -29,6 +30,9 @@ FILES = {
     PREDICTIONS: "predictions.npz",
     CALIBRATION: "calibration.json",
 }
+# The run that was trained on the bundled sample's 4,000 images and tested on its 1,000. The
+# other two were trained on all of MNIST, and so on all images of the sample.
+SAMPLE = "sample"
 # What benchmarks/drawing.py found; the Draw page tells of it.
 DRAWING_BENCHMARK = PRETRAINED / "drawing_benchmark.json"
 # Enough for a smooth curve; more would only make the repository heavier.

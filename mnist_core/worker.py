@@ -407,7 +407,7 @@ def download(store: RunStore) -> None:
         log.info("download of MNIST ended after %.1f s", time.monotonic() - began)
     except DownloadFailed as error:
         log.warning("download of MNIST failed: %s", error)
-        message = str(error)
+        message = error.for_visitors
     patiently(lambda: store.end_download(message))
 
 

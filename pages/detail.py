@@ -93,6 +93,15 @@ def dialog() -> None:
         for run_id in asked:
             show_answer(runs[run_id], image, label)
         show_doubt(split, place)
+        if trained := [
+            runs[run_id].label
+            for run_id in asked
+            if split == "test" and shared.has_learned_the_sample(runs[run_id])
+        ]:
+            st.caption(
+                f"Trained on this image among others, so its answer is no test: "
+                f"{', '.join(trained)}."
+            )
         if split == "train":
             st.caption(
                 "Most training images were seen with their labels when a network was trained, "

@@ -44,8 +44,10 @@ def take_test_digit(place: int | None = None) -> None:
         place = int(np.random.default_rng().integers(len(dataset.x_test)))
     place = min(max(place, 0), len(dataset.x_test) - 1)
     source = f"Test image {place}, labelled {dataset.y_test[place]}"
-    if dataset.source == "sample":
-        source += ", which the shipped networks were trained on"
+    if trained := [
+        run.label for run in shared.shipped_runs() if shared.has_learned_the_sample(run)
+    ]:
+        source += f", which {' and '.join(trained)} were trained on"
     canvas.take(source, [dataset.x_test[place].copy()], prepared=True)
 
 

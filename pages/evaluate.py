@@ -391,7 +391,7 @@ shared.check_address(
     image=detail.is_name,
 )
 with presenter.aside("run"):
-    run = shared.pick_run()
+    run = shared.pick_run(runs=shared.pictured_first(shared.trained_runs()))
 if shared.is_readable(run):
     show_headline(run)
     view = shared.pick_view("view", VIEWS)

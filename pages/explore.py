@@ -314,7 +314,7 @@ def show_doubts(split: str) -> None:
 
 
 def show_test_doubts() -> None:
-    run = shared.pick_run()
+    run = shared.pick_run(runs=shared.pictured_first(shared.trained_runs()))
     st.caption("Test images that this network reads as something else, and is surest of.")
     if not shared.is_readable(run):
         return

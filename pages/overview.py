@@ -28,7 +28,9 @@ runs = shared.trained_runs()
 # A run that was tested on the easier or smaller test images of the sample is no rival.
 official = [run for run in runs if run.test_fingerprint == runs[0].test_fingerprint]
 best = max(official, key=lambda run: run.test_accuracy or 0, default=None)
-worst = evaluation.worst_confusion(shared.confusion(best)) if best else None
+# The network to look at more closely is one whose test images are here.
+shown = shared.pictured_first([best, *runs])[0] if best else None
+worst = evaluation.worst_confusion(shared.confusion(shown)) if shown else None
 
 explore, train, evaluate, draw = st.columns(4)
 
@@ -53,12 +55,13 @@ with train.container(border=True, height="stretch"):
 
 with evaluate.container(border=True, height="stretch"):
     st.subheader("3 · Evaluate", anchor=False)
-    if best and worst:
+    if shown and worst:
         true, predicted, count = worst
-        st.metric(f"Its commonest mistake: {count}×", f"{true} read as {predicted}")
-        query = {"run": best.id, "true": str(true), "predicted": str(predicted)}
+        st.metric(f"Most common mistake: {count}×", f"{true} read as {predicted}")
+        st.caption(f"by the network {shown.label}")
+        query = {"run": shown.id, "true": str(true), "predicted": str(predicted)}
     else:
-        st.metric("Its commonest mistake", "none")
+        st.metric("Most common mistake", "none")
         query = {}
     st.page_link(
         "pages/evaluate.py",

@@ -22,7 +22,7 @@ from streamlit import runtime
 from mnist_core import data, evaluation, explanation, forecast, glance, maps, schema, shipped
 from mnist_core.calibration import Calibration
 from mnist_core.classifier import Classifier
-from mnist_core.errors import RunNotFound, StoreUnavailable, UserError
+from mnist_core.errors import DownloadFailed, RunNotFound, StoreUnavailable, UserError
 from mnist_core.jobs import Pool, open_pool
 from mnist_core.neighbours import nearest_images
 from mnist_core.progress import Progress
@@ -56,6 +56,7 @@ COOKIE = "mnist_visitor"
 STYLE = Path(__file__).parent / "look.css"
 BEST = "cnn"
 NO_RUN = ""
+DISMISSED = "notice_dismissed"
 
 # --- entrance and errors ---
 
@@ -157,7 +158,10 @@ def dataset() -> data.Dataset:
 
 @st.cache_resource(max_entries=1, show_spinner="Reading the digits …")
 def _dataset(path: str, source: str, changed: float) -> data.Dataset:
-    return data.load_dataset()
+    found = data.load_dataset()
+    if found.note:
+        log.warning("digits: %s", found.note)
+    return found
 
 
 def images_of(split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -385,14 +389,34 @@ def is_readable(run: Run) -> bool:
     return False
 
 
+def has_pictures(run: Run) -> bool:
+    """Whether a run was tested on the test images at hand, so that they can be shown."""
+    return run.test_fingerprint == dataset().test_fingerprint
+
+
 def mismatch(run: Run) -> str:
     """One sentence if a run was tested on other images than those at hand, else empty."""
-    if dataset().test_fingerprint == run.test_fingerprint:
+    if has_pictures(run):
         return ""
-    return (
+    sentence = (
         f"These predictions are for other test images ({run.dataset}) than the ones at hand "
         f"({dataset().description}), so the pictures cannot be shown. The numbers hold."
     )
+    if pictured := next(filter(has_pictures, shipped_runs()), None):
+        sentence += f" Choose the network {pictured.label} to see pictures."
+    return sentence
+
+
+def pictured_first(runs: list[Run]) -> list[Run]:
+    """The same runs, those whose pictures can be shown first."""
+    here = dataset().test_fingerprint
+    return sorted(runs, key=lambda run: run.test_fingerprint != here)
+
+
+def has_learned_the_sample(run: Run) -> bool:
+    """Whether the test images at hand are the sample's, and a run was trained on all of MNIST
+    and so on them."""
+    return dataset().source == "sample" and not has_pictures(run)
 
 
 def confusion(run: Run) -> np.ndarray:
@@ -426,6 +450,12 @@ def active_sweep(visitor: str) -> Run | None:
     """Of a visitor's sweep the run that runs, or else the next; None once all have ended."""
     runs = store().list_runs(states=ACTIVE, owner=visitor)
     return min((run for run in runs if run.sweep is not None), key=queue_place, default=None)
+
+
+def shipped_runs() -> list[Run]:
+    """The runs that came with the app: the best one for drawings first, the sample's last."""
+    runs = shipped.shipped_runs().values()
+    return sorted(runs, key=lambda run: (run.id != BEST, run.id == shipped.SAMPLE))
 
 
 def shipped_run(name: str) -> Run | None:
@@ -492,8 +522,7 @@ class _Reports:
 
 def trained_runs() -> list[Run]:
     """Every run with a network, shipped ones first; those alone if the database is away."""
-    runs = [shipped.shipped_runs()[name] for name in sorted(shipped.shipped_runs(), reverse=True)]
-    runs.sort(key=lambda run: run.id != BEST)
+    runs = shipped_runs()
     try:
         return runs + store().list_runs(trained=True)
     except StoreUnavailable as error:
@@ -581,50 +610,78 @@ _remember = st.components.v2.component(
 
 
 def data_notice() -> None:
-    """Which data the page shows, where that is not all of MNIST, and what can be done."""
+    """One line on which digits the page shows, where they are not those it should have.
+
+    A visitor who dismisses it does not see it again in this session.
+    """
     # The place first: a download that ends in between is then seen at the next look.
     place = data.locate()
+    if st.session_state.get(DISMISSED):
+        return
     if dataset().source == "sample":
         with presenter.aside("sample"):
             fragment(_sample_notice, run_every="2s")(place)
-    elif note := dataset().note:
-        st.warning(note, icon=":material/warning:")
+    elif problem := _unused_file():
+        with presenter.aside("sample"):
+            fragment(_notice)(f"{problem}; using the MNIST found elsewhere.", ":material/warning:")
 
 
 def _sample_notice(place: tuple[Path, str]) -> None:
+    if st.session_state.get(DISMISSED):
+        return
     if data.locate() != place and dataset().source != "sample":
         # The download has ended: the whole page shows other digits now.
         st.rerun()
-    text = f"This is the bundled sample of MNIST: 5,000 of its 70,000 digits. {_note()}"
+    using = "using the 5,000 digits that came with the app"
     try:
         download, fetches = store().download(), pool().fetches
         if download.state == "none" and fetches:
             request_download()
     except StoreUnavailable as error:
-        st.info(f"{text} {error}", icon=":material/inventory_2:")
+        _notice(f"{using.capitalize()}. {error}", ":material/inventory_2:")
         return
-    if download.state == "failed":
-        st.warning(f"{text} {download.message}", icon=":material/cloud_off:")
-        st.button(
-            "Try the download again", icon=":material/refresh:", on_click=guarded(request_download)
-        )
+    failed = download.state == "failed"
+    # The reason of a failure is in the log. An older version kept it in the database.
+    offline = download.message == DownloadFailed.NO_INTERNET
+    if problem := _unused_file():
+        _notice(f"{problem}; {using}.", ":material/warning:", try_again=failed)
+    elif failed:
+        reason = DownloadFailed.NO_INTERNET if offline else DownloadFailed.FAILED
+        _notice(f"{reason}; {using}.", ":material/cloud_off:", try_again=True)
     elif fetches:
-        st.info(
-            f"{text} The whole of it (11 MB) is being downloaded; the page changes over by itself.",
-            icon=":material/downloading:",
+        _notice(
+            "Using the 5,000 digits that came with the app until all 70,000 (11 MB) are "
+            "downloaded; the page then switches to them by itself.",
+            ":material/downloading:",
         )
     else:
-        st.info(text, icon=":material/inventory_2:")
+        _notice(f"{using.capitalize()}, of MNIST's 70,000.", ":material/inventory_2:")
+
+
+def _notice(text: str, icon: str, *, try_again: bool = False) -> None:
+    with st.container(key="data_notice", horizontal=True, vertical_alignment="center"):
+        st.info(text, icon=icon)
+        if try_again:
+            st.button("Try again", icon=":material/refresh:", on_click=guarded(request_download))
+        st.button("Dismiss", icon=":material/close:", type="tertiary", on_click=_dismiss_notice)
+
+
+def _dismiss_notice() -> None:
+    st.session_state[DISMISSED] = True
+
+
+def _unused_file() -> str:
+    """The beginning of a sentence if the data file this server was given is not what it uses."""
+    path, source = data.candidates()[0]
+    if source != "file" or dataset().source == source:
+        return ""
+    return f"The server's data file {path.name} cannot be used (its log says why)"
 
 
 def request_download() -> None:
     """Ask for MNIST, and for a worker to fetch it."""
     store().request_download()
     pool().wake()
-
-
-def _note() -> str:
-    return dataset().note or data.missing_note()
 
 
 def dark() -> bool:

@@ -286,11 +286,16 @@ with right:
             icon=":material/show_chart:",
         )
         if example := shared.shipped_run(config.preset if config else shared.BEST):
-            st.caption(
+            expected = (
                 f"What to expect: the {example.config.preset} network that came with the app "
                 f"reached {example.test_accuracy:.2%} on the test images after "
                 f"{example.train_seconds:.0f} s of training."
             )
+            if shared.has_learned_the_sample(example):
+                expected += (
+                    " It was trained on all of MNIST; with the 4,000 images here expect less."
+                )
+            st.caption(expected)
             show_curves(example, shared.curves(example))
     else:
         st.subheader(f"Run {run.title}" + ("" if run.active else f" · {run.state}"), anchor=False)

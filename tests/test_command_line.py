@@ -126,6 +126,17 @@ def test_a_run_is_exported_as_a_folder_where_asked_for(run, tiny_mnist, trained_
     ]  # fmt: skip
 
 
+def test_a_run_can_be_trained_on_the_bundled_sample_though_mnist_is_there(
+    run, tiny_mnist, trained_at_once, store
+):
+    assert run("train", "--sample")[0] == 0
+    (ended,) = store.list_runs()
+    assert ended.dataset == "Bundled sample of MNIST: 4,000 training and 1,000 test images"
+    status, _, err = run("train", "--sample", "--submit")
+    assert status == 2
+    assert "not allowed with argument" in err
+
+
 def test_train_tells_what_is_wrong_with_the_data_and_goes_on(
     run, tmp_path, monkeypatch, tiny_dataset, trained_at_once
 ):

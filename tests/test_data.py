@@ -516,6 +516,25 @@ def test_the_sentence_says_why_the_download_failed(failure, reason, mirror, monk
         data.fetch()
 
 
+@pytest.mark.parametrize("failure", FAILURES)
+def test_visitors_hear_of_a_missing_connection_only_where_nothing_answered(
+    failure, mirror, monkeypatch
+):
+    break_mirror(mirror, failure, monkeypatch)
+    with pytest.raises(DownloadFailed) as caught:
+        data.fetch()
+    offline = failure in ("stall", "silent", "refused")
+    expected = "No internet connection" if offline else "The whole of MNIST could not be downloaded"
+    assert caught.value.for_visitors == expected
+
+
+def test_visitors_hear_of_a_missing_connection_where_no_address_is_found(mirror, monkeypatch):
+    mirror.url = "http://nowhere.invalid/mnist.npz"
+    with pytest.raises(DownloadFailed, match="Errno") as caught:
+        data.fetch()
+    assert caught.value.for_visitors == "No internet connection"
+
+
 @pytest.mark.parametrize("behaviour", ["serve", "missing"])
 def test_fetch_leaves_other_connections_as_patient_as_they_were(behaviour, mirror):
     mirror.behaviour = behaviour

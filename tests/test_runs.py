@@ -357,7 +357,9 @@ def test_lists_are_newest_first_and_by_state_and_owner(store):
 def test_a_title_names_preset_accuracy_and_origin():
     run = Run("ab12", FINISHED, CONFIG, 0.0, test_accuracy=0.98765)
     assert run.title == "classic · 98.77% · ab12"
-    assert dataclasses.replace(run, shipped=True).title == "classic · 98.77% · shipped"
+    # One that came with the app goes by its own name, whatever its preset.
+    shipped = dataclasses.replace(run, id="sample", shipped=True)
+    assert shipped.title == "sample · 98.77% · shipped"
     assert dataclasses.replace(run, test_accuracy=None).title == "classic · ab12"
 
 

@@ -724,21 +724,26 @@ def test_data_is_read_once_for_many_runs_and_again_when_better_data_comes(
 
 
 @pytest.mark.parametrize(
-    ("failure", "expected"),
-    [(None, Download("none", "")), ("No network.", Download("failed", "No network."))],
+    ("offline", "expected"),
+    [
+        (None, Download("none", "")),
+        (True, Download("failed", "No internet connection")),
+        (False, Download("failed", "The whole of MNIST could not be downloaded")),
+    ],
 )
 @pytest.mark.databases
-def test_a_worker_downloads_when_asked_and_says_how_it_went(
-    failure, expected, store, trained, monkeypatch
+def test_a_worker_downloads_when_asked_and_leaves_the_reason_of_a_failure_to_the_log(
+    offline, expected, store, trained, monkeypatch, caplog
 ):
     def fetch():
-        if failure:
-            raise DownloadFailed(failure)
+        if offline is not None:
+            raise DownloadFailed("It failed ([Errno -2] Unknown name).", offline=offline)
 
     monkeypatch.setattr(data, "fetch", fetch)
     store.request_download()
     worker.work(store, idle_seconds=0.3)
     assert store.download() == expected
+    assert ("[Errno -2]" in caplog.text) == (offline is not None)
 
 
 def test_runs_are_trained_while_the_download_goes_on(store, trained, monkeypatch):

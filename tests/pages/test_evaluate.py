@@ -30,6 +30,7 @@ from tests.pages.helpers import (
 CLASSIC = shipped_runs()["classic"]
 VIEWS = ["Confusion", "Digit by digit", "Surest mistakes", "Confidence", "Beside another"]
 NO_PICTURES = "so the pictures cannot be shown. The numbers hold."
+OTHER_NETWORK = "Choose the network sample to see pictures."
 
 
 @pytest.fixture
@@ -234,7 +235,27 @@ def test_with_the_sample_at_hand_a_shipped_run_shows_its_numbers(open_page):
         metrics(tab)["Read wrongly"]
         == f"{10_000 - round(10_000 * CLASSIC.test_accuracy)} of 10,000"
     )
-    assert any("the pictures cannot be shown" in text for text in sentences(tab, "info"))
+    assert any(f"{NO_PICTURES} {OTHER_NETWORK}" in text for text in sentences(tab, "info"))
+
+
+@pytest.mark.parametrize(("view", "least"), [("Confusion", 1), ("Surest mistakes", 5)])
+def test_with_the_sample_at_hand_evaluate_opens_with_a_network_whose_images_are_here(
+    open_page, view, least
+):
+    tab = open_page("evaluate", view=view)
+    assert_shown(tab, "evaluate")
+    assert tab.query_params["run"] == "sample"
+    assert len(alternative_texts(tab)) >= least
+    assert metrics(tab)["Read wrongly"].endswith(" of 1,000")
+    assert any(
+        "Bundled sample of MNIST: 4,000 training and 1,000 test images" in text.value
+        for text in tab.caption
+    )
+
+
+def test_with_all_of_mnist_evaluate_opens_with_a_network_tested_on_it(open_page, store, full_data):
+    run = run_on(store, full_data, {(4, 9): 3})
+    assert open_page("evaluate").query_params["run"] == run.id
 
 
 @pytest.mark.parametrize("wanted", ["nope", "", "../cnn", "<b>"])

@@ -1,5 +1,8 @@
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
 
+from mnist_core.shipped import shipped_runs
 from tests.helpers import finished_run, running_run
 from tests.pages.helpers import (
     alternative_texts,
@@ -7,7 +10,10 @@ from tests.pages.helpers import (
     headings,
     metrics,
     run_on,
+    sentences,
 )
+
+SAMPLE = "Using the 5,000 digits that came with the app, of MNIST's 70,000."
 
 
 def links(tab) -> dict[str, str]:
@@ -48,25 +54,40 @@ def test_the_best_network_trained_here_is_named_with_its_commonest_mistake(
     best = run_on(store, full_data, {})
     tab = open_page("overview")
     assert metrics(tab)["Best network: classic"] == "100.00%"
-    assert metrics(tab)["Its commonest mistake"] == "none"
+    assert metrics(tab)["Most common mistake"] == "none"
     assert f"run={best.id}" not in links(tab)["See those digits"]
 
 
 def test_a_run_tested_on_other_images_is_no_rival_of_the_shipped(open_page, store, full_data):
-    before = metrics(open_page("overview"))
     run_on(store, full_data, {})
-    assert metrics(open_page("overview")) == before
+    cnn = shipped_runs()["cnn"]
+    assert metrics(open_page("overview"))["Best network: cnn"] == f"{cnn.test_accuracy:.2%}"
 
 
 def test_the_commonest_mistake_leads_to_its_images(open_page, store, full_data, monkeypatch):
     monkeypatch.setattr("mnist_core.shipped.shipped_runs", dict)
     run = run_on(store, full_data, {(4, 9): 3, (1, 7): 2})
     tab = open_page("overview")
-    assert metrics(tab)["Its commonest mistake: 3×"] == "4 read as 9"
+    assert metrics(tab)["Most common mistake: 3×"] == "4 read as 9"
     address = links(tab)["See those digits"]
     assert f"run={run.id}" in address
     assert "true=4" in address
     assert "predicted=9" in address
+
+
+def test_with_the_sample_at_hand_the_commonest_mistake_is_one_whose_images_are_here(open_page):
+    tab = open_page("overview")
+    (count,) = [
+        int(label.removesuffix("×").split(": ")[1])
+        for label in metrics(tab)
+        if label.startswith("Most common mistake")
+    ]
+    assert "by the network sample" in [caption.value for caption in tab.caption]
+    query = dict(parse_qsl(urlsplit(links(tab)["See those digits"]).query))
+    assert query["run"] == "sample"
+    tab = open_page("evaluate", **query)
+    assert len(alternative_texts(tab)) == count
+    assert sentences(tab) == [SAMPLE]
 
 
 def test_without_any_network_it_says_so(open_page, monkeypatch):

@@ -27,7 +27,7 @@ from tests.pages.helpers import (
 )
 
 ME, SOMEBODY = "token-of-this-visitor-0123456789abcdef", "token-of-somebody"
-SAMPLE = "This is the bundled sample"
+SAMPLE = "Using the 5,000 digits"
 ACCURACIES = (0.9612, 0.9418, 0.9735, 0.9688, 0.9592, 0.9731)
 
 

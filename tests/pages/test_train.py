@@ -27,7 +27,7 @@ from tests.pages.helpers import (
 CLASSIC = shipped_runs()["classic"]
 
 ME = "token-of-this-visitor-0123456789abcdef"
-SAMPLE = "This is the bundled sample"
+SAMPLE = "Using the 5,000 digits"
 # What each setting is called on the page.
 LABELS = {
     "preset": "Network",
