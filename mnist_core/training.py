@@ -550,9 +550,3 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Share of the images whose likeliest digit is the true one, 0 to 1."""
     return float((probabilities.argmax(axis=1) == labels).mean())
-
-
-def export_litert(model: keras.Model, path: str) -> None:
-    """Write the network as a LiteRT file whose outputs are every layer, in order."""
-    layers = keras.Model(model.inputs, [layer.output for layer in model.layers])
-    layers.export(path, format="litert", verbose=False)

@@ -30,9 +30,10 @@ shared.guard("compare")
 MOST_OVERLAID = 6
 MOST_ROWS = 60
 MOST_POINTS = 200
-# What the table can be sorted by: a run's value, and whether the largest comes first.
+# What the table can be sorted by: a run's value, and whether the largest comes first. Not by test
+# accuracy, which is reported and not chosen by.
 ORDERS = {
-    "Test accuracy": (lambda run: run.test_accuracy or 0.0, True),
+    "Validation accuracy": (lambda run: run.validation_accuracy or 0.0, True),
     "Newest": (lambda run: run.created_at, True),
     "Fastest": (lambda run: run.train_seconds or 0.0, False),
     "Fewest parameters": (lambda run: run.parameters or 0, False),
@@ -53,8 +54,9 @@ def show_table(runs: list[Run], visitor: str) -> None:
     # What a phone has room for comes first.
     header = (
         "Run",
+        "Validation accuracy",
         "Test accuracy",
-        "95 % interval",
+        "95% confidence interval",
         "Test images",
         "Parameters",
         "Time",
@@ -64,6 +66,7 @@ def show_table(runs: list[Run], visitor: str) -> None:
     rows = [
         (
             named(run, visitor),
+            "–" if run.validation_accuracy is None else f"{run.validation_accuracy:.2%}",
             f"{run.test_accuracy:.2%}",
             interval(run),
             number(Dataset.test_images_in(run.dataset) or None),
@@ -76,6 +79,10 @@ def show_table(runs: list[Run], visitor: str) -> None:
     ]
     with st.container(key="runs_table"):
         st.html(markup.table(header, rows, long=(0, len(header) - 1)))
+    st.caption(
+        "Choose by validation accuracy; the test accuracy is only reported. The interval holds "
+        "the accuracy on all such images with 95% confidence."
+    )
     if len(runs) > MOST_ROWS:
         st.caption(f"The first {MOST_ROWS} of {len(runs)} runs in this order.")
 
@@ -97,13 +104,13 @@ def number(value: int | None) -> str:
 
 
 def interval(run: Run) -> str:
-    """Where the accuracy on all the world's such digits lies, with 95 % confidence."""
+    """Where the accuracy on all such images lies, with 95% confidence."""
     images = Dataset.test_images_in(run.dataset)
     if not images:
         return "–"
     right = round((run.test_accuracy or 0.0) * images)
     low, high = evaluation.wilson_interval(right, images)
-    return f"{100 * low:.2f} to {100 * high:.2f} %"
+    return f"{low:.2%} to {high:.2%}"
 
 
 def choose_overlaid(runs: list[Run]) -> list[Run]:
@@ -119,7 +126,7 @@ def choose_overlaid(runs: list[Run]) -> list[Run]:
                 "are shown.",
                 icon=":material/link_off:",
             )
-        best = sorted(runs, key=lambda run: run.test_accuracy or 0.0, reverse=True)
+        best = sorted(runs, key=lambda run: run.validation_accuracy or 0.0, reverse=True)
         st.session_state["overlaid_start"] = known or [run.id for run in best[:2]]
     start = [run_id for run_id in st.session_state["overlaid_start"] if run_id in found]
     with presenter.aside("overlaid"):

@@ -433,7 +433,8 @@ def seconds_until_turn(before: tuple[str, ...]) -> float:
     reports = [store().metrics(run.id) if run.state == RUNNING else [] for run in runs]
     ended = store().list_runs(states=(FINISHED,))
     pairs = list(zip(runs, reports, strict=True))
-    return forecast.seconds_until_turn(pairs, ended, pool().limit)
+    images = len(dataset().x_train)
+    return forecast.seconds_until_turn(pairs, ended, pool().limit, images)
 
 
 def curves(run: Run, age: float = 0.0) -> list[Progress]:
@@ -557,6 +558,22 @@ _remember = st.components.v2.component(
 
 
 # --- what all pages show ---
+
+
+def warn_of_guessing(accuracy: float, images: int, kind: str, advice: str = "") -> None:
+    """Say so if a network does no better than one that learned nothing.
+
+    Args:
+        accuracy: 0 to 1, on so many images of this kind, such as "test".
+        advice: one sentence on what to do.
+    """
+    if images and evaluation.is_guessing(accuracy, images):
+        st.warning(
+            f"This network learned nothing: it classifies {accuracy:.1%} of the {kind} images "
+            f"correctly, and {evaluation.GUESSING:.0%} is guessing."
+            + (f" {advice}" if advice else " Try a lower learning rate."),
+            icon=":material/casino:",
+        )
 
 
 def data_notice() -> None:
