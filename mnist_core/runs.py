@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from mnist_core import schema
 from mnist_core.config import TrainConfig
+from mnist_core.data import Dataset
 from mnist_core.errors import NotAllowed, RunNotFound
 from mnist_core.progress import Progress
 from mnist_core.sweeps import MOST_RUNS
@@ -148,6 +149,20 @@ class Run:
     def origin(self) -> str:
         """What tells it from others of the same label."""
         return "shipped" if self.shipped else self.id
+
+    @property
+    def trained_on(self) -> str:
+        """What it was trained on, in words; empty if nobody knows. Numbers are rounded as the
+        split is, digit by digit."""
+        available = Dataset.training_images_in(self.dataset)
+        if not available:
+            return ""
+        name = (self.dataset or "").split(":")[0]
+        text = f"about {self.config.fit_images(available):,} of the {available:,} training images"
+        text += f" ({name})"
+        if drawn := self.config.drawn_images(available):
+            text += f" and {drawn:,} drawings of this project's own"
+        return text
 
     @property
     def title(self) -> str:

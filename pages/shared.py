@@ -560,20 +560,30 @@ _remember = st.components.v2.component(
 # --- what all pages show ---
 
 
-def warn_of_guessing(accuracy: float, images: int, kind: str, advice: str = "") -> None:
-    """Say so if a network does no better than one that learned nothing.
+def warn_of_guessing(run: Run, accuracy: float, images: int, kind: str) -> bool:
+    """Say so, and what to try, if a run's network does no better than one that learned nothing.
 
     Args:
         accuracy: 0 to 1, on so many images of this kind, such as "test".
-        advice: one sentence on what to do.
+
+    Returns:
+        Whether it does no better.
     """
-    if images and evaluation.is_guessing(accuracy, images):
-        st.warning(
-            f"This network learned nothing: it classifies {accuracy:.1%} of the {kind} images "
-            f"correctly, and {evaluation.GUESSING:.0%} is guessing."
-            + (f" {advice}" if advice else " Try a lower learning rate."),
-            icon=":material/casino:",
-        )
+    if not images or not evaluation.is_guessing(accuracy, images):
+        return False
+    config = run.config
+    if config.shuffled_labels >= 0.5:
+        advice = "Shuffle fewer of the labels."
+    elif config.learning_rate > 0.002:
+        advice = "Train again with a lower learning rate."
+    else:
+        advice = "Train again with a higher learning rate or more epochs."
+    st.warning(
+        f"This network learned nothing: it classifies {accuracy:.1%} of the {kind} images "
+        f"correctly, and {evaluation.GUESSING:.0%} is guessing. {advice}",
+        icon=":material/casino:",
+    )
+    return True
 
 
 def data_notice() -> None:

@@ -250,7 +250,7 @@ def show_verdict(trials: list[Trial], best: Trial) -> None:
     with st.container(horizontal=True, gap="small"):
         st.metric("Validation", percent(accuracy), border=True, width=150)
         st.metric("Test accuracy", percent(best.run.test_accuracy), border=True, width=150)
-    shared.warn_of_guessing(accuracy, images, "validation")
+    shared.warn_of_guessing(best.run, accuracy, images, "validation")
     others = "No other run's validation accuracy lies within it."
     if rivals:
         lie = "lies" if rivals == 1 else "lie"
