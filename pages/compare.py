@@ -9,6 +9,7 @@ import streamlit as st
 from mnist_core import charts, evaluation, markup
 from mnist_core.config import describe
 from mnist_core.data import Dataset
+from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, epoch_ends, thin, to_csv
 from mnist_core.rates import CHANGE
 from mnist_core.runs import (
@@ -21,7 +22,7 @@ from mnist_core.runs import (
     WAITING,
     Run,
 )
-from mnist_core.script import keras_script
+from mnist_core.script import keras_script, use_keras, use_litert
 from pages import limits, presenter, shared, teacher
 from pages.live_chart import drawn, live_chart
 
@@ -194,8 +195,42 @@ def show_one(run: Run, visitor: str) -> None:
             download(label, partial(shared.artifact, run.id, kind), f"{file}.{ending}")
         download("Curves (.csv)", lambda: to_csv(shared.curves(run)), f"{file}.csv")
         download("Keras script (.py)", lambda: keras_script(run.config), f"{file}.py")
+    show_use(run, file)
     if teacher.may_change(run, visitor):
         manage(run, visitor)
+
+
+def show_use(run: Run, file: str) -> None:
+    """What the two model files do, and how to use them."""
+    try:
+        complete = shared.classifier(run).complete
+    except (RunNotFound, ValueError):
+        st.caption("The network's files cannot be read here.")
+        return
+    many = run.config.looks > 1
+    if complete:
+        views = f", average over {run.config.looks} views a pixel apart" if many else ""
+        accuracy = "" if run.test_accuracy is None else f": {run.test_accuracy:.2%} of test images"
+        st.caption(
+            "Both models take images as MNIST has them, whole numbers from 0 (paper) to 255 (ink), "
+            f"28 × 28, scale them by themselves{views}, and give ten probabilities. They classify "
+            f"as this app does{accuracy}. The LiteRT file has a second signature, *layers*, with "
+            "the output of every layer by its name."
+        )
+    else:
+        views = (
+            f" They answer from a single view and this app averages {run.config.looks}, so their "
+            "accuracy differs a little from the one above."
+        )
+        st.caption(
+            "These files were made by an earlier version. Both models take 28 × 28 pixels from 0 "
+            "(paper) to 1 (ink): divide MNIST's by 255. The LiteRT file's outputs are its layers "
+            "in order, the last one the ten probabilities." + (views if many else "")
+        )
+    with st.expander("How to use the models", icon=":material/code:"):
+        in_keras, in_litert = st.tabs(["Keras", "LiteRT"])
+        in_keras.code(use_keras(f"{file}.keras", complete))
+        in_litert.code(use_litert(f"{file}.tflite", complete, len(run.config.layers)))
 
 
 def download(label: str, data: Callable[[], str | bytes], file_name: str) -> None:

@@ -250,7 +250,7 @@ def show_belief(run: Run) -> None:
             ),
             key="reliability",
             config=PLAIN,
-            alt="How often the network is right, over how sure it is, with 95% confidence intervals",
+            alt="How often the network is right, over how sure it is, with 95% intervals",
         )
         st.caption(
             f"Expected calibration error {error:.2%}: so far apart the two are on average "

@@ -165,7 +165,8 @@ def test_the_matrix_is_a_picture_with_words():
     size, alt = pictures(made())[0]
     assert size == report.MATRIX_SIZE
     assert alt == (
-        "Confusion matrix. 2 of 4 test images classified correctly. The commonest mistake: 0 read as 6, 1×."
+        "Confusion matrix. 2 of 4 test images classified correctly. "
+        "The commonest mistake: 0 read as 6, 1×."
     )
 
 
@@ -205,4 +206,6 @@ def test_a_network_without_mistakes_and_one_without_images_have_a_page():
     right = np.eye(10, dtype=np.float32)[LABELS]
     assert "There are none." in words(made(probabilities=right))
     none = np.zeros((0, 10), np.float32)
-    assert "0 of 0 wrong" in words(made(labels=LABELS[:0], probabilities=none, images=IMAGES[:0]))
+    assert "0 of 0 misclassified" in words(
+        made(labels=LABELS[:0], probabilities=none, images=IMAGES[:0])
+    )
