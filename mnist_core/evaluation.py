@@ -104,11 +104,12 @@ def is_guessing(accuracy: float, total: int) -> bool:
     return low <= BEST_CONSTANT_ANSWER
 
 
-def percent(probability: float) -> str:
-    """A probability as a whole percentage that never claims certainty: ">99%", not "100%"."""
-    if 0.995 <= probability < 1:
-        return ">99%"
-    return "<1%" if 0 < probability < 0.005 else f"{probability:.0%}"
+def percent(probability: float, decimals: int = 0) -> str:
+    """A probability, 0 to 1, as a percentage that never claims certainty: ">99%", not "100%"."""
+    text = f"{probability:.{decimals}%}"
+    if not text.startswith("100"):
+        return text
+    return f">{100 - 10**-decimals:.{decimals}f}%"
 
 
 # --- digit by digit ---

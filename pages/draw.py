@@ -43,7 +43,7 @@ def take_test_digit(place: int | None = None) -> None:
     place = min(max(place, 0), len(dataset.x_test) - 1)
     source = f"Test image {place}, labelled {dataset.y_test[place]}"
     if dataset.source == "sample":
-        source += ", which the shipped networks were trained on"
+        source += ", which networks trained on all of MNIST have seen"
     canvas.take(source, [dataset.x_test[place].copy()], prepared=True)
 
 

@@ -287,7 +287,7 @@ def refused(point: confidence.Coverage, total: int) -> str:
     if point.accuracy is None:
         return "So sure it is of no image: it answers none."
     return (
-        f"It answers {point.share:.1%} of the images and refuses {total - point.answered:,}; "
+        f"It answers {point.share:.2%} of the images and refuses {total - point.answered:,}; "
         f"{point.accuracy:.2%} of its answers are right, {point.wrong:,} wrong."
     )
 

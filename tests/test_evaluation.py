@@ -324,12 +324,19 @@ def test_what_a_constant_answer_reaches_is_guessing(accuracy, total, guessing):
 
 
 @pytest.mark.parametrize(
-    ("probability", "text"),
-    [(0.5, "50%"), (0.994, "99%"), (0.9951, ">99%"), (0.99999, ">99%"), (1, "100%"), (0, "0%"),
-     (0.004, "<1%"), (0.006, "1%")],
-)  # fmt: skip
-def test_a_probability_short_of_certainty_is_never_100_percent(probability, text):
-    assert percent(probability) == text
+    ("probability", "decimals", "text"),
+    [
+        (0, 0, "0%"),
+        (0.5, 0, "50%"),
+        (0.994, 0, "99%"),
+        (0.9951, 0, ">99%"),
+        (1, 0, ">99%"),
+        (0.9951, 1, "99.5%"),
+        (0.99999, 1, ">99.9%"),
+    ],
+)
+def test_a_network_is_never_said_to_be_100_percent_sure(probability, decimals, text):
+    assert percent(probability, decimals) == text
 
 
 def test_a_calibration_error_worked_out_by_hand():

@@ -6,6 +6,7 @@ import pytest
 import streamlit as st
 from PIL import Image
 
+from mnist_core.config import TrainConfig
 from mnist_core.runs import FINISHED, KERAS, LITERT, PREDICTIONS, STOPPED
 from mnist_core.shipped import pack_predictions, shipped_runs
 from tests.helpers import CLASSIC as CLASSIC_FOLDER
@@ -557,17 +558,17 @@ def test_a_threshold_says_how_many_are_answered_and_how_many_of_those_are_right(
     for percent, said in (
         (
             10.0,
-            "It answers 100.0% of the images and refuses 0; 95.00% of its answers are right, "
+            "It answers 100.00% of the images and refuses 0; 95.00% of its answers are right, "
             "5 wrong.",
         ),
         (
             50.0,
-            "It answers 95.0% of the images and refuses 5; 94.74% of its answers are right, "
+            "It answers 95.00% of the images and refuses 5; 94.74% of its answers are right, "
             "5 wrong.",
         ),
         (
             85.0,
-            "It answers 90.0% of the images and refuses 10; 100.00% of its answers are right, "
+            "It answers 90.00% of the images and refuses 10; 100.00% of its answers are right, "
             "0 wrong.",
         ),
     ):
@@ -733,3 +734,37 @@ def test_a_report_on_other_images_than_those_at_hand_has_no_pictures(open_page, 
 def test_a_network_that_cannot_be_evaluated_offers_nothing(open_page, store, full_data, offered):
     open_page("evaluate", run=run_with(store, full_data).id)
     assert offered == {}
+
+
+def test_below_an_image_stands_what_each_of_the_two_networks_reads(
+    open_page, store, full_data, run
+):
+    other = run_on(store, full_data, {(1, 7): 2})
+    tab = open_page("evaluate", run=run.id, view="Beside another", beside=other.id)
+    for key, first, second in (("only_first", 1, 7), ("only_second", 9, 4)):
+        shown = components(tab, "gallery")[key]
+        label = shown["captions"][0].split("\n")[0]
+        assert shown["captions"][0] == f"{label}\n1st: {first} · 91%\n2nd: {second} · 91%"
+        assert (
+            f"read as {first} with probability 91% by the first, as {second}" in shown["texts"][0]
+        )
+    assert any("what the first and the second network read" in text for text in captions(tab))
+
+
+def test_what_it_was_trained_on_is_told_in_images(open_page, store, full_data):
+    config = TrainConfig(training_images=100, drawn_digits=3000)
+    run = run_on(store, full_data, {}, config=config)
+    text = " ".join(captions(open_page("evaluate", run=run.id)))
+    assert "Trained on about 100 of the 400 training images (MNIST)" in text
+    # 100 of the 360 that are not set aside, and as large a share of the drawings.
+    assert "and 916 drawings of this project's own" in text
+    assert "tested once, on 100 test images that it was not trained on" in text
+
+
+def test_a_network_that_learned_nothing_is_said_to_guess(open_page, store, full_data):
+    run = run_on(store, full_data, {(digit, 0): 10 for digit in range(1, 10)})
+    tab = open_page("evaluate", run=run.id)
+    assert metrics(tab)["Test accuracy"] == "10.00%"
+    assert_one_sentence(
+        sentences(tab), "it classifies 10.0% of the test images correctly, and 10% is guessing. "
+    )
