@@ -21,6 +21,7 @@ from rich.progress import Progress as ProgressBar
 from mnist_core import data, drawing, photo, suspects
 from mnist_core.config import PRESETS, TrainConfig, from_text, words
 from mnist_core.errors import InvalidConfig, UserError
+from mnist_core.evaluation import GUESSING, is_guessing
 from mnist_core.progress import Progress
 from mnist_core.runs import TRAINED, Run, RunStore, Trial, chosen, owner_of, ranked
 from mnist_core.shipped import FILES, export_run, shipped_runs
@@ -145,6 +146,9 @@ def run_train(options: argparse.Namespace) -> int:
         f"Run {run.id}: {run.test_accuracy:.2%} of the test images read rightly after "
         f"{run.epochs} epochs, {run.train_seconds:.1f} s of training. {run.dataset}."
     )
+    images = data.Dataset.test_images_in(run.dataset)
+    if images and is_guessing(run.test_accuracy or 0.0, images):
+        say(f"It learned nothing: {GUESSING:.0%} is guessing. Try another learning rate.", "yellow")
     if options.export:
         artifacts = {kind: store.artifact(run.id, kind) for kind in FILES}
         export_run(run, store.metrics(run.id), artifacts, options.export)

@@ -25,6 +25,7 @@ import numpy as np
 
 from mnist_core.architecture import CLASSES as CLASSES
 from mnist_core.architecture import SIDE as SIDE
+from mnist_core.config import VALIDATION_SHARE as VALIDATION_SHARE
 from mnist_core.errors import BrokenDataFile, DownloadFailed
 
 SAMPLE_PATH = Path(__file__).parent / "sample" / "mnist_sample.npz"
@@ -36,8 +37,6 @@ DOWNLOAD_TIMEOUT_SECONDS = 30.0
 MOST_BYTES_IN_MEMORY = 10_000_000
 # So many images are looked at together by whoever looks at all: 3 MB as float64.
 CHUNK = 500
-# Of the training images, set aside to choose by.
-VALIDATION_SHARE = 0.1
 
 
 def _number_before(words: str, description: str | None) -> int:
@@ -77,10 +76,16 @@ class Dataset:
         return _number_before(" test images", description)
 
     @staticmethod
+    def training_images_in(description: str | None) -> int:
+        """How many training images there were, those set aside for validation included, by such a
+        description; 0 if it does not say."""
+        return _number_before(" training", description)
+
+    @staticmethod
     def validation_images_in(description: str | None) -> int:
         """How many training images a training set aside, by such a description, give or take
         the rounding for each digit; 0 if it does not say."""
-        return round(VALIDATION_SHARE * _number_before(" training", description))
+        return round(VALIDATION_SHARE * Dataset.training_images_in(description))
 
     @functools.cached_property
     def test_fingerprint(self) -> str:

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from mnist_core import schema
 from mnist_core.config import TrainConfig
+from mnist_core.data import Dataset
 from mnist_core.errors import NotAllowed, RunNotFound
 from mnist_core.progress import Progress
 from mnist_core.sweeps import MOST_RUNS
@@ -80,6 +81,8 @@ class Run:
         dataset: ``Dataset.description`` of what it was trained on.
         test_fingerprint: ``Dataset.test_fingerprint`` of what it was tested on.
         test_accuracy: 0 to 1.
+        validation_accuracy: at the end of the last whole epoch of its network, 0 to 1. What runs
+            are chosen by: whoever chooses by the test accuracy can report it no more.
         train_seconds: spent in training steps.
         epochs: passes over the training images it finished.
         parameters: numbers in its network.
@@ -117,6 +120,7 @@ class Run:
     sweep: str | None = None
     pinned_by_teacher: bool = False
     shipped: bool = False
+    validation_accuracy: float | None = None
 
     @property
     def active(self) -> bool:
@@ -148,6 +152,20 @@ class Run:
     def origin(self) -> str:
         """What tells it from others of the same label."""
         return "shipped" if self.shipped else self.id
+
+    @property
+    def trained_on(self) -> str:
+        """What it was trained on, in words; empty if nobody knows. Numbers are rounded as the
+        split is, digit by digit."""
+        available = Dataset.training_images_in(self.dataset)
+        if not available:
+            return ""
+        name = (self.dataset or "").split(":")[0]
+        text = f"about {self.config.fit_images(available):,} of the {available:,} training images"
+        text += f" ({name})"
+        if drawn := self.config.drawn_images(available):
+            text += f" and {drawn:,} drawings of this project's own"
+        return text
 
     @property
     def title(self) -> str:
@@ -431,7 +449,7 @@ class RunStore:
         Args:
             trained: only those that have a network to show.
         """
-        query = sa.select(schema.runs).order_by(schema.runs.c.number.desc())
+        query = _select_runs().order_by(schema.runs.c.number.desc())
         if states:
             query = query.where(schema.runs.c.state.in_(states))
         if owner is not None:
@@ -812,6 +830,23 @@ def queue_place(run: Run) -> tuple[bool, tuple[bool, int]]:
     return run.state != RUNNING, run.order
 
 
+def _select_runs() -> sa.Select[Any]:
+    """Runs with their validation accuracy, for which each run's latest reports are looked at from
+    the end on: one row or a few, and never all of them."""
+    runs, metrics = schema.runs.c, schema.metrics.c
+    # Of one that goes on, later epochs are not those of the network it has.
+    last = (
+        sa.select(metrics.validation_accuracy)
+        .where(metrics.run_id == runs.id, metrics.epoch <= runs.epochs)
+        .where(metrics.validation_accuracy.is_not(None))
+        .order_by(metrics.step.desc())
+        .limit(1)
+        .correlate(schema.runs)
+        .scalar_subquery()
+    )
+    return sa.select(schema.runs, last.label("validation_accuracy"))
+
+
 def _run(row: sa.RowMapping) -> Run:
     return _shared_run(**{name: value for name, value in row.items() if name != "number"})
 
@@ -825,9 +860,9 @@ def _shared_run(*, config: str, **values: Any) -> Run:
 
 def _read_run(connection: sa.Connection, run_id: str, lock: bool = False) -> Run:
     """A run, if wished with its row locked to the end of the transaction."""
-    query = sa.select(schema.runs).where(schema.runs.c.id == run_id)
+    query = _select_runs().where(schema.runs.c.id == run_id)
     if lock:
-        query = query.with_for_update()
+        query = query.with_for_update(of=schema.runs)
     row = connection.execute(query).mappings().first()
     if row is None:
         raise RunNotFound("There is no such run; it may have been deleted. Choose another.")
@@ -836,7 +871,7 @@ def _read_run(connection: sa.Connection, run_id: str, lock: bool = False) -> Run
 
 def _read_sweep(connection: sa.Connection, sweep_id: str) -> list[Run]:
     runs = schema.runs.c
-    query = sa.select(schema.runs).where(runs.sweep == sweep_id).order_by(runs.number)
+    query = _select_runs().where(runs.sweep == sweep_id).order_by(runs.number)
     found = [_run(row) for row in connection.execute(query).mappings()]
     if not found:
         raise RunNotFound(NO_SWEEP)

@@ -21,7 +21,7 @@ from mnist_core.config import TrainConfig
 from mnist_core.data import CLASSES
 from mnist_core.drawing import STEPS
 from mnist_core.errors import RunNotFound
-from mnist_core.progress import Progress, thin
+from mnist_core.progress import Progress, epoch_ends, thin
 from mnist_core.runs import CALIBRATION, FINISHED, KERAS, LITERT, PREDICTIONS, Run
 
 FILES = {
@@ -46,7 +46,8 @@ def shipped_runs() -> dict[str, Run]:
     for path in sorted(PRETRAINED.glob(f"*/{RUN_FILE}")):
         values = json.loads(path.read_text())
         values["config"] = TrainConfig.from_json(json.dumps(values["config"]))
-        del values["curves"]
+        ends = epoch_ends([Progress(**report) for report in values.pop("curves")])
+        values["validation_accuracy"] = ends[-1].validation_accuracy if ends else None
         found[path.parent.name] = Run(id=path.parent.name, state=FINISHED, shipped=True, **values)
     return found
 

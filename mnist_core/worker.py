@@ -12,7 +12,6 @@ import random
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -314,7 +313,7 @@ def train(
     }
     # Exporting a deep network keeps Python from running anything else for seconds.
     with heart.skipping() if heart else nullcontext():
-        models = patiently(lambda: _models(result.model))
+        models = patiently(lambda: _models(result.model, run.config.looks))
     artifacts = {
         **models,
         PREDICTIONS: pack_predictions(result.test_probabilities, dataset.y_test),
@@ -375,21 +374,21 @@ def patiently(action: Callable[[], T]) -> T:
             time.sleep(0.5)
 
 
-def _models(model: object) -> dict[str, bytes]:
-    """The network as Keras saves it and as LiteRT runs it.
+def _models(model: object, looks: int) -> dict[str, bytes]:
+    """The network as files that answer as the run does: for Keras and for LiteRT.
 
     Raises:
         StoreUnavailable: the disk took no temporary files.
     """
     import tensorflow as tf
 
-    training = load_training()
+    from mnist_core import export
+
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            keras_path, litert_path = Path(folder) / "model.keras", Path(folder) / "model.tflite"
-            model.save(keras_path)  # type: ignore[attr-defined]
-            training.export_litert(model, str(litert_path))
-            return {KERAS: keras_path.read_bytes(), LITERT: litert_path.read_bytes()}
+        return {
+            KERAS: export.keras_file(model, looks),
+            LITERT: export.litert_file(model, looks),
+        }
     except (OSError, tf.errors.OpError) as error:
         exhausted = isinstance(error, tf.errors.ResourceExhaustedError)
         if exhausted and "No space left" not in str(error):

@@ -298,10 +298,10 @@ def show_doubts(split: str) -> None:
         )
         return
     st.markdown(
-        f"Five networks were trained, each on four fifths of the {found.images:,} training images, "
-        f"and read the fifth that they had never seen. **{found.differing:,}** were read as "
-        "another digit than their label says. These are the ones whose label they believed least. "
-        "Who is right?"
+        f"Five networks were trained, each without another fifth of the {found.images:,} training "
+        "images, and read the fifth that they had never seen. "
+        f"**{found.differing:,}** were read as another digit than their label says. These are the "
+        "ones whose label they believed least. Who is right?"
     )
     shown = found.ranked[:MOST_SHOWN]
     show_digits(

@@ -481,8 +481,9 @@ def _seconds_of_active_runs(url: str) -> dict[str, float]:
     active = store().list_runs(states=ACTIVE)
     reports = store().first_and_last_reports([run.id for run in active if run.state == RUNNING])
     ended = store().list_runs(states=(FINISHED,))
+    images = len(dataset().x_train)
     return {
-        run.id: forecast.seconds_until_turn([(run, reports.get(run.id, []))], ended, 1)
+        run.id: forecast.seconds_until_turn([(run, reports.get(run.id, []))], ended, 1, images)
         for run in active
     }
 
@@ -607,6 +608,32 @@ _remember = st.components.v2.component(
 
 
 # --- what all pages show ---
+
+
+def warn_of_guessing(run: Run, accuracy: float, images: int, kind: str) -> bool:
+    """Say so, and what to try, if a run's network does no better than one that learned nothing.
+
+    Args:
+        accuracy: 0 to 1, on so many images of this kind, such as "test".
+
+    Returns:
+        Whether it does no better.
+    """
+    if not images or not evaluation.is_guessing(accuracy, images):
+        return False
+    config = run.config
+    if config.shuffled_labels >= 0.5:
+        advice = "Shuffle fewer of the labels."
+    elif config.learning_rate > 0.002:
+        advice = "Train again with a lower learning rate."
+    else:
+        advice = "Train again with a higher learning rate or more epochs."
+    st.warning(
+        f"This network learned nothing: it classifies {accuracy:.1%} of the {kind} images "
+        f"correctly, and {evaluation.GUESSING:.0%} is guessing. {advice}",
+        icon=":material/casino:",
+    )
+    return True
 
 
 def data_notice() -> None:

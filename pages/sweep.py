@@ -250,14 +250,15 @@ def show_verdict(trials: list[Trial], best: Trial) -> None:
     with st.container(horizontal=True, gap="small"):
         st.metric("Validation", percent(accuracy), border=True, width=150)
         st.metric("Test accuracy", percent(best.run.test_accuracy), border=True, width=150)
-    others = "No other run lies within it."
+    shared.warn_of_guessing(best.run, accuracy, images, "validation")
+    others = "No other run's validation accuracy lies within it."
     if rivals:
         lie = "lies" if rivals == 1 else "lie"
         others = f"{charts.counted(rivals, 'other run')} {lie} within it, and may be as good."
     st.write(
-        f"95 % interval on {images:,} validation images: {100 * low:.2f} to {100 * high:.2f} %. "
-        f"{others} As the best of {len(trials)} it is flattered by the choice. Nothing was chosen "
-        "by the test images: believe their number, as long as you do not choose by it."
+        f"95% confidence interval, from about {images:,} validation images: {low:.2%} to "
+        f"{high:.2%}. {others} As the best of {len(trials)} it is flattered by the choice. Nothing "
+        "was chosen by the test images: believe their number, as long as you do not choose by it."
     )
 
 
@@ -277,7 +278,10 @@ with left, presenter.aside("sweep_form"):
     mine = shared.active_sweep(visitor)
     if configs:
         seconds = forecast.sweep_seconds(
-            configs, shared.store().list_runs(states=(FINISHED,)), shared.pool().limit
+            configs,
+            shared.store().list_runs(states=(FINISHED,)),
+            shared.pool().limit,
+            len(shared.dataset().x_train),
         )
         place.caption(
             f"{charts.counted(len(configs), 'run')}, about {duration(seconds)} in all; longer "

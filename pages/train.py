@@ -8,6 +8,7 @@ import streamlit as st
 
 from mnist_core import charts, forecast
 from mnist_core.config import LIMITS, TrainConfig, describe
+from mnist_core.data import Dataset
 from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, epoch_ends, steps_per_second, thin
 from mnist_core.runs import (
@@ -93,6 +94,9 @@ def live(run_id: str, visitor: str, polled: str | None) -> None:
         show_state(run, visitor)
     with st.container():
         show_numbers(run, reports)
+        if run.test_accuracy is not None and not run.active:
+            images = Dataset.test_images_in(run.dataset)
+            shared.warn_of_guessing(run, run.test_accuracy, images, "test")
     if reports:
         show_curves(run, reports)
 

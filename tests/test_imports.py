@@ -27,6 +27,7 @@ ROOMS = [
     },
     {
         "training",
+        "export",
         "classifier",
         "evaluation",
         "confidence",
@@ -56,6 +57,7 @@ WITHIN = {
     ("photo", "drawing"),
     ("photo", "paper"),
     ("confidence", "evaluation"),
+    ("export", "classifier"),
     ("runs", "schema"),
     ("studies", "schema"),
     ("studies", "runs"),
@@ -67,7 +69,7 @@ WITHIN = {
 FRAMEWORKS = {"tensorflow", "keras"}
 # The only ones that load TensorFlow, at once or when called; the server imports none of them
 # but data, whose download runs in the worker, and suspects, whose search the command line runs.
-WITH_TENSORFLOW = {"models", "augmentation", "training"}
+WITH_TENSORFLOW = {"models", "augmentation", "training", "export"}
 WITH_TENSORFLOW_WHEN_CALLED = {"data", "suspects", "worker", "__main__"}
 
 # What pages have in common; all else in pages/ is a page, which knows no other.

@@ -4,6 +4,7 @@ import sys
 import threading
 
 import pytest
+import sqlalchemy as sa
 
 from mnist_core import runs, schema
 from mnist_core.config import PRESETS
@@ -1160,3 +1161,44 @@ def test_a_download_is_not_failed_by_another_workers_end(store):
     store.claim_download("w1")
     store.remove_worker("w2", ENDED)
     assert store.download().state == "running"
+
+
+# --- what runs are chosen by ---
+
+
+def test_a_run_knows_the_validation_accuracy_of_its_last_whole_epoch(store):
+    reported = [
+        dataclasses.replace(report, validation_accuracy=report.epoch / 10)
+        if report.validation_accuracy
+        else report
+        for report in reports(17)
+    ]
+    run = finished_run(store, reported=reported, epochs=3, state="stopped")
+    assert store.get(run.id).validation_accuracy == pytest.approx(0.3)
+    assert [found.validation_accuracy for found in store.list_runs(trained=True)] == [
+        pytest.approx(0.3)
+    ]
+    assert running_run(store, "other").validation_accuracy is None
+
+
+def test_while_a_run_goes_on_its_validation_accuracy_is_that_of_the_network_it_has(store):
+    run = finished_run(store, reported=reports(10), epochs=2, state="stopped", checkpoint_step=10)
+    store.resume(run.id, run.owner)
+    store.claim("worker")
+    later = [
+        dataclasses.replace(report, validation_accuracy=0.9)
+        if report.validation_accuracy
+        else report
+        for report in reports(7, first=11)
+    ]
+    store.report(run.id, "worker", later)
+    assert store.get(run.id).validation_accuracy == 0.5
+
+
+def test_listing_runs_with_their_validation_accuracy_is_one_query(store):
+    for number in range(3):
+        finished_run(store, f"visitor-{number}")
+    queries = []
+    sa.event.listen(store._engine, "before_cursor_execute", lambda *args: queries.append(args[2]))
+    assert len(store.list_runs(trained=True)) == 3
+    assert len([text for text in queries if text.startswith("SELECT")]) == 1

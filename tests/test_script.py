@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from mnist_core import training
+from mnist_core.classifier import PRETRAINED, Classifier
 from mnist_core.config import CHOICES, PRESETS, TrainConfig
 from mnist_core.data import SAMPLE_PATH
 from mnist_core.models import build_model
-from mnist_core.script import keras_script
+from mnist_core.script import keras_script, use_keras, use_litert
 from tests.helpers import write_archive
 
 CONVOLUTIONAL = TrainConfig(
@@ -208,3 +209,52 @@ def test_it_trains_the_same_network_without_this_project(tmp_path):
         for model in (theirs, ours)
     ]
     assert described[0] == described[1]
+
+
+@pytest.mark.parametrize("name", ["classic", "cnn"])
+def test_the_examples_of_use_measure_what_the_app_measures(
+    name, tiny_dataset, tmp_path, monkeypatch, capsys
+):
+    write_archive(tmp_path / "mnist.npz", tiny_dataset)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        keras.datasets.mnist,
+        "load_data",
+        lambda: (None, (tiny_dataset.x_test, tiny_dataset.y_test)),
+    )
+    expected = (
+        Classifier.bundled(name).predict_proba(tiny_dataset.x_test).argmax(axis=1)
+        == tiny_dataset.y_test
+    ).mean()
+    for text in (
+        use_keras(str(PRETRAINED / name / "model.keras")),
+        use_litert(str(PRETRAINED / name / "model.tflite")),
+    ):
+        exec(compile(text, "example.py", "exec"), {})
+        printed = capsys.readouterr().out.rsplit("test accuracy ", 1)[1]
+        assert float(printed) == pytest.approx(expected)
+
+
+def test_the_examples_of_files_of_an_earlier_version_scale_the_pixels(
+    tiny_dataset, tmp_path, monkeypatch, capsys
+):
+    network = build_model(TrainConfig(dense=(8,)))
+    network.save(tmp_path / "old.keras")
+    every_layer = keras.Model(network.inputs, [layer.output for layer in network.layers])
+    every_layer.export(str(tmp_path / "old.tflite"), format="litert", verbose=False)
+    write_archive(tmp_path / "mnist.npz", tiny_dataset)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        keras.datasets.mnist,
+        "load_data",
+        lambda: (None, (tiny_dataset.x_test, tiny_dataset.y_test)),
+    )
+    scaled = tiny_dataset.x_test / np.float32(255)
+    expected = (network.predict(scaled, verbose=0).argmax(axis=1) == tiny_dataset.y_test).mean()
+    for text in (
+        use_keras("old.keras", complete=False),
+        use_litert("old.tflite", complete=False, layers=len(network.layers)),
+    ):
+        exec(compile(text, "example.py", "exec"), {})
+        printed = capsys.readouterr().out.rsplit("test accuracy ", 1)[1]
+        assert float(printed) == pytest.approx(expected)

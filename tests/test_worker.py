@@ -605,9 +605,9 @@ def test_a_worker_that_exports_may_be_silent_for_as_long_as_one_that_loads(
     seen = []
     models = worker._models
 
-    def look_and_export(model):
+    def look_and_export(model, looks):
         seen.append(store.workers()[0].ready)
-        return models(model)
+        return models(model, looks)
 
     monkeypatch.setattr(worker, "_models", look_and_export)
     with worker.registered(store) as (worker_id, heart):

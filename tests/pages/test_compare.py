@@ -1,11 +1,13 @@
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
 from mnist_core import schema
 from mnist_core.config import PRESETS
+from mnist_core.progress import Progress
 from mnist_core.runs import KERAS, owner_of
-from tests.helpers import finished_run, running_run
+from tests.helpers import finished_run, reports, running_run
 from tests.pages.helpers import (
     all_text,
     assert_one_sentence,
@@ -37,6 +39,12 @@ def drawn(tab) -> list[str]:
     return [name.replace("<br>", " ") for name in names]
 
 
+def validated(accuracy: float) -> list[Progress]:
+    """Reports of a run that ends with this accuracy on the validation images."""
+    *before, last = reports(20)
+    return [*before, dataclasses.replace(last, validation_accuracy=accuracy)]
+
+
 @pytest.fixture
 def mine(store):
     return finished_run(store, ME, CONFIG, test_accuracy=0.9, train_seconds=1.0)
@@ -44,7 +52,10 @@ def mine(store):
 
 @pytest.fixture
 def others(store):
-    run = finished_run(store, "somebody", PRESETS["quick"], test_accuracy=0.991)
+    # Better than the shipped classic on the validation images, and worse on the test images.
+    run = finished_run(
+        store, "somebody", PRESETS["quick"], test_accuracy=0.981, reported=validated(0.99)
+    )
     store.rename(run.id, owner_of("somebody"), "Theirs (2)")
     return run
 
@@ -72,8 +83,9 @@ def test_all_runs_stand_in_a_table_with_what_matters(open_page, mine, others, st
     header, *_, last = table_rows(tab)
     assert header == [
         "Run",
+        "Validation accuracy",
         "Test accuracy",
-        "95 % interval",
+        "95% confidence interval",
         "Test images",
         "Parameters",
         "Time",
@@ -81,8 +93,9 @@ def test_all_runs_stand_in_a_table_with_what_matters(open_page, mine, others, st
         "Settings",
     ]
     assert last[1:] == [
+        "50.00%",
         "90.00%",
-        "89.40 to 90.57 %",
+        "89.40% to 90.57%",
         "10,000",
         "109,386",
         "1.0 s",
@@ -113,13 +126,13 @@ def test_a_run_of_which_little_is_known_has_dashes(open_page, store):
     )
     tab = open_page("compare", ME)
     assert_shown(tab, "compare")
-    assert table_rows(tab)[-1][1:7] == ["50.00%", "–", "–", "–", "–", "–"]
+    assert table_rows(tab)[-1][1:8] == ["–", "50.00%", "–", "–", "–", "–", "–"]
 
 
 @pytest.mark.parametrize(
     ("sort", "first", "last"),
     [
-        ("Test accuracy", "cnn", "classic"),
+        ("Validation accuracy", "cnn", "classic"),
         ("Newest", "Theirs", "classic"),
         ("Fastest", "classic", "cnn"),
         ("Fewest parameters", "classic", ("cnn", "sample")),
@@ -281,3 +294,37 @@ def test_a_locked_database_is_a_sentence(open_page, mine, store, monkeypatch, tm
     other.close()
     assert_one_sentence(sentences(tab, "error"), "in use by another program; try again")
     assert not store.get(mine.id).pinned
+
+
+def test_the_test_accuracy_is_reported_and_not_chosen_by(open_page, store):
+    lucky = finished_run(store, "lucky", test_accuracy=0.999, reported=validated(0.97))
+    better = finished_run(store, "better", test_accuracy=0.98, reported=validated(0.998))
+    tab = open_page("compare")
+    assert rows(tab) == [
+        f"classic · {better.id}",
+        "cnn · shipped",
+        "classic · shipped",
+        f"classic · {lucky.id}",
+    ]
+    assert tab.multiselect(key="overlaid").value == [better.id, "cnn"]
+    assert_one_sentence(
+        sentences(open_page("compare", sort="Test accuracy"), "warning"), "cannot be (sort)"
+    )
+
+
+def test_what_the_downloaded_models_do_is_said_beside_them_with_an_example(open_page):
+    tab = open_page("compare", run="cnn")
+    (text,) = [caption.value for caption in tab.caption if "Both models" in caption.value]
+    assert "whole numbers from 0 (paper) to 255 (ink)" in text
+    assert "average over 5 views" in text
+    assert "classify as this app does: 99.63% of test images" in text
+    in_keras, in_litert = (code.value for code in tab.code)
+    assert "model.predict(x_test)" in in_keras
+    assert 'get_signature_runner("classify")' in in_litert
+
+
+def test_files_of_an_earlier_version_are_said_to_be_otherwise(open_page, mine, monkeypatch):
+    monkeypatch.setattr("pages.shared.classifier", lambda run: SimpleNamespace(complete=False))
+    tab = open_page("compare", run=mine.id)
+    assert any("from 0 (paper) to 1 (ink)" in caption.value for caption in tab.caption)
+    assert all("np.float32(255)" in code.value for code in tab.code)

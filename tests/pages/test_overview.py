@@ -1,9 +1,11 @@
+import dataclasses
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from mnist_core.progress import Progress
 from mnist_core.shipped import shipped_runs
-from tests.helpers import finished_run, running_run
+from tests.helpers import finished_run, reports, running_run
 from tests.pages.helpers import (
     alternative_texts,
     assert_shown,
@@ -19,6 +21,12 @@ SAMPLE = "Using the 5,000 digits that came with the app, of MNIST's 70,000."
 def links(tab) -> dict[str, str]:
     """Where the links on the page lead, by their words."""
     return {link.label: link.proto.page + "?" + link.proto.query_string for link in tab.page_link}
+
+
+def validated(accuracy: float) -> list[Progress]:
+    """Reports of a run that ends with this accuracy on the validation images."""
+    *before, last = reports(20)
+    return [*before, dataclasses.replace(last, validation_accuracy=accuracy)]
 
 
 def test_it_shows_the_four_steps_and_one_of_each_digit(open_page):
@@ -109,5 +117,15 @@ def test_a_run_without_a_result_does_not_count(open_page, store, state):
 
 
 def test_a_finished_run_counts(open_page, store):
-    finished_run(store, test_accuracy=0.9999)
+    finished_run(store, test_accuracy=0.9999, reported=validated(0.999))
     assert metrics(open_page("overview"))["Best network: classic"] == "99.99%"
+
+
+def test_the_best_network_is_the_one_that_validation_chose_not_the_luckiest_in_the_test(
+    open_page, store
+):
+    finished_run(store, test_accuracy=0.9999, reported=validated(0.97))
+    finished_run(store, test_accuracy=0.991, reported=validated(0.998))
+    tab = open_page("overview")
+    assert metrics(tab)["Best network: classic"] == "99.10%"
+    assert any("Best by validation accuracy, 99.80%." in text.value for text in tab.caption)
