@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -53,7 +54,9 @@ class Classifier:
         self._interpreter = Interpreter(model_content=model, num_threads=1)
         self.complete = CLASSIFY in self._interpreter.get_signature_list()
         self._layers = self._interpreter.get_signature_runner(LAYERS if self.complete else None)
-        self._classify = self._interpreter.get_signature_runner(CLASSIFY) if self.complete else None
+        self._classify: Any = (
+            self._interpreter.get_signature_runner(CLASSIFY) if self.complete else None
+        )
         self._input = next(iter(self._layers.get_input_details()))
         # The number of a layer is before its name, or at the end.
         names = self._layers.get_output_details()

@@ -3,6 +3,7 @@ doubt. Any of them opens in the detail view."""
 
 import random
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
@@ -358,7 +359,13 @@ with presenter.aside("split"):
         label_visibility="collapsed",
     )
 split = SPLITS[chosen_split or "Training"]
-{GLANCE: show_glance, MAP: show_map, DOUBTS: show_doubts}.get(view, show_sample)(split)
+shown: dict[str, Callable[[str], None]] = {
+    SAMPLE: show_sample,
+    GLANCE: show_glance,
+    MAP: show_map,
+    DOUBTS: show_doubts,
+}
+shown[view](split)
 if view == SAMPLE:
     choose_by_number(split)
 detail.show()
