@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar
 
 from mnist_core import data, logs
@@ -293,7 +292,8 @@ def train(
     heart: Heart | None,
 ) -> tuple[str, dict[str, str | float | int], dict[str, bytes]]:
     """Train a run: the state it ended in, its results and its artifacts."""
-    training = load_training()
+    from mnist_core import training
+
     result = training.train(
         run.config,
         dataset,
@@ -323,23 +323,23 @@ def train(
     return STOPPED if result.stopped else FINISHED, results, artifacts
 
 
-def load_training() -> ModuleType:
-    """The module ``training``, and TensorFlow with it."""
-    # Keras also loads these wherever they are installed, for what is not used here: 120 MB
-    # of a worker's memory, and more than a second of its start.
-    with without("pandas", "sklearn"):
-        from mnist_core import training
-    return training
+def load_training_alone() -> None:
+    """Load TensorFlow and Keras in a process that has nothing else to do, and no other thread.
 
+    Keras also imports pandas and scikit-learn wherever they are installed, for features unused
+    here: 115 MB of a worker's memory and a second of its start. They are hidden meanwhile, which
+    the whole process would notice: so never in one that others use too, such as a Dask worker.
 
-@contextmanager
-def without(*packages: str) -> Iterator[None]:
-    """While this lasts these packages cannot be imported, unless they already were."""
-    hidden = [name for name in packages if name not in sys.modules]
+    Raises:
+        RuntimeError: other threads are running.
+    """
+    if threading.active_count() > 1:
+        raise RuntimeError("Other threads would not find what is hidden here.")
+    hidden = [name for name in ("pandas", "sklearn") if name not in sys.modules]
     # None stands for a module that is known not to be there.
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
-        yield
+        from mnist_core import training  # noqa: F401
     finally:
         for name in hidden:
             del sys.modules[name]
@@ -497,7 +497,8 @@ def work(
     with registered(store, worker_id) as (worker_id, heart):
         log.info("worker %s started, process %d", worker_id, os.getpid())
         # All that a run would have to wait for is done while nobody waits.
-        training = load_training()
+        from mnist_core import training
+
         loaded = data.locate(), data.load_dataset()
         training.warm_up(loaded[1])
         heart.ready = True
@@ -553,20 +554,31 @@ def step_behind() -> None:
             log.info("this training process cannot step behind the server: %s", error)
 
 
-def main() -> None:
+def main(worker_id: str = "") -> None:
+    """Be a worker process.
+
+    Args:
+        worker_id: the id by which the pool that started this process knows it.
+    """
     logs.set_up()
     step_behind()
     # Ctrl-C and a polite kill leave through the same door as an error: everything closes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        work(RunStore(), float(os.environ.get("MNIST_WORKER_IDLE_SECONDS", IDLE_SECONDS)))
+        store = RunStore()
+        load_training_alone()
+        idle_seconds = float(os.environ.get("MNIST_WORKER_IDLE_SECONDS", IDLE_SECONDS))
+        work(store, idle_seconds, worker_id)
     except SystemExit:
         log.info("worker process %d ends, for it was told to", os.getpid())
         raise
     except StoreUnavailable as error:
         log.error("worker process %d ends: %s", os.getpid(), error)
         sys.exit(1)
+    except Exception:
+        log.exception("worker process %d ends", os.getpid())
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
