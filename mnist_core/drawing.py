@@ -347,6 +347,7 @@ def read_picture(content: bytes) -> np.ndarray:
         SyntaxError,
         RuntimeError,
         struct.error,
+        Warning,  # Where Python was told to raise them.
     ) as error:
         if content[4:8] == b"ftyp" and (kind := HEIF_BRANDS.get(content[8:12])):
             raise UnreadablePicture(

@@ -112,7 +112,7 @@ def other_ways() -> None:
     # Every kind of file is let through: telephones then send photographs as JPEG, and what is
     # wrong with another file is said by us, in one sentence.
     st.file_uploader(
-        "A photograph or scan of one digit, or of many; it is read and not stored",
+        "A photograph or scan of one digit or many; forgotten when you leave or send another",
         key=upload_key(),
         on_change=shared.guarded(take_picture),
     )
