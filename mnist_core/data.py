@@ -15,6 +15,7 @@ import socket
 import tempfile
 import tokenize
 import urllib.error
+import uuid
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -294,7 +295,7 @@ def fetch(environ: Mapping[str, str] = os.environ) -> Path:
     import keras
 
     target = keras_cache(environ)
-    partial = f"mnist-{os.getpid()}.npz"
+    partial = f"mnist-{uuid.uuid4().hex}.npz"
     previous_timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_SECONDS)
     try:

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import hashlib
 import logging
+import re
 import time
 import unicodedata
 import uuid
@@ -43,6 +44,7 @@ LOST = (
     "The curves are kept: resume it, or start a smaller network or smaller batches."
 )
 WITHDRAWN = "Stopped before it began."
+NO_RUN = "There is no such run; it may have been deleted. Choose another."
 NO_SWEEP = "There is no such sweep; it may have been deleted. Start another."
 PAUSED = "Stopped while it waited to go on. Its curves are kept."
 LOST_STUDY = "The process that computed this was lost three times, perhaps for want of memory."
@@ -59,6 +61,7 @@ MOST_STORED = 200
 MOST_BYTES = 1_000_000_000
 MOST_PINNED_EACH, MOST_PINNED = 3, 20
 MOST_LOSSES = 3
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 # Signs that a name may have beside letters, digits and spaces: none means anything where
 # text is laid out. Not even a full stop, which makes a link of www.example.org.
 NAME_SIGNS = "-,+()'"
@@ -252,6 +255,16 @@ class RunStore:
     def close(self) -> None:
         """Let go of the database's connections."""
         self._engine.dispose()
+
+    def check(self) -> None:
+        """See that the database is still one that this version can use.
+
+        Raises:
+            StoreUnavailable: a newer version of the app has changed it meanwhile.
+        """
+        with schema.explained(), self._engine.connect() as connection:
+            version = _fact(connection, "schema_version")
+        schema.check_version(version)
 
     # --- what visitors do ---
 
@@ -860,16 +873,21 @@ def _shared_run(*, config: str, **values: Any) -> Run:
 
 def _read_run(connection: sa.Connection, run_id: str, lock: bool = False) -> Run:
     """A run, if wished with its row locked to the end of the transaction."""
+    # What nobody can have been given is not even asked for: a database may refuse to read it.
+    if not RUN_ID.fullmatch(run_id):
+        raise RunNotFound(NO_RUN)
     query = _select_runs().where(schema.runs.c.id == run_id)
     if lock:
         query = query.with_for_update(of=schema.runs)
     row = connection.execute(query).mappings().first()
     if row is None:
-        raise RunNotFound("There is no such run; it may have been deleted. Choose another.")
+        raise RunNotFound(NO_RUN)
     return _run(row)
 
 
 def _read_sweep(connection: sa.Connection, sweep_id: str) -> list[Run]:
+    if not RUN_ID.fullmatch(sweep_id):
+        raise RunNotFound(NO_SWEEP)
     runs = schema.runs.c
     query = _select_runs().where(runs.sweep == sweep_id).order_by(runs.number)
     found = [_run(row) for row in connection.execute(query).mappings()]

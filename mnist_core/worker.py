@@ -118,6 +118,11 @@ class Recorder:
             raise self._trouble
         return self._stop
 
+    @property
+    def failed(self) -> bool:
+        """Whether what gathered cannot be stored, however often it is tried."""
+        return self._trouble is not None
+
     def start(self) -> None:
         """Store what gathers, again and again, until the end."""
         self._thread.start()
@@ -261,7 +266,8 @@ def execute(
 
     def complete(state: str, **values: Any) -> Run:
         recorder.end()
-        patiently(recorder.flush)
+        if not recorder.failed:
+            patiently(recorder.flush)
         return patiently(lambda: store.complete(run.id, worker_id, state, **values))
 
     recorder.start()

@@ -44,6 +44,7 @@ from mnist_core.studies import PIXELS, MapKey, Study, StudyStore, features_of
 from mnist_core.suspects import Suspects, study_key
 from mnist_core.suspects import shipped as shipped_suspects
 from pages import host, limits, messages, presenter, served, uploads
+from pages.bounded import BoundedCache
 from pages.turnstile import turn
 
 log = logging.getLogger("pages")
@@ -51,6 +52,9 @@ T = TypeVar("T")
 
 # A photograph takes a hundred megabytes for a moment; thirty at once would take them all.
 ONE_PICTURE_AT_A_TIME = threading.Lock()
+
+# What is kept of one kind of figure: hundreds of curves, or all heatmaps that anybody looks at.
+MOST_BYTES_OF_A_KIND = 6_000_000
 
 COOKIE = "mnist_visitor"
 STYLE = Path(__file__).parent / "look.css"
@@ -78,6 +82,12 @@ def enter(pages: Mapping[str, Any]) -> None:
     with told(), turn():
         check_address(presenter=presenter.is_value)
         presenter.enter()
+        if schema.was_replaced(schema.database_url()):
+            st.warning(
+                "The file of runs was moved or deleted while the app was running, so the runs in "
+                "it are gone from here; new runs are stored in a new file.",
+                icon=":material/database:",
+            )
         page.run()
 
 
@@ -136,18 +146,29 @@ def told() -> Iterator[None]:
 # --- shared by all visitors ---
 
 
-@st.cache_resource(max_entries=200, show_spinner=False)
-def once(key: tuple[Any, ...], _make: Callable[[], T]) -> T:
-    """What looks the same to all visitors, made for the first of them.
+def cached_for_all(key: tuple[Any, ...], make: Callable[[], T]) -> T:
+    """A figure or text that looks the same to all visitors, made for the first of them.
 
     A figure takes Plotly up to 40 ms, during which all others wait, and thirty people who
     look at one network see the same figure.
 
     Args:
-        key: all that it depends on, in plain values.
-        _make: makes it. Whoever is given it leaves it as it is.
+        key: its kind, such as "confusion", and all that it depends on, in plain values. Each
+            kind has a share of the memory of its own, so that curves which change five times
+            a second push nobody's heatmap out.
+        make: makes it. Whoever is given it leaves it as it is.
     """
-    return _make()
+    value: T = _cache_of(key[0]).get(key, make)
+    return value
+
+
+@st.cache_resource(show_spinner=False)
+def _cache_of(kind: str) -> BoundedCache:
+    return BoundedCache(MOST_BYTES_OF_A_KIND, _bytes_of)
+
+
+def _bytes_of(value: go.Figure | str) -> int:
+    return len(value if isinstance(value, str) else value.to_json())
 
 
 def dataset() -> data.Dataset:
@@ -288,7 +309,14 @@ def _studies(url: str) -> StudyStore:
 
 def store() -> RunStore:
     """The database of runs. Raises StoreUnavailable if there is none to use."""
-    return _store(schema.database_url())
+    url = schema.database_url()
+    _check_store(url)
+    return _store(url)
+
+
+@st.cache_data(ttl="5s", max_entries=1, show_spinner=False)
+def _check_store(url: str) -> None:
+    _store(url).check()
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -312,7 +340,7 @@ def _home(run: Run) -> str:
 
 
 def state_of(run: Run) -> tuple[str, str, int]:
-    """What tells a run's network from all others, for the key of ``once``."""
+    """What tells a run's network from all others, for the key of ``cached_for_all``."""
     return run.id, _home(run), run.version
 
 
@@ -720,9 +748,9 @@ def figure(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> go.Figure:
     """A figure in this visitor's size and colours, drawn once for all like them.
 
     Args:
-        key: all else that it depends on, as ``once`` takes it.
+        key: all else that it depends on, as ``cached_for_all`` takes it.
     """
-    return once((*key, dark(), presenter.is_on()), lambda: presenter.sized(draw()))
+    return cached_for_all((*key, dark(), presenter.is_on()), lambda: presenter.sized(draw()))
 
 
 def pick_view(parameter: str, views: list[str]) -> str:

@@ -75,6 +75,7 @@ WITH_TENSORFLOW_WHEN_CALLED = {"data", "suspects", "worker", "__main__"}
 # What pages have in common; all else in pages/ is a page, which knows no other.
 SHARED = {
     "shared",
+    "bounded",
     "turnstile",
     "host",
     "memory",
@@ -94,6 +95,7 @@ SHARED = {
 }
 # Among what they have in common, these go on.
 AMONG_SHARED = {
+    ("shared", "bounded"),
     ("shared", "host"),
     ("host", "memory"),
     ("shared", "served"),

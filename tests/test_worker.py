@@ -147,6 +147,23 @@ def train_badly(error: BaseException):
     return train
 
 
+def test_a_mistake_in_what_is_stored_ends_the_run_with_its_reason(
+    store, run, tiny_dataset, monkeypatch
+):
+    def train(store, run, dataset, report, recorder, heart):
+        report(reports(1)[0])
+        recorder.flush()
+        # The same step again is refused, however often it is tried.
+        report(reports(1)[0])
+        wait_until(recorder.should_stop)
+
+    monkeypatch.setattr(worker, "train", train)
+    ended = worker.execute(store, run, "worker", tiny_dataset)
+    assert ended.state == FAILED
+    assert "IntegrityError" in ended.message
+    assert len(store.metrics(run.id)) == 1
+
+
 class ResourceExhaustedError(Exception):
     """As TensorFlow calls it when memory runs out."""
 

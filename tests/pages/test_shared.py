@@ -449,3 +449,32 @@ def test_the_secret_is_remembered_by_the_browser_and_shown_nowhere(open_page):
     assert token not in shown + "".join(sentences(tab)) + str(tab.query_params)
     known = open_page("train", token="known").get("bidi_component")
     assert "remember_visitor" not in {part.proto.component_name for part in known}
+
+
+# --- what is kept for all ---
+
+
+def test_curves_that_change_all_the_time_push_no_heatmap_out():
+    from pages import shared
+
+    made = []
+
+    def heatmap() -> str:
+        made.append("heatmap")
+        return "heatmap"
+
+    shared.cached_for_all(("confusion", "cnn"), heatmap)
+    for number in range(200):
+        shared.cached_for_all(("accuracy_curves", number), lambda: "x" * 100_000)
+    shared.cached_for_all(("confusion", "cnn"), heatmap)
+    assert made == ["heatmap"]
+
+
+def test_who_moved_the_file_of_runs_is_told_and_new_runs_are_stored(open_page, store, tmp_path):
+    finished_run(store)
+    open_page("train")
+    (tmp_path / "runs.db").rename(tmp_path / "elsewhere.db")
+    button(open_page("train"), "Start training").click().run()
+    tab = open_page("train")
+    assert any("was moved or deleted while the app was running" in text for text in sentences(tab))
+    assert len(store.list_runs()) == 1
