@@ -118,6 +118,8 @@ def write_again(folder: Path) -> None:
     config = TrainConfig.from_json(
         json.dumps(json.loads((folder / "run.json").read_text())["config"])
     )
+    # Layers without a name are numbered through the process.
+    keras.utils.clear_session()
     stored = keras.saving.load_model(folder / "model.keras")
     inner = [layer for layer in stored.layers if isinstance(layer, keras.Sequential)]
     network = build_model(config)
