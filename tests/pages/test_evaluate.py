@@ -757,7 +757,7 @@ def test_what_it_was_trained_on_is_told_in_images(open_page, store, full_data):
     config = TrainConfig(training_images=100, drawn_digits=3000)
     run = run_on(store, full_data, {}, config=config)
     text = " ".join(captions(open_page("evaluate", run=run.id)))
-    assert "Trained on about 100 of the 400 training images (MNIST)" in text
+    assert "Trained on about 100 of the 400 training images (Bundled sample of MNIST)" in text
     # 100 of the 360 that are not set aside, and as large a share of the drawings.
     assert "and 916 drawings of this project's own" in text
     assert "tested once, on 100 test images that it was not trained on" in text
