@@ -746,11 +746,14 @@ def test_below_an_image_stands_what_each_of_the_two_networks_reads(
         shown = components(tab, "gallery")[key]
         label = int(shown["captions"][0].split("\n")[0])
         first, second = (1, 7) if key == "only_first" else (wrong_of_the_first[label], label)
-        assert shown["captions"][0] == f"{label}\n1st: {first} · 91%\n2nd: {second} · 91%"
+        assert shown["captions"][0] == f"{label}\n{first} · 91%\n{second} · 91%"
         assert (
             f"read as {first} with probability 91% by the first, as {second}" in shown["texts"][0]
         )
-    assert any("what the first and the second network read" in text for text in captions(tab))
+    assert any(
+        "a line each for what the first and the second network read" in text
+        for text in captions(tab)
+    )
 
 
 def test_what_it_was_trained_on_is_told_in_images(open_page, store, full_data):
