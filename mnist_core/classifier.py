@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -54,9 +53,8 @@ class Classifier:
         self._interpreter = Interpreter(model_content=model, num_threads=1)
         self.complete = CLASSIFY in self._interpreter.get_signature_list()
         self._layers = self._interpreter.get_signature_runner(LAYERS if self.complete else None)
-        self._classify: Any = (
-            self._interpreter.get_signature_runner(CLASSIFY) if self.complete else None
-        )
+        if self.complete:
+            self._classify = self._interpreter.get_signature_runner(CLASSIFY)
         self._input = next(iter(self._layers.get_input_details()))
         # The number of a layer is before its name, or at the end.
         names = self._layers.get_output_details()
@@ -93,7 +91,7 @@ class Classifier:
 
     def predict_proba(self, images: np.ndarray) -> np.ndarray:
         """The probability of each digit: float32 (n, 10) for uint8 (n, 28, 28)."""
-        if self._classify:
+        if self.complete:
             return _in_chunks(self._answer, images)
         last_layer = partial(_in_chunks, lambda chunk: self.activations(chunk)[-1])
         return predict_in_looks(last_layer, images, self._looks)

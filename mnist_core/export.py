@@ -10,6 +10,7 @@ weights in the one that is there.
 
 import io
 import json
+import re
 import sys
 import tempfile
 import zipfile
@@ -118,17 +119,29 @@ def write_again(folder: Path) -> None:
     config = TrainConfig.from_json(
         json.dumps(json.loads((folder / "run.json").read_text())["config"])
     )
-    stored = keras.saving.load_model(folder / "model.keras")
-    inner = [layer for layer in stored.layers if isinstance(layer, keras.Sequential)]
     network = build_model(config)
-    network.set_weights((inner[0] if inner else stored).get_weights())
-    saved = _undated(keras_file(network, config.looks))
+    with zipfile.ZipFile(folder / "model.keras") as archive:
+        kind = json.loads(archive.read("config.json"))["class_name"]
+    # Earlier versions stored the network alone.
+    stored = network if kind == "Sequential" else classifying_model(network, config.looks)
+    stored.load_weights(folder / "model.keras")
+    weights = network.get_weights()
+    # Layers without a name of their own are numbered through the process.
+    keras.utils.clear_session()
+    network = build_model(config)
+    network.set_weights(weights)
+    saved = _reproducible(keras_file(network, config.looks))
     (folder / "model.tflite").write_bytes(litert_file(network, config.looks))
     (folder / "model.keras").write_bytes(saved)
 
 
-def _undated(archive: bytes) -> bytes:
-    """A ``.keras`` file without the time at which it was saved."""
+def _reproducible(archive: bytes) -> bytes:
+    """A ``.keras`` file without the time at which it was saved, nor addresses in memory."""
+    numbers: dict[str, int] = {}
+
+    def numbered(found: re.Match[str]) -> str:
+        return f"{found[1]}{numbers.setdefault(found[2], len(numbers))}"
+
     buffer = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(buffer, "w") as new:
         for name in old.namelist():
@@ -137,6 +150,9 @@ def _undated(archive: bytes) -> bytes:
                 facts = json.loads(content)
                 facts["date_saved"] = "1980-01-01@00:00:00"
                 content = json.dumps(facts).encode()
+            elif name == "config.json":
+                text = content.decode()
+                content = re.sub(r'("shared_object_id": )(\d+)', numbered, text).encode()
             new.writestr(zipfile.ZipInfo(name), content)
     return buffer.getvalue()
 

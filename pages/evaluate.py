@@ -127,7 +127,7 @@ def show_images(run: Run, key: str, places: np.ndarray, rival: Run | None = None
         others = answers_at(shared.predictions(rival)[0], shown)
         both = list(zip(shown, answers, others, strict=True))
         captions = [
-            f"{labels[place]}\n1st: {one} · {sure}\n2nd: {other} · {other_sure}"
+            f"{labels[place]}\n{one} · {sure}\n{other} · {other_sure}"
             for place, (one, sure), (other, other_sure) in both
         ]
         texts = [
@@ -135,7 +135,7 @@ def show_images(run: Run, key: str, places: np.ndarray, rival: Run | None = None
             f"first, as {other} with probability {other_sure} by the second"
             for place, (one, sure), (other, other_sure) in both
         ]
-        below = "its label, then what the first and the second network read"
+        below = "its label, then a line each for what the first and the second network read"
     else:
         read = list(zip(shown, answers, strict=True))
         captions = [f"{labels[place]} → {answer}\n{sure}" for place, (answer, sure) in read]
@@ -152,7 +152,7 @@ def show_images(run: Run, key: str, places: np.ndarray, rival: Run | None = None
         key=key,
         on_choose=lambda number: detail.choose("test", int(shown[number])),
     )
-    st.caption(f"Below each: {below}, and how sure it is. Choose one to see it large.")
+    st.caption(f"Below each: {below}, with its probability. Choose one to see it large.")
 
 
 def answers_at(probabilities: np.ndarray, places: np.ndarray) -> list[tuple[int, str]]:

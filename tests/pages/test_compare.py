@@ -105,7 +105,7 @@ def test_all_runs_stand_in_a_table_with_what_matters(open_page, mine, others, st
 
 
 def test_the_table_says_what_state_a_run_is_in_unless_it_is_finished(open_page, store):
-    stopped = finished_run(store, ME, state="stopped", test_accuracy=0.2)
+    stopped = finished_run(store, ME, state="stopped", reported=validated(0.6), checkpoint_step=20)
     again = finished_run(store, "somebody", test_accuracy=0.1)
     store.resume(stopped.id, owner_of(ME))
     assert rows(open_page("compare"))[3] == f"classic · {stopped.id} (waits to go on)"

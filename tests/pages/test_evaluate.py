@@ -762,21 +762,26 @@ def test_below_an_image_stands_what_each_of_the_two_networks_reads(
 ):
     other = run_on(store, full_data, {(1, 7): 2})
     tab = open_page("evaluate", run=run.id, view="Beside another", beside=other.id)
-    for key, first, second in (("only_first", 1, 7), ("only_second", 9, 4)):
+    wrong_of_the_first = {4: 9, 7: 1, 8: 3}
+    for key in ("only_first", "only_second"):
         shown = components(tab, "gallery")[key]
-        label = shown["captions"][0].split("\n")[0]
-        assert shown["captions"][0] == f"{label}\n1st: {first} · 91%\n2nd: {second} · 91%"
+        label = int(shown["captions"][0].split("\n")[0])
+        first, second = (1, 7) if key == "only_first" else (wrong_of_the_first[label], label)
+        assert shown["captions"][0] == f"{label}\n{first} · 91%\n{second} · 91%"
         assert (
             f"read as {first} with probability 91% by the first, as {second}" in shown["texts"][0]
         )
-    assert any("what the first and the second network read" in text for text in captions(tab))
+    assert any(
+        "a line each for what the first and the second network read" in text
+        for text in captions(tab)
+    )
 
 
 def test_what_it_was_trained_on_is_told_in_images(open_page, store, full_data):
     config = TrainConfig(training_images=100, drawn_digits=3000)
     run = run_on(store, full_data, {}, config=config)
     text = " ".join(captions(open_page("evaluate", run=run.id)))
-    assert "Trained on about 100 of the 400 training images (MNIST)" in text
+    assert "Trained on about 100 of the 400 training images (Bundled sample of MNIST)" in text
     # 100 of the 360 that are not set aside, and as large a share of the drawings.
     assert "and 916 drawings of this project's own" in text
     assert "tested once, on 100 test images that it was not trained on" in text

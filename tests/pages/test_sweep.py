@@ -243,7 +243,7 @@ def test_the_best_is_chosen_on_validation_images_and_its_number_not_oversold(ope
     assert headings(tab) == ["Best on the validation images: learning rate 0.006, batch size 64"]
     assert metrics(tab) == {"Validation": "97.35%", "Test accuracy": "97.05%"}
     (text,) = [part.value for part in tab.markdown if "interval" in part.value]
-    assert "95 % interval on 6,000 validation images: 96.91 to 97.73 %." in text
+    assert "from about 6,000 validation images: 96.91% to 97.73%." in text
     assert "1 other run lies within it" in text
     assert "As the best of 6 it is flattered by the choice." in text
     assert [row[0] for row in table_rows(tab)[1:]][:2] == [sweep[2].id, sweep[5].id]
