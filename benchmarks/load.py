@@ -162,15 +162,18 @@ async def watch_all(server: Server, seconds: float, run_id: str) -> Waits:
 
 
 async def act(
-    visitors: list[Visitor], seconds: float, action: Callable[[Visitor, Waits], Awaitable[None]]
+    visitors: list[Visitor],
+    seconds: float,
+    action: Callable[[Visitor, Waits], Awaitable[None]],
+    pace: float = PACE,
 ) -> Waits:
-    """All of them do this again and again, as often as their page asks or at the usual pace."""
+    """All of them do this again and again, as often as their page asks or at this pace."""
     waits: Waits = []
     until = time.monotonic() + seconds
     await asyncio.gather(
         *(
             keep_on(
-                partial(action, visitor, waits), visitor.polls[1] if visitor.polls else PACE, until
+                partial(action, visitor, waits), visitor.polls[1] if visitor.polls else pace, until
             )
             for visitor in visitors
         )

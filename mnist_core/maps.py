@@ -177,5 +177,6 @@ def sprite(images: np.ndarray) -> bytes:
     picture = Image.fromarray(sheet.reshape(rows * SIDE, COLUMNS * SIDE), "P")
     picture.putpalette([17 * grey for grey in range(GREYS) for _ in "rgb"])
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG", bits=4)
+    # The quickest compression: half the time for an eighth more bytes.
+    picture.save(buffer, "PNG", bits=4, compress_level=1)
     return buffer.getvalue()

@@ -35,10 +35,10 @@ def nearest_images(
         )
     squares = np.zeros(len(images), np.int32)
     for where, chunk in in_chunks(images):
-        # As int32, for bytes would wrap around: 255 squared is 65,025, and 784 of them are
-        # 51 million.
-        differences = (chunk.astype(np.int32) - query).reshape(len(chunk), -1)
-        squares[where] = np.einsum("ij,ij->i", differences, differences)
+        # Bytes would wrap around: a difference needs 16 bits, and the sum of 784 squares of
+        # up to 65,025 needs 32.
+        differences = np.subtract(chunk, query, dtype=np.int16).reshape(len(chunk), -1)
+        squares[where] = np.einsum("ij,ij->i", differences, differences, dtype=np.int32)
     order = np.argsort(squares, kind="stable")
     if exclude is not None:
         order = order[order != exclude]

@@ -3,6 +3,7 @@ doubt. Any of them opens in the detail view."""
 
 import random
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
@@ -59,6 +60,7 @@ def choose_sample() -> tuple[int, int, list[int]]:
     return count, seed, digits
 
 
+@shared.fragment
 def show_sample(split: str) -> None:
     with presenter.aside("choice"):
         count, seed, digits = choose_sample()
@@ -69,6 +71,11 @@ def show_sample(split: str) -> None:
         "see it large. Each is 28 by 28 pixels, from 0 for paper to 255 for ink."
     )
     show_digits("sample", split, places, [str(label) for label in labels[places]])
+    detail.show()
+
+
+def choose_by_number(split: str) -> None:
+    _, labels = shared.images_of(split)
     with (
         presenter.aside("number"),
         st.container(horizontal=True, vertical_alignment="bottom"),
@@ -292,10 +299,10 @@ def show_doubts(split: str) -> None:
         )
         return
     st.markdown(
-        f"Five networks were trained, each on four fifths of the {found.images:,} training images, "
-        f"and read the fifth that they had never seen. **{found.differing:,}** were read as "
-        "another digit than their label says. These are the ones whose label they believed least. "
-        "Who is right?"
+        f"Five networks were trained, each without another fifth of the {found.images:,} training "
+        "images, and read the fifth that they had never seen. "
+        f"**{found.differing:,}** were read as another digit than their label says. These are the "
+        "ones whose label they believed least. Who is right?"
     )
     shown = found.ranked[:MOST_SHOWN]
     show_digits(
@@ -308,7 +315,7 @@ def show_doubts(split: str) -> None:
 
 
 def show_test_doubts() -> None:
-    run = shared.pick_run()
+    run = shared.pick_run(runs=shared.pictured_first(shared.trained_runs()))
     st.caption("Test images that this network reads as something else, and is surest of.")
     if not shared.is_readable(run):
         return
@@ -352,7 +359,15 @@ with presenter.aside("split"):
         label_visibility="collapsed",
     )
 split = SPLITS[chosen_split or "Training"]
-{GLANCE: show_glance, MAP: show_map, DOUBTS: show_doubts}.get(view, show_sample)(split)
+shown: dict[str, Callable[[str], None]] = {
+    SAMPLE: show_sample,
+    GLANCE: show_glance,
+    MAP: show_map,
+    DOUBTS: show_doubts,
+}
+shown[view](split)
+if view == SAMPLE:
+    choose_by_number(split)
 detail.show()
 
 shared.next_step("train", "Train a network on these", ":material/model_training:")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit  # noqa: F401  (its messages cannot be imported before it)
+from streamlit.components.v2.bidi_component.main import _make_trigger_id as trigger_id
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -44,15 +45,20 @@ class Visitor:
         polls: the fragment that the page asks to be rerun by itself, and how often in
             seconds; None if there is none.
         bytes_received: by the websocket, so far.
+        elements_received: elements and blocks, so far.
+        query: the address's parameters.
     """
 
     socket: ClientConnection
     shown: dict[tuple[int, ...], Shown] = field(default_factory=dict)
     polls: tuple[str, float] | None = None
     bytes_received: int = 0
+    elements_received: int = 0
+    query: str = ""
     session: str = ""
     _page: str = ""
-    _query: str = ""
+    # The id of the open dialog, and the fragment that it belongs to.
+    _dialog: tuple[str, str] = ("", "")
     # The hash of each page that the menu knows, by its name.
     _pages: dict[str, str] = field(default_factory=dict)
     _values: dict[str, WidgetState] = field(default_factory=dict)
@@ -81,7 +87,7 @@ class Visitor:
         Returns:
             Seconds until the whole page was there, as everything below.
         """
-        self._query, self._values = query, {}
+        self.query, self._values = query, {}
         message = BackMsg()
         message.rerun_script.query_string = query
         # There, and empty: it forgets what the widgets of the page before were set to.
@@ -116,6 +122,24 @@ class Visitor:
         self._values[state.id] = state
         return await self._rerun(widget.fragment)
 
+    async def trigger(self, name: str, **events: Any) -> float:
+        """What a component with this key tells, such as ``chosen=3``."""
+        part = self.find("bidi_component", lambda content: content.id.endswith(f"-{name}"))
+        told = [{"event": event, "value": value} for event, value in events.items()]
+        state = WidgetState(
+            id=trigger_id(part.content.id, "events"), json_trigger_value=json.dumps(told)
+        )
+        return await self._rerun(part.fragment, state)
+
+    async def dismiss(self) -> float:
+        """Close the open dialog."""
+        dialog, fragment = self._dialog
+        return await self._rerun(fragment, WidgetState(id=dialog, trigger_value=True))
+
+    async def rerun(self) -> float:
+        """Ask for the whole page again."""
+        return await self._rerun("")
+
     async def poll(self) -> float:
         """The rerun that the page asked for."""
         assert self.polls
@@ -146,7 +170,7 @@ class Visitor:
     ) -> float:
         message = BackMsg()
         state = message.rerun_script
-        state.query_string, state.page_script_hash = self._query, self._page
+        state.query_string, state.page_script_hash = self.query, self._page
         state.fragment_id, state.is_auto_rerun = fragment, automatic
         state.widget_states.widgets.extend(self._values.values())
         if pressed:
@@ -179,8 +203,10 @@ class Visitor:
         if kind == "new_session":
             self._page = message.new_session.page_script_hash
             self.session = message.new_session.initialize.session_id
-            if not message.metadata.run.fragment_ids:
+            parts = message.metadata.run.fragment_ids
+            if not parts:
                 self.shown, self.polls = {}, None
+            self.shown = {at: part for at, part in self.shown.items() if part.fragment not in parts}
         elif kind == "navigation":
             # Of a page that was opened by its name the server knows by now which one it is.
             self._page = message.navigation.page_script_hash
@@ -191,14 +217,22 @@ class Visitor:
         elif kind == "auto_rerun":
             self.polls = message.auto_rerun.fragment_id, message.auto_rerun.interval
         elif kind == "page_info_changed":
-            self._query = message.page_info_changed.query_string
-        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
-            place = tuple(message.metadata.delta_path)
-            self.shown[place] = Shown(message.delta.new_element, message.delta.fragment_id)
+            self.query = message.page_info_changed.query_string
+        elif kind == "delta":
+            self._take_delta(message)
         elif kind == "script_finished":
             # One that was cut short by its own rerun is followed by another.
             return message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN
         return False
+
+    def _take_delta(self, message: ForwardMsg) -> None:
+        self.elements_received += 1
+        delta = message.delta
+        if delta.WhichOneof("type") == "new_element":
+            place = tuple(message.metadata.delta_path)
+            self.shown[place] = Shown(delta.new_element, delta.fragment_id)
+        elif delta.add_block.WhichOneof("type") == "dialog":
+            self._dialog = delta.add_block.dialog.id, delta.fragment_id
 
 
 def canvas_state(objects: list[dict[str, Any]], png: str) -> str:

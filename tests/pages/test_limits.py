@@ -61,7 +61,7 @@ def test_a_full_share_of_the_queue_is_told_to_that_address_only(open_page, store
     button(open_page("train", "first" * 8), "Start training").click().run()
     tab = open_page("train", ME)
     button(tab, "Start training").click().run()
-    assert_one_sentence(sentences(tab, "error"), "runs of your network wait")
+    assert_one_sentence(sentences(tab, "error"), "Your network has as many runs")
     monkeypatch.setattr(limits, "address", lambda: "elsewhere")
     button(tab, "Start training").click().run()
     assert sentences(tab, "error") == []
