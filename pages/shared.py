@@ -426,7 +426,7 @@ def shipped_run(name: str) -> Run | None:
     return shipped.shipped_runs().get(name)
 
 
-@st.cache_data(ttl="2s", max_entries=50, show_spinner=False)
+@st.cache_data(ttl=2.0, max_entries=50, show_spinner=False)
 def seconds_until_turn(before: tuple[str, ...]) -> float:
     """How long a run has to wait for those before it, which may be many people's wait."""
     runs = [store().get(run_id) for run_id in before]
@@ -565,7 +565,7 @@ def data_notice() -> None:
     place = data.locate()
     if dataset().source == "sample":
         with presenter.aside("sample"):
-            fragment(_sample_notice, run_every="2s")(place)
+            fragment(_sample_notice, run_every=2.0)(place)
     elif note := dataset().note:
         st.warning(note, icon=":material/warning:")
 
@@ -662,8 +662,13 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def fragment(function: Callable[..., None], run_every: str | None = None) -> Callable[..., None]:
-    """A part of a page that reruns alone, and shows a sentence where it fails."""
+def fragment(function: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:
+    """A part of a page that reruns alone, and shows a sentence where it fails.
+
+    Args:
+        run_every: seconds between two reruns that nobody asked for. A text such as "2s", which
+            Streamlit takes too, would make it load pandas: 45 MB of the server's memory.
+    """
 
     @functools.wraps(function)
     def in_turn(*arguments: Any) -> None:
