@@ -3,7 +3,7 @@
     python -m benchmarks.capacity [--core-hour PRICE]
 
 Reckons and measures nothing: COSTS were measured by benchmarks.scale, benchmarks.cluster and
-benchmarks.writers on the machine that README.md's results are of, HABITS are what students are
+benchmarks.writers on the machine that docs/results.md was measured on, HABITS are what students are
 taken to do. Change either and see what becomes of the answer.
 """
 

@@ -7,7 +7,8 @@ each point belongs to, ``offset`` (digits + 1,) where each digit starts, ``label
 Each digit is drawn on a 280x280 canvas with a round pen: its longer side 15 % to 95 % of the
 canvas, at a random place, the pen 8 to 32 pixels wide; seed 0. Each drawing is prepared in
 four ways and read by each shipped network; then with each step of the recipe left out alone.
-Then how sure the networks are, and what they say of scribbles, letters and shapes.
+Then how sure the networks are, and what they say of scribbles, letters and shapes. And how
+many of the drawings the page takes for several digits, or for a dot.
 
 ``--store`` also prepares every third drawing with every choice of steps, for about six
 minutes, and writes what the Draw page tells of them.
@@ -16,14 +17,16 @@ minutes, and writes what the Draw page tells of them.
 import argparse
 import itertools
 import time
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mnist_core import drawing, evaluation, shipped, strokes
+from mnist_core import drawing, evaluation, photo, shipped, strokes
 from mnist_core.calibration import NO_DIGIT, SURE, UNSURE, Calibration
 from mnist_core.classifier import Classifier
+from mnist_core.errors import EmptyDrawing
 from mnist_core.runs import CALIBRATION, PREDICTIONS
 
 CANVAS = 280
@@ -135,6 +138,22 @@ def report_doubts(name: str, probabilities: np.ndarray, labels: np.ndarray) -> N
         print(f"  of {len(said):,} {kind}: {', '.join(shares)}")
 
 
+def report_figures(drawings: list[np.ndarray]) -> None:
+    """How many drawings of one digit each are not taken for one."""
+    counts = Counter(map(count_figures, drawings))
+    several = sum(times for count, times in counts.items() if count > 1)
+    print(f"\ntaken for several digits  {share(several, len(drawings))}")
+    print(f"taken for a dot           {share(counts[0], len(drawings))}")
+
+
+def count_figures(canvas: np.ndarray) -> int:
+    """The digits found on a drawing, 0 if it is only a dot."""
+    try:
+        return len(photo.find_drawn_figures(canvas))
+    except EmptyDrawing:
+        return 0
+
+
 def letters() -> np.ndarray:
     """Letters and signs that look like no digit, in print, prepared as drawings."""
     images = []
@@ -207,6 +226,7 @@ def main() -> None:
     images = prepared(drawings, ())
     for name, network in networks.items():
         report_doubts(name, network.predict_proba(images), labels)
+    report_figures(drawings)
     started = time.perf_counter()
     for canvas in drawings[:500]:
         networks["cnn"].predict_proba(drawing.to_mnist(canvas)[None])

@@ -3,8 +3,8 @@
     MNIST_DATA=mnist.npz python -m benchmarks.rerun [--seconds 10] [--rounds 3]
 
 Starts two servers with the same settings: the app, and a page with as many elements of the same
-kinds as Explore sends in a full rerun, and nothing behind them. Forty visitors (tests/visitor.py) are at
-each in turn, round by round, and act up to twice a second:
+kinds as Explore sends in a full rerun, and nothing behind them. Forty visitors (tests/visitor.py)
+are at each in turn, round by round, and act up to twice a second:
 
 - visitors: what people do on Explore: new samples, other digits, how many, other views and
   images, a digit opened and closed again. Some of it reruns a part of the page only;
@@ -39,6 +39,7 @@ from tests.visitor import Visitor
 VISITORS = 40
 # Between two actions of one visitor, in seconds.
 PACE = 0.5
+SPLITS = ["Training", "Test"]
 VIEWS = ["At a glance", "A map", "Doubtful labels"]
 Action = Callable[[Visitor, random.Random], Awaitable[float]]
 
@@ -82,7 +83,10 @@ async def look_around(visitor: Visitor, chance: random.Random) -> float:
         (4, lambda: visitor.press("New sample")),
         (2, lambda: visitor.send("digits", string_array_value=[str(digit) for digit in digits])),
         (2, lambda: visitor.send("count", string_value=chance.choice(["25", "50", "100"]))),
-        (1, lambda: visitor.send("split", string_array_value=[chance.choice(["Training", "Test"])])),
+        (
+            1,
+            lambda: visitor.send("split", string_array_value=[chance.choice(["Training", "Test"])]),
+        ),
         (1, lambda: visitor.send("show", string_array_value=[chance.choice(VIEWS)])),
         (2, lambda: visitor.trigger("sample", chosen=chance.randrange(25))),
     ]
@@ -184,7 +188,8 @@ async def compare(folder: Path, seconds: float, rounds: int, stack: ExitStack) -
             print(
                 f"round {number + 1}, {name}: p95 {measured.p95:.0f} ms "
                 f"({ratios[name][-1]:.2f} times the bare page's), {measured.rate:.0f} reruns a "
-                f"second, {measured.cpu:.1f} ms of a core and {measured.messages:.0f} elements each",
+                f"second, {measured.cpu:.1f} ms of a core and {measured.messages:.0f} elements "
+                "each",
                 flush=True,
             )
     for name in ("visitors", "full"):

@@ -20,7 +20,8 @@ from rich.progress import Progress as ProgressBar
 
 from mnist_core import data, drawing, photo, suspects
 from mnist_core.config import PRESETS, TrainConfig, from_text, words
-from mnist_core.errors import EmptyDrawing, InvalidConfig, UserError
+from mnist_core.errors import InvalidConfig, UserError
+from mnist_core.evaluation import GUESSING, is_guessing
 from mnist_core.progress import Progress
 from mnist_core.runs import TRAINED, Run, RunStore, Trial, chosen, owner_of, ranked
 from mnist_core.shipped import FILES, export_run, shipped_runs
@@ -66,8 +67,12 @@ def parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train a network and record the run")
     add_settings(train)
-    train.add_argument(
+    where = train.add_mutually_exclusive_group()
+    where.add_argument(
         "--submit", action="store_true", help="hand the run to the workers and wait for it"
+    )
+    where.add_argument(
+        "--sample", action="store_true", help="use the 5,000 bundled digits, not all of MNIST"
     )
     train.add_argument("--json", action="store_true", help="end with one line of JSON")
     train.add_argument(
@@ -130,7 +135,10 @@ def run_fetch(options: argparse.Namespace) -> int:
 def run_train(options: argparse.Namespace) -> int:
     config = config_of(options)
     store = RunStore()
-    run, worker = submit_and_wait(store, config) if options.submit else train_here(store, config)
+    if options.submit:
+        run, worker = submit_and_wait(store, config)
+    else:
+        run, worker = train_here(store, config, load_data(sample=options.sample))
     if run.state not in TRAINED:
         say(f"Run {run.id} {run.state}. {run.message}", "red")
         return 1
@@ -138,6 +146,9 @@ def run_train(options: argparse.Namespace) -> int:
         f"Run {run.id}: {run.test_accuracy:.2%} of the test images read rightly after "
         f"{run.epochs} epochs, {run.train_seconds:.1f} s of training. {run.dataset}."
     )
+    images = data.Dataset.test_images_in(run.dataset)
+    if images and is_guessing(run.test_accuracy or 0.0, images):
+        say(f"It learned nothing: {GUESSING:.0%} is guessing. Try another learning rate.", "yellow")
     if options.export:
         artifacts = {kind: store.artifact(run.id, kind) for kind in FILES}
         export_run(run, store.metrics(run.id), artifacts, options.export)
@@ -148,11 +159,10 @@ def run_train(options: argparse.Namespace) -> int:
     return 0
 
 
-def train_here(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
+def train_here(store: RunStore, config: TrainConfig, dataset: data.Dataset) -> tuple[Run, str]:
     """Train in this process; the run and the host and process that trained it."""
     from mnist_core import worker
 
-    dataset = load_data()
     with worker.registered(store) as (worker_id, heart), bar(config.epochs) as show:
         heart.ready = True
         run = store.begin(config, owner_of(uuid.uuid4().hex), worker_id)
@@ -160,13 +170,19 @@ def train_here(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
     return run, f"{socket.gethostname()}:{os.getpid()}"
 
 
-def load_data() -> data.Dataset:
-    """The digits at hand, downloaded if need be, and a word on them."""
-    dataset = data.load_dataset(download=True)
+def load_data(sample: bool = False) -> data.Dataset:
+    """The digits at hand, downloaded if need be, or the bundled ones; and a word on them."""
+    dataset = data.load_sample() if sample else data.load_dataset(download=True)
     if dataset.note:
         say(dataset.note, "yellow")
     say(dataset.description)
     return dataset
+
+
+def say_missing() -> None:
+    """Name the file of digits that was asked for and is not there."""
+    if note := data.missing_note():
+        say(note, "yellow")
 
 
 @contextmanager
@@ -175,6 +191,7 @@ def workers(store: RunStore) -> Iterator[Callable[[], None]]:
     them from it, if anything does."""
     from mnist_core.jobs import open_pool
 
+    say_missing()
     pool = open_pool(store).start()
     told = ""
 
@@ -377,15 +394,6 @@ class bar:
             self._bar.update(self._task, validation=f"{progress.validation_accuracy:.2%}")
 
 
-def find_ink(picture: np.ndarray) -> list[np.ndarray]:
-    """Each figure's ink; the whole picture where nothing stands out as a digit."""
-    try:
-        return [figure.ink for figure in photo.find_figures(picture)]
-    except EmptyDrawing:
-        # What is too broad or too small for a photograph's digit may be a drawing of one.
-        return [picture]
-
-
 def run_classify(options: argparse.Namespace) -> int:
     from mnist_core.classifier import Classifier
     from mnist_core.runs import LITERT
@@ -396,16 +404,19 @@ def run_classify(options: argparse.Namespace) -> int:
         store = RunStore()
         run = store.get(options.run)
         classifier = Classifier(store.artifact(run.id, LITERT), run.config.looks)
+    say_missing()
     status = 0
     for name in options.pictures:
         try:
-            picture = drawing.read_picture(Path(name).read_bytes())
-            figures = [drawing.to_mnist(ink) for ink in find_ink(picture)]
+            found, note = photo.read_figures(drawing.read_picture(Path(name).read_bytes()))
+            figures = [drawing.to_mnist(figure.ink) for figure in found]
         except (UserError, OSError) as error:
             reason = error if isinstance(error, UserError) else error.strerror
             say(f"{name}: {reason}", "red")
             status = 1
             continue
+        if note:
+            say(f"{name}: {note}", "yellow")
         probabilities = classifier.predict_proba(np.stack(figures))
         digits = "".join(map(str, probabilities.argmax(axis=1)))
         # All digits of a row are right with the product of their probabilities.

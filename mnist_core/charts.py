@@ -16,7 +16,7 @@ from plotly.colors import sample_colorscale
 
 from mnist_core.confidence import Coverage, CoverageCurve, ReliabilityBin
 from mnist_core.data import CLASSES
-from mnist_core.evaluation import share_of_column, share_of_row
+from mnist_core.evaluation import GUESSING, share_of_column, share_of_row
 from mnist_core.progress import Progress, epoch_ends
 
 # Both stand out by 3 to 1 from a white and from a dark page; orange and light blue, which are
@@ -75,10 +75,9 @@ def accuracy_curves(reports: list[Progress], epochs: int) -> go.Figure:
         [report.accuracy for report in reports],
         [report.validation_accuracy for report in reports],
     )
-    # Below 80 % most runs spend only their first moments; the rest deserves the room.
+    # Below 80% most runs spend only their first moments; the rest deserves the room.
     later = [report.accuracy for report in reports if report.epoch > 0.2]
-    bottom = min([0.8, *(0.1 * int(10 * accuracy) for accuracy in later)])
-    figure.update_yaxes(title="Accuracy", range=[bottom, 1.003], tickformat=".0%")
+    _accuracy_axis(figure, later + _validated(reports, "accuracy"), usual=0.8, step=0.1)
     # Where the curves leave room: below an accuracy that rises, above a loss that falls.
     figure.update_layout(legend={"y": 0.03, "yanchor": "bottom"})
     return figure
@@ -97,8 +96,33 @@ def loss_curves(reports: list[Progress], epochs: int) -> go.Figure:
     if reports:
         # The first few batches are far off; a fixed top keeps the rest readable.
         later = [report.loss for report in reports if report.epoch > 0.2] or [reports[-1].loss]
-        figure.update_yaxes(range=[0, max(0.4, 1.1 * max(later))])
+        figure.update_yaxes(range=[0, max(0.4, 1.1 * max(later + _validated(reports, "loss")))])
     return figure
+
+
+def _validated(reports: list[Progress], value: str) -> list[float]:
+    """All values of "accuracy" or "loss" on the validation images."""
+    return [getattr(report, f"validation_{value}") for report in epoch_ends(reports)]
+
+
+def _accuracy_axis(figure: go.Figure, values: list[float], usual: float, step: float) -> None:
+    """An axis up to 100% that shows all these values, and what guessing gives where that is seen.
+
+    Args:
+        usual: where it begins if no value is lower.
+        step: in how large steps it begins lower, so that it seldom moves while values arrive.
+    """
+    # With room for half a marker below the lowest.
+    bottom = min([usual, *(step * math.floor((value - 0.02) / step) for value in values)])
+    bottom = max(bottom, -0.02)
+    figure.update_yaxes(title="Accuracy", range=[bottom, 1.003], tickformat=".0%")
+    if bottom < GUESSING:
+        figure.add_hline(
+            GUESSING,
+            line={"color": GREY, "width": 2, "dash": "dash"},
+            annotation={"text": f"{GUESSING:.0%} is guessing", "font": {"size": FONT_SIZE}},
+            annotation_position="top left",
+        )
 
 
 def learning_rate_curve(reports: list[Progress], epochs: int) -> go.Figure:
@@ -160,8 +184,7 @@ def overlaid_curves(
     title = "Epoch" if over == "epoch" else "Seconds of training"
     figure.update_xaxes(title={"text": title, "standoff": 8}, rangemode="tozero")
     if value == "accuracy":
-        bottom = min([0.94, *(0.02 * int(50 * low) for low in validations)])
-        figure.update_yaxes(title="Accuracy", range=[bottom, 1.003], tickformat=".0%")
+        _accuracy_axis(figure, validations, usual=0.94, step=0.02)
     else:
         # With smoothed labels training ends well above validation; it shall be seen too.
         ends = [reports[-1].loss for _, reports in runs if reports]
@@ -496,7 +519,7 @@ def reliability_chart(bins: list[ReliabilityBin], dark: bool = False) -> go.Figu
             "width": 6,
         },
         mode="markers",
-        name="This network, with 95 % intervals",
+        name="This network, with 95% confidence intervals",
         marker={"size": 12, "color": BLUE},
         customdata=[[each.count, each.low, each.high] for each in bins],
         hovertemplate="%{customdata[0]:,} images<br>sure: %{x:.1%}<br>right: %{y:.1%} "

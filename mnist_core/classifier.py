@@ -6,8 +6,12 @@ afford it. It knows nothing of runs or pages: it is given the bytes of a model.
 """
 
 import json
+import re
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -23,26 +27,40 @@ MODEL_FILE, RUN_FILE = "model.tflite", "run.json"
 CHUNK = 50
 
 
+# The signatures of a file as export.py writes it, and the output of the former. TensorFlow sorts
+# signatures by name, and the first is the one that an interpreter runs where none is named.
+CLASSIFY, LAYERS, PROBABILITIES = "classify", "layers", "probabilities"
+
+
 class Classifier:
-    """A network whose outputs are all its layers, in order; the last is the answer.
+    """A network that answers, and shows what its layers make of a picture.
 
     One may be shared by many threads: LiteRT's interpreter may not, so calls take turns.
+
+    Attributes:
+        complete: whether the file scales pixels and averages over views by itself. Files of
+            earlier versions do neither, and it is done here.
     """
 
     def __init__(self, model: bytes, looks: int = 1) -> None:
         """Read the model.
 
         Args:
-            model: a LiteRT file as ``training.export_litert`` writes it.
+            model: a LiteRT file as ``export.litert_file`` writes it, or one of an earlier
+                version, whose outputs ``output_0`` and so on are the layers in order.
             looks: ``TrainConfig.looks`` of the run it is of.
         """
         self._looks = looks
         self._interpreter = Interpreter(model_content=model, num_threads=1)
-        self._run = self._interpreter.get_signature_runner()
-        self._input = next(iter(self._run.get_input_details()))
-        self._outputs = sorted(
-            self._run.get_output_details(), key=lambda name: int(name.rsplit("_", 1)[-1])
+        self.complete = CLASSIFY in self._interpreter.get_signature_list()
+        self._layers = self._interpreter.get_signature_runner(LAYERS if self.complete else None)
+        self._classify: Any = (
+            self._interpreter.get_signature_runner(CLASSIFY) if self.complete else None
         )
+        self._input = next(iter(self._layers.get_input_details()))
+        # The number of a layer is before its name, or at the end.
+        names = self._layers.get_output_details()
+        self._outputs = sorted(names, key=lambda name: int(re.findall(r"^\d+|\d+$", name)[0]))
         self._lock = threading.Lock()
 
     @classmethod
@@ -67,19 +85,31 @@ class Classifier:
         Returns:
             One float32 array for each layer, in order; the first axis counts pictures.
         """
-        if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
-            raise ValueError(f"Expected uint8 (n, 28, 28), got {images.dtype} {images.shape}.")
+        _check(images)
+        pixels = images if self.complete else scale(images)
         with self._lock:
-            outputs = self._run(**{self._input: scale(images)})
+            outputs = self._layers(**{self._input: pixels})
             return [outputs[name].copy() for name in self._outputs]
 
     def predict_proba(self, images: np.ndarray) -> np.ndarray:
         """The probability of each digit: float32 (n, 10) for uint8 (n, 28, 28)."""
-        return predict_in_looks(self._predict_at_once, images, self._looks)
+        if self._classify:
+            return _in_chunks(self._answer, images)
+        last_layer = partial(_in_chunks, lambda chunk: self.activations(chunk)[-1])
+        return predict_in_looks(last_layer, images, self._looks)
 
-    def _predict_at_once(self, images: np.ndarray) -> np.ndarray:
-        chunks = [
-            self.activations(images[start : start + CHUNK])[-1]
-            for start in range(0, len(images), CHUNK)
-        ]
-        return np.concatenate(chunks) if chunks else np.zeros((0, CLASSES), np.float32)
+    def _answer(self, images: np.ndarray) -> np.ndarray:
+        _check(images)
+        with self._lock:
+            return np.asarray(self._classify(images=images)[PROBABILITIES]).copy()
+
+
+def _check(images: np.ndarray) -> None:
+    if images.ndim != 3 or images.shape[1:] != (SIDE, SIDE) or images.dtype != np.uint8:
+        raise ValueError(f"Expected uint8 (n, 28, 28), got {images.dtype} {images.shape}.")
+
+
+def _in_chunks(answer: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+    """What is answered for a few pictures at a time, put together."""
+    chunks = [answer(images[start : start + CHUNK]) for start in range(0, len(images), CHUNK)]
+    return np.concatenate(chunks) if chunks else np.zeros((0, CLASSES), np.float32)

@@ -76,8 +76,8 @@ def verdict(only_first: int, only_second: int) -> str:
     )
     return (
         f"The first reads {images} that the second does not, the second {only_second:,} that "
-        "the first does not. A difference this large or larger comes by luck alone in "
-        f"{_of_tests(chance)} such tests, {conclusion}."
+        "the first does not. If both were equally good, a difference this large or larger would "
+        f"come by luck in {_of_tests(chance)} such tests, {conclusion}."
     )
 
 

@@ -14,6 +14,10 @@ from typing import Any
 from mnist_core import architecture
 from mnist_core.errors import InvalidConfig
 
+# Of the training images, set aside to choose by.
+VALIDATION_SHARE = 0.1
+# For so many drawn digits one scribble, which is no digit.
+SCRIBBLE_EVERY = 10
 # Lowest and highest value of every number a visitor may set. They bound the time and
 # the memory that one run can take from everybody else on the machine.
 LIMITS: dict[str, tuple[float, float]] = {
@@ -137,6 +141,22 @@ class TrainConfig:
     def multiplications(self) -> int:
         """Multiply-adds for one picture, forwards."""
         return sum(layer.multiplications for layer in self.layers)
+
+    def fit_images(self, training_images: int) -> int:
+        """How many of a dataset's images it is trained on, give or take the rounding for each
+        digit: a tenth is set aside for validation, and ``training_images`` may allow fewer.
+
+        Args:
+            training_images: how many the dataset has.
+        """
+        return min(self.training_images, round((1 - VALIDATION_SHARE) * training_images))
+
+    def drawn_images(self, training_images: int) -> int:
+        """How many of the project's own drawings it is trained on besides, scribbles included."""
+        available = round((1 - VALIDATION_SHARE) * training_images)
+        share = min(1.0, self.training_images / max(available, 1))
+        digits = round(share * self.drawn_digits)
+        return digits + digits // SCRIBBLE_EVERY
 
     def _check_more_epochs(self) -> None:
         more = self.more_epochs

@@ -2,8 +2,7 @@
 
 In this order: the file named by ``MNIST_DATA``, Keras's cache, the download (only where
 asked for: it needs TensorFlow and a network), and the 5,000 digits bundled with the
-project. Nothing here keeps state: what the app may say about a broken or missing file
-is read from the files themselves.
+project. No file is changed here but the one in Keras's cache, and that only by a download.
 """
 
 import contextlib
@@ -15,6 +14,8 @@ import re
 import socket
 import tempfile
 import tokenize
+import urllib.error
+import uuid
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ import numpy as np
 
 from mnist_core.architecture import CLASSES as CLASSES
 from mnist_core.architecture import SIDE as SIDE
+from mnist_core.config import VALIDATION_SHARE as VALIDATION_SHARE
 from mnist_core.errors import BrokenDataFile, DownloadFailed
 
 SAMPLE_PATH = Path(__file__).parent / "sample" / "mnist_sample.npz"
@@ -36,8 +38,6 @@ DOWNLOAD_TIMEOUT_SECONDS = 30.0
 MOST_BYTES_IN_MEMORY = 10_000_000
 # So many images are looked at together by whoever looks at all: 3 MB as float64.
 CHUNK = 500
-# Of the training images, set aside to choose by.
-VALIDATION_SHARE = 0.1
 
 
 def _number_before(words: str, description: str | None) -> int:
@@ -77,10 +77,16 @@ class Dataset:
         return _number_before(" test images", description)
 
     @staticmethod
+    def training_images_in(description: str | None) -> int:
+        """How many training images there were, those set aside for validation included, by such a
+        description; 0 if it does not say."""
+        return _number_before(" training", description)
+
+    @staticmethod
     def validation_images_in(description: str | None) -> int:
         """How many training images a training set aside, by such a description, give or take
         the rounding for each digit; 0 if it does not say."""
-        return round(VALIDATION_SHARE * _number_before(" training", description))
+        return round(VALIDATION_SHARE * Dataset.training_images_in(description))
 
     @functools.cached_property
     def test_fingerprint(self) -> str:
@@ -110,24 +116,41 @@ class Dataset:
 
 def keras_cache(environ: Mapping[str, str] = os.environ) -> Path:
     """Where Keras keeps ``mnist.npz``: under KERAS_HOME, or ~/.keras."""
-    home = environ.get("KERAS_HOME") or str(Path.home() / ".keras")
-    return Path(home).expanduser() / "datasets" / "mnist.npz"
+    home = environ.get("KERAS_HOME") or "~/.keras"
+    return Path(os.path.expanduser(home)) / "datasets" / "mnist.npz"
 
 
 def candidates(environ: Mapping[str, str] = os.environ) -> list[tuple[Path, str]]:
     """The files that may hold MNIST, best first, each with its ``Dataset.source``."""
     files = [(keras_cache(environ), "keras")]
     if named := environ.get("MNIST_DATA"):
-        files.insert(0, (Path(named).expanduser(), "file"))
+        files.insert(0, (Path(os.path.expanduser(named)), "file"))
     return files
 
 
+# Files that were read and are not MNIST, as they were then: path, time of change and size.
+_not_mnist: set[tuple[str, int, int]] = set()
+
+
 def locate(environ: Mapping[str, str] = os.environ) -> tuple[Path, str]:
-    """The first file that exists, with its source; the bundled sample if none does."""
+    """The first file that exists, with its source; the bundled sample if none does.
+
+    A file that ``load_dataset`` found to be something else than MNIST is passed over until it
+    changes.
+    """
     for path, source in candidates(environ):
-        if path.is_file():
+        if os.path.isfile(path) and _stamp(path) not in _not_mnist:
             return path, source
     return SAMPLE_PATH, "sample"
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    """Changes whenever the file is replaced or written to."""
+    try:
+        status = path.stat()
+    except OSError:  # Gone since it was looked for.
+        return str(path), 0, 0
+    return str(path), status.st_mtime_ns, status.st_size
 
 
 # What zipfile and NumPy raise on a file that was cut short, changed, or is something else.
@@ -199,23 +222,24 @@ def _on_disk(array: np.ndarray) -> np.ndarray:
 def load_dataset(environ: Mapping[str, str] = os.environ, download: bool = False) -> Dataset:
     """The best data at hand; it always succeeds, with the bundled sample if need be.
 
-    A broken file is moved aside (``mnist.npz.broken`` beside it) so that a new download
-    can take its place, and the next source is used.
+    A file that is not MNIST is named in the note and left as it is; the next source is used.
 
     Args:
         environ: environment variables; MNIST_DATA and KERAS_HOME are read.
         download: fetch MNIST first if no file is at hand. Loads TensorFlow, and may take
             minutes: never ask for it in the server.
     """
-    notes: list[str] = []
+    notes = [missing_note(environ)]
     for attempt in range(2):
         for path, source in candidates(environ):
-            if not path.is_file():
+            if not os.path.isfile(path):
                 continue
+            stamp = _stamp(path)
             try:
-                return Dataset(*read(path), source, _joined(notes) or missing_note(environ))
+                return Dataset(*read(path), source, _joined(notes))
             except BrokenDataFile as error:
-                notes.append(f"{error} {_move_aside(path)}")
+                _not_mnist.add(stamp)
+                notes.append(f"{error} {_REMEDIES[source]}")
             except OSError as error:
                 notes.append(f"{path} cannot be read ({error.strerror or error}).")
         if not download or attempt:
@@ -225,46 +249,41 @@ def load_dataset(environ: Mapping[str, str] = os.environ, download: bool = False
         except DownloadFailed as error:
             notes.append(str(error))
             break
-    return Dataset(*read(SAMPLE_PATH), "sample", _joined(notes) or missing_note(environ))
+    return load_sample(_joined(notes))
+
+
+def load_sample(note: str = "") -> Dataset:
+    """The 5,000 digits that came with the project: 4,000 to train on and 1,000 to test with."""
+    return Dataset(*read(SAMPLE_PATH), "sample", note)
+
+
+# What to do about a file that is not MNIST, by its source.
+_REMEDIES = {
+    "file": "It is left as it is; correct MNIST_DATA or unset it.",
+    "keras": "A download replaces it.",
+}
 
 
 def _joined(notes: list[str]) -> str:
     """The notes as one text; what was found at both attempts is said once."""
-    return " ".join(dict.fromkeys(notes))
+    return " ".join(filter(None, dict.fromkeys(notes)))
 
 
 def missing_note(environ: Mapping[str, str] = os.environ) -> str:
-    """One sentence on data that ought to be there and is not; empty if all is well."""
+    """One sentence if MNIST_DATA names no file; empty if it does, or is not set."""
     for path, source in candidates(environ):
-        aside = broken_path(path)
-        if path.is_file():
-            return ""
-        if aside.is_file():
-            return f"{path} was broken and is now {aside.name}; delete that file or replace it."
-        if source == "file":
-            return f"MNIST_DATA names {path}, which does not exist; correct it or unset it."
+        if source == "file" and not os.path.isfile(path):
+            reason = "is a folder" if os.path.isdir(path) else "does not exist"
+            return f"MNIST_DATA names {path}, which {reason}; correct it or unset it."
     return ""
-
-
-def broken_path(path: Path) -> Path:
-    """Where a broken data file is moved to."""
-    return path.with_name(path.name + ".broken")
-
-
-def _move_aside(path: Path) -> str:
-    aside = broken_path(path)
-    try:
-        path.replace(aside)
-    except OSError as error:
-        return f"It could not be moved aside ({error.strerror}): replace it by hand."
-    return f"It was moved to {aside.name}."
 
 
 def fetch(environ: Mapping[str, str] = os.environ) -> Path:
     """Download MNIST through Keras into Keras's cache, and check it.
 
     Downloads to a name of its own and renames at the end, so nobody ever reads half a
-    file. Loads TensorFlow: call it in the worker or on the command line, not in the server.
+    file. Whatever else than MNIST is there keeps its content: it becomes ``mnist.npz.broken``.
+    Loads TensorFlow: call it in the worker or on the command line, not in the server.
 
     Returns:
         The file now in the cache.
@@ -276,7 +295,7 @@ def fetch(environ: Mapping[str, str] = os.environ) -> Path:
     import keras
 
     target = keras_cache(environ)
-    partial = f"mnist-{os.getpid()}.npz"
+    partial = f"mnist-{uuid.uuid4().hex}.npz"
     previous_timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_SECONDS)
     try:
@@ -287,19 +306,48 @@ def fetch(environ: Mapping[str, str] = os.environ) -> Path:
         keras.datasets.mnist.load_data(path=partial)
         written = target.with_name(partial)
         read(written)
+        _keep_aside(target, environ)
         written.replace(target)
     except Exception as error:
         # Keras raises bare Exception for a failed request, so nothing narrower will do.
         reason = str(error).split(" -- ")[-1].split("\n")[0][:120] or type(error).__name__
         raise DownloadFailed(
             f"MNIST could not be downloaded ({reason}). Check the network and try again, "
-            "or set MNIST_DATA to an mnist.npz you have."
+            "or set MNIST_DATA to an mnist.npz you have.",
+            offline=_nothing_answered(error),
         ) from error
     finally:
         socket.setdefaulttimeout(previous_timeout)
         with contextlib.suppress(OSError):  # No folder, so nothing is left over in it.
             target.with_name(partial).unlink(missing_ok=True)
     return target
+
+
+def _keep_aside(path: Path, environ: Mapping[str, str]) -> None:
+    """Rename a file that is about to be replaced, unless it is MNIST too.
+
+    Raises:
+        FileExistsError: it is not MNIST, and MNIST_DATA names it.
+    """
+    try:
+        read(path)
+    except FileNotFoundError:
+        return
+    except BrokenDataFile as error:
+        if (path, "file") in candidates(environ):
+            raise FileExistsError("MNIST_DATA names the file that would be replaced") from error
+        path.replace(path.with_name(path.name + ".broken"))
+
+
+def _nothing_answered(error: BaseException | None) -> bool:
+    """Whether a download failed for want of a connection, by what Keras's exception came from."""
+    while error:
+        if isinstance(error, (urllib.error.HTTPError, urllib.error.ContentTooShortError)):
+            return False
+        if isinstance(error, (urllib.error.URLError, ConnectionError, TimeoutError)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def give_back(images: np.ndarray) -> None:

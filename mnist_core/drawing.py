@@ -35,6 +35,15 @@ THINNEST_PEN, THICKEST_PEN = 0.08, 0.21
 # times as fine as what the network sees, and done in less than a millisecond.
 PEN_SIDE = 80
 MOST_BYTES = 10 * 1024 * 1024
+# By their content, whatever a file is called.
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
+# Apple's telephones write HEIC; it is told by the brand in its first bytes. AVIF begins the same
+# way, and is only read where Pillow was built with it.
+HEIF_BRANDS = {
+    b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"heis": "HEIC", b"hevc": "HEIC",
+    b"hevx": "HEIC", b"hevm": "HEIC", b"hevs": "HEIC", b"mif1": "HEIC", b"mif2": "HEIC",
+    b"msf1": "HEIC", b"heif": "HEIC", b"avif": "AVIF", b"avis": "AVIF",
+}  # fmt: skip
 # A JPEG is shrunk while it is decoded, others only after.
 MOST_PIXELS, MOST_PIXELS_OF_JPEG = 20_000_000, 60_000_000
 # Larger pictures are shrunk to this many pixels a side before anything is computed: a digit
@@ -304,7 +313,7 @@ def _placed(digit: np.ndarray, top: int, left: int) -> np.ndarray:
 
 
 def read_picture(content: bytes) -> np.ndarray:
-    """Decode a picture file, turned the way its camera was held.
+    """Decode a picture file, turned the way its camera was held; of several frames the first.
 
     Returns:
         uint8 grey (h, w), or RGBA (h, w, 4) if parts of it are transparent; at most 1,200
@@ -313,40 +322,72 @@ def read_picture(content: bytes) -> np.ndarray:
     Raises:
         UnreadablePicture: too large, broken, or of a kind that is not read here.
     """
+    if not content:
+        raise UnreadablePicture("The file is empty; choose another.")
     if len(content) > MOST_BYTES:
         raise UnreadablePicture("The picture is larger than 10 MB; send a smaller one.")
     try:
-        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as picture:
-            most = MOST_PIXELS_OF_JPEG if picture.format == "JPEG" else MOST_PIXELS
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+            # MPO is a JPEG with a second picture behind it, as some telephones write it.
+            most = MOST_PIXELS_OF_JPEG if picture.format in ("JPEG", "MPO") else MOST_PIXELS
             if picture.width * picture.height > most:
-                raise UnreadablePicture(
-                    f"The picture has more than {most // 1_000_000} megapixels; shrink it."
-                )
+                raise _too_large(most)
             picture.draft("L", (MOST_SIDE, MOST_SIDE))
             small = _decoded(picture)
             small.thumbnail((MOST_SIDE, MOST_SIDE))
             # Only now, for turning makes a copy.
             return np.asarray(ImageOps.exif_transpose(small))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(MOST_PIXELS) from error
     except (
         UnidentifiedImageError,
         OSError,
         ValueError,
         TypeError,
         SyntaxError,
+        RuntimeError,
         struct.error,
-        Image.DecompressionBombError,
+        Warning,  # Where Python was told to raise them.
     ) as error:
+        if content[4:8] == b"ftyp" and (kind := HEIF_BRANDS.get(content[8:12])):
+            raise UnreadablePicture(
+                f"This is {kind}, a kind of picture that is not read here: open it, save it as "
+                "JPEG or PNG, or take a screenshot of it, and send that."
+            ) from error
         raise UnreadablePicture(
-            "The file is not a PNG, JPEG or WebP picture, or it is broken; try another."
+            "The file is not a PNG, JPEG, WebP, AVIF, GIF, BMP or TIFF picture, or it is broken; "
+            "try another."
         ) from error
+
+
+def _too_large(most: int) -> UnreadablePicture:
+    return UnreadablePicture(
+        f"The picture has more than {most // 1_000_000} megapixels; send a smaller one."
+    )
 
 
 def _decoded(picture: Image.Image) -> Image.Image:
     """The picture as grey, or as RGBA if parts of it are transparent."""
-    if picture.mode.startswith("I"):  # 16 bits a pixel
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if picture.mode.startswith("I;16"):
+        return _grey((np.asarray(picture) >> 8).astype(np.uint8), picture)
+    if picture.mode in ("I", "F"):
+        # Of 32 bits a pixel, of which nobody says what is white.
+        step = -(-max(picture.size) // (2 * MOST_SIDE))
+        values = np.asarray(picture)[::step, ::step].astype(np.float32)
+        values = np.nan_to_num(values, posinf=0, neginf=0)
+        spread = float(np.ptp(values))
+        return _grey(to_bytes((values - values.min()) / (spread or 1)), picture)
+    if picture.mode == "LAB":
+        return picture.getchannel("L")
     mode = "RGBA" if picture.has_transparency_data else "L"
     return picture if picture.mode == mode else picture.convert(mode)
+
+
+def _grey(values: np.ndarray, picture: Image.Image) -> Image.Image:
+    """A picture of these pixels that is known to be turned as the other is."""
+    grey = Image.fromarray(values)
+    grey.info = picture.info
+    return grey
 
 
 def shrink(picture: np.ndarray, most: int) -> np.ndarray:

@@ -18,7 +18,19 @@ class BrokenDataFile(UserError):
 
 
 class DownloadFailed(UserError):
-    """MNIST could not be fetched from the internet."""
+    """MNIST could not be fetched from the internet.
+
+    ``str(error)`` gives the reason, for the command line and for a server's log. Visitors of
+    a page can do nothing about it and are shown ``for_visitors``.
+    """
+
+    NO_INTERNET = "No internet connection"
+    FAILED = "The whole of MNIST could not be downloaded"
+
+    def __init__(self, sentence: str, *, offline: bool = False) -> None:
+        """offline: nothing answered, as opposed to a refusal, a wrong checksum or a full disk."""
+        super().__init__(sentence)
+        self.for_visitors = self.NO_INTERNET if offline else self.FAILED
 
 
 class EmptyDrawing(UserError):

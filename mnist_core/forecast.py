@@ -1,6 +1,9 @@
 """How long a run will take, from how long others took. Plain numbers, rough on purpose."""
 
+import math
+
 from mnist_core.config import TrainConfig
+from mnist_core.data import Dataset
 from mnist_core.progress import Progress
 from mnist_core.runs import Run
 
@@ -11,34 +14,50 @@ SECONDS_PER_MULTIPLICATION = 6e-11
 SECONDS_AFTER = 4.0
 
 
-def work(config: TrainConfig, epochs: float) -> float:
+def images_per_epoch(config: TrainConfig, training_images: int) -> int:
+    """How many images one epoch sees: of MNIST, and of the project's own drawings.
+
+    Args:
+        training_images: how many the dataset has; so with the functions below.
+    """
+    return config.fit_images(training_images) + config.drawn_images(training_images)
+
+
+def work(config: TrainConfig, epochs: float, training_images: int) -> float:
     """Seconds that so many epochs would take on two cores."""
-    images = config.training_images + config.drawn_digits
     each = SECONDS_PER_STEP / config.batch_size
-    return epochs * images * (each + SECONDS_PER_MULTIPLICATION * config.multiplications)
+    each += SECONDS_PER_MULTIPLICATION * config.multiplications
+    return epochs * images_per_epoch(config, training_images) * each
 
 
-def expected_seconds(config: TrainConfig, ended: list[Run]) -> float:
+def expected_seconds(
+    config: TrainConfig, ended: list[Run], training_images: int, done_epochs: float = 0.0
+) -> float:
     """How long a whole run with these settings takes.
 
     Args:
-        ended: runs that ended on this machine, newest first. The first of the same network
-            and batch size is believed; else the first that tells how fast the machine is.
+        ended: runs that ended on this machine, newest first, on however many images. The first
+            of the same network and batch size is believed; else the first that tells how fast
+            the machine is.
+        done_epochs: of a run that goes on, how many epochs it has behind it.
     """
-    trained = [run for run in ended if run.epochs and run.train_seconds]
+    trained = [run for run in ended if run.epochs and run.train_seconds and _images_of(run)]
     alike = [run for run in trained if _alike(run.config, config)]
     pace = _pace((alike or trained)[0]) if trained else 1.0
-    return SECONDS_AFTER + pace * work(config, config.all_epochs)
+    epochs = max(0.0, config.all_epochs - done_epochs)
+    return SECONDS_AFTER + pace * work(config, epochs, training_images)
 
 
-def sweep_seconds(configs: list[TrainConfig], ended: list[Run], workers: int) -> float:
+def sweep_seconds(
+    configs: list[TrainConfig], ended: list[Run], workers: int, training_images: int
+) -> float:
     """How long runs with these settings take in all, where nobody else trains.
 
     Args:
         ended: as for ``expected_seconds``.
         workers: how many runs are trained at once.
     """
-    seconds = [expected_seconds(config, ended) for config in configs]
+    seconds = [expected_seconds(config, ended, training_images) for config in configs]
     # None takes less than the longest of them.
     return max([sum(seconds) / max(workers, 1), *seconds])
 
@@ -54,7 +73,10 @@ def seconds_left(config: TrainConfig, reports: list[Progress]) -> float | None:
 
 
 def seconds_until_turn(
-    before: list[tuple[Run, list[Progress]]], ended: list[Run], workers: int
+    before: list[tuple[Run, list[Progress]]],
+    ended: list[Run],
+    workers: int,
+    training_images: int,
 ) -> float:
     """How long a run has to wait for those before it.
 
@@ -67,15 +89,24 @@ def seconds_until_turn(
     for run, reports in before:
         left = seconds_left(run.config, reports)
         if left is None:
-            seconds += expected_seconds(run.config, ended)
+            steps_per_epoch = math.ceil(
+                images_per_epoch(run.config, training_images) / run.config.batch_size
+            )
+            done_epochs = run.checkpoint_step / max(steps_per_epoch, 1)
+            seconds += expected_seconds(run.config, ended, training_images, done_epochs)
         else:
             seconds += left + SECONDS_AFTER
     return seconds / max(workers, 1)
 
 
+def _images_of(run: Run) -> int:
+    """How many training images the data had that a run was trained on; 0 if nobody knows."""
+    return Dataset.training_images_in(run.dataset)
+
+
 def _pace(run: Run) -> float:
     """How many times as long as on two cores this run took."""
-    return (run.train_seconds or 0.0) / work(run.config, run.epochs or 1)
+    return (run.train_seconds or 0.0) / work(run.config, run.epochs or 1, _images_of(run))
 
 
 def _alike(one: TrainConfig, other: TrainConfig) -> bool:

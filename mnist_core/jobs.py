@@ -9,7 +9,6 @@ the only module that knows of Dask, and it loads it only if there is a cluster t
 import hashlib
 import logging
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -231,7 +230,9 @@ class LocalPool(Pool):
         super().__init__(store)
         self._limit = worker_limit() if limit is None else limit
         self.problem = self._obstacle()
-        self._children: list[subprocess.Popen[bytes]] = []
+        # The processes this pool started, by the worker's id that each was given, and since when
+        # they run. Process numbers and host names will not do: two containers may share both.
+        self._children: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
 
     @property
     def limit(self) -> int:
@@ -245,46 +246,53 @@ class LocalPool(Pool):
         return "" if self._limit else NO_WORKERS
 
     def _look(self) -> None:
-        """Take leave of children that have ended, at once and not by their silence."""
-        for child in [child for child in self._children if child.poll() is not None]:
+        """Remove workers whose process has ended, at once rather than after a silence."""
+        for worker_id, (child, _) in list(self._children.items()):
+            if child.poll() is None:
+                continue
+            self._store.remove_worker(worker_id, ENDED)
+            del self._children[worker_id]
             if child.returncode:
                 log.warning("worker process %d ended with status %d", child.pid, child.returncode)
-            for worker in self._store.workers():
-                if worker.pid == child.pid and worker.host == socket.gethostname():
-                    self._store.remove_worker(worker.id, ENDED)
-            self._children.remove(child)
-            if child.returncode:
                 self._failed()
 
     def _is_here(self, worker: Worker) -> bool:
-        return worker.host == socket.gethostname()
+        return worker.id in self._children
 
     def _starting(self, here: list[Worker]) -> int:
-        known = {worker.pid for worker in here}
-        return len([child for child in self._children if child.pid not in known])
+        known = {worker.id for worker in here}
+        starting = [self._children[each] for each in self._children.keys() - known]
+        for child, since in starting:
+            if time.monotonic() - since > LOST_SECONDS_LOADING:
+                # It hangs before it could register; the next look finds it ended.
+                child.kill()
+        return len(starting)
 
     def _start_worker(self) -> None:
-        self._children.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "mnist_core.worker"],
-                cwd=PROJECT,
-                stdin=subprocess.DEVNULL,
-                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-                # A session of its own: the key that ends the server does not end a training.
-                start_new_session=True,
-            )
+        worker_id = uuid.uuid4().hex[:10]
+        self._children[worker_id] = self._start_process(worker_id), time.monotonic()
+
+    def _start_process(self, worker_id: str) -> subprocess.Popen[bytes]:
+        """Start a worker that registers itself by this id. Raises OSError."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "mnist_core.worker", worker_id],
+            cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+            # A session of its own: the key that ends the server does not end a training.
+            start_new_session=True,
         )
 
     def _kill(self, worker: Worker) -> None:
-        """Make an end of a worker, if it is a child of this process."""
-        for child in self._children:
-            if child.pid == worker.pid and worker.host == socket.gethostname():
-                child.kill()
+        if worker.id in self._children:
+            child, _ = self._children[worker.id]
+            child.kill()
 
     def _leave(self) -> None:
-        for child in self._children:
+        children = [child for child, _ in self._children.values()]
+        for child in children:
             child.terminate()
-        for child in self._children:
+        for child in children:
             try:
                 child.wait(END_SECONDS)
             except subprocess.TimeoutExpired:

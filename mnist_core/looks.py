@@ -29,8 +29,13 @@ def predict_in_looks(
     """
     if looks == 1 or not len(images):
         return predict(images)
-    # What leaves at one side comes in at the other, where MNIST has paper anyway.
-    moved = [np.roll(images, move, axis=(1, 2)) for move in MOVES[:looks]]
+    # What leaves at one side is lost, and paper comes in at the other.
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    height, width = images.shape[1:]
+    moved = [
+        padded[:, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
+        for down, right in MOVES[:looks]
+    ]
     logarithms = [np.log(np.maximum(predict(part), 1e-30)) for part in moved]
     agreed = np.exp(np.mean(logarithms, axis=0))
     return np.asarray(agreed / agreed.sum(axis=1, keepdims=True), np.float32)

@@ -12,6 +12,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from mnist_core.evaluation import percent
+
 # Colours follow the page's own text colour, so that light and dark both work.
 _STYLE = """<style>
 .digits { display: grid; gap: .6rem;
@@ -164,11 +166,11 @@ def probability_bars(probabilities: np.ndarray) -> str:
         rows.append(
             f'<div class="digit{mark}">{digit}</div>'
             f'<div class="track"><div class="bar{mark}" style="width:{share:.2%}"></div></div>'
-            f'<div class="share{mark}">{share:.1%}</div>'
+            f'<div class="share{mark}">{percent(share, 1)}</div>'
         )
     return (
         f'{_STYLE}<div class="bars" role="img" aria-label="Probability of each digit; '
-        f'{best} is likeliest at {probabilities[best]:.0%}">{"".join(rows)}</div>'
+        f'{best} is likeliest at {percent(float(probabilities[best]))}">{"".join(rows)}</div>'
     )
 
 

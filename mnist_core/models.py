@@ -18,7 +18,8 @@ def build_model(config: TrainConfig) -> keras.Sequential:
 
     Input: float32 (n, 28, 28), 0 paper to 1 ink (``data.scale``). Output: float32
     (n, 10), the probability of each digit. With no convolutions and no normalisation this
-    is exactly Flatten, Dense ReLU ..., Dense softmax.
+    is exactly Flatten, Dense ReLU ..., Dense softmax. Layers are named by kind and number, such
+    as ``conv1``, ``conv1_relu`` and ``dense1``; exported files carry these names.
     """
     # What Keras would draw itself after set_random_seed, but from a generator that no other
     # thread draws from meanwhile.
@@ -31,8 +32,8 @@ def build_model(config: TrainConfig) -> keras.Sequential:
     network = keras.Sequential(name=config.preset)
     network.add(keras.Input((SIDE, SIDE)))
     if config.convolutions:
-        network.add(layers.Reshape((SIDE, SIDE, 1)))
-    for filters, kernel, stride in config.convolutions:
+        network.add(layers.Reshape((SIDE, SIDE, 1), name="reshape"))
+    for number, (filters, kernel, stride) in enumerate(config.convolutions, start=1):
         _add_block(
             network,
             layers.Conv2D(
@@ -42,18 +43,20 @@ def build_model(config: TrainConfig) -> keras.Sequential:
                 padding="same",
                 use_bias=not config.batch_normalization,
                 kernel_initializer=initializers.HeNormal(_next_seed(seeds)),
+                name=f"conv{number}",
             ),
             config.batch_normalization,
         )
-    network.add(layers.Flatten())
-    for units in config.dense:
+    network.add(layers.Flatten(name="flatten"))
+    for number, units in enumerate(config.dense, start=1):
+        name = f"dense{number}"
         if config.batch_normalization:
-            _add_block(network, dense(units, use_bias=False), True)
+            _add_block(network, dense(units, use_bias=False, name=name), True)
         else:
-            network.add(dense(units, activation="relu"))
+            network.add(dense(units, activation="relu", name=name))
         if config.dropout:
-            network.add(layers.Dropout(config.dropout, seed=config.seed))
-    network.add(dense(CLASSES, activation="softmax"))
+            network.add(layers.Dropout(config.dropout, seed=config.seed, name=f"{name}_dropout"))
+    network.add(dense(CLASSES, activation="softmax", name="probabilities"))
     return network
 
 
@@ -66,5 +69,5 @@ def _add_block(network: keras.Sequential, layer: keras.Layer, normalize: bool) -
     """The layer, normalised if asked for, then ReLU."""
     network.add(layer)
     if normalize:
-        network.add(layers.BatchNormalization(momentum=0.9))
-    network.add(layers.ReLU())
+        network.add(layers.BatchNormalization(momentum=0.9, name=f"{layer.name}_normalized"))
+    network.add(layers.ReLU(name=f"{layer.name}_relu"))

@@ -7,7 +7,7 @@ together. Keeps a few times for each key, of a bounded number of keys, in memory
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 # Of more keys the least recently used is forgotten: one that was used lately, or that
@@ -63,33 +63,38 @@ class Rates:
     def __len__(self) -> int:
         return len(self._times)
 
-    def count(self, rates: Mapping[str, Rate], events: int = 1) -> float:
-        """Count so many events under each of these keys, or under none if one has no room.
+    def count(self, rates: Mapping[str, Rate]) -> float:
+        """Count one event under each of these keys, or under none if one has no room.
 
         Returns:
-            0 if they were counted, else how many seconds until there is room.
+            0 if it was counted, else how many seconds until there is room.
         """
         with self._lock:
             now = self._clock()
-            waits = [self._wait(key, rate, now, events) for key, rate in rates.items()]
-            wait = max(waits, default=0.0)
+            wait = max((self._wait(key, rate, now) for key, rate in rates.items()), default=0.0)
             if wait <= 0:
                 for key in rates:
-                    self._times.setdefault(key, deque()).extend([now] * events)
+                    self._times.setdefault(key, deque()).append(now)
                     self._times.move_to_end(key)
                 while len(self._times) > MOST_KEYS:
                     self._times.popitem(last=False)
             return wait
 
-    def _wait(self, key: str, rate: Rate, now: float, events: int) -> float:
+    def take_back(self, keys: Iterable[str]) -> None:
+        """Uncount the latest event of each of these keys: it had no effect."""
+        with self._lock:
+            for key in keys:
+                if times := self._times.get(key):
+                    times.pop()
+
+    def _wait(self, key: str, rate: Rate, now: float) -> float:
         times = self._times.get(key, deque())
         while times and times[0] <= now - rate.seconds:
             times.popleft()
-        too_many = len(times) + events - rate.most
-        if too_many <= 0:
+        if len(times) < rate.most:
             return 0.0
-        # More at once than are ever allowed have no room then either.
-        return times[too_many - 1] + rate.seconds - now if too_many <= len(times) else rate.seconds
+        # A rate of none at all never has room.
+        return times[-rate.most] + rate.seconds - now if rate.most else rate.seconds
 
 
 def refusal(limit: Limit, wait: float) -> str:

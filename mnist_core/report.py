@@ -144,7 +144,7 @@ def html_report(
 
     Args:
         name: the run's, as its owner gave it; it is escaped, like all text here.
-        dataset: what it was trained on and tested with, in words.
+        dataset: a sentence on what it was trained on and tested with.
         date: of the report or of the run, as it shall stand there.
         labels: the true digits of the test images.
         probabilities: the network's, for the same images.
@@ -154,8 +154,8 @@ def html_report(
     counts = evaluation.confusion_matrix(labels, probabilities.argmax(axis=1))
     total, right = int(counts.sum()), int(counts.trace())
     low, high = evaluation.wilson_interval(right, total)
-    fewest, most = evaluation.wrong_interval(total - right, total)
-    summary = f"Confusion matrix. {right:,} of {total:,} test images read rightly."
+    fewest, most = evaluation.prediction_interval(total - right, total)
+    summary = f"Confusion matrix. {right:,} of {total:,} test images classified correctly."
     if worst := evaluation.worst_confusion(counts):
         true, predicted, times = worst
         summary += f" The commonest mistake: {true} read as {predicted}, {times:,}×."
@@ -163,10 +163,13 @@ def html_report(
         f"<h1>{html.escape(name)}</h1>",
         f"<p>{html.escape(dataset)} · {html.escape(date)}</p>",
         f'<p class="headline"><strong>Test accuracy {evaluation.accuracy(counts):.2%}</strong>, '
-        f"with 95 % confidence between {low:.2%} and {high:.2%}: {total - right:,} of {total:,} "
-        f"wrong, between {fewest:,} and {most:,}.</p>",
+        f"95% confidence interval {low:.2%} to {high:.2%}: {total - right:,} of {total:,} "
+        f"misclassified. Of {total:,} other such images, between {fewest:,} and {most:,} would be "
+        "(95% prediction interval).</p>",
         '<div class="beside"><div><h2>Which digit is taken for which</h2>',
-        markup.picture(_matrix_picture(counts, f"{right:,} of {total:,} read rightly"), summary),
+        markup.picture(
+            _matrix_picture(counts, f"{right:,} of {total:,} classified correctly"), summary
+        ),
         "</div><div><h2>Digit by digit</h2>",
         _digit_table(counts),
         "</div></div>",
@@ -202,13 +205,13 @@ def _mistakes(labels: np.ndarray, probabilities: np.ndarray, images: np.ndarray 
     if images is None:
         return "<p>The pictures of these test images are not at hand.</p>"
     answers = probabilities[places].argmax(axis=1)
-    sure = evaluation.confidences(probabilities[places])
+    sure = map(evaluation.percent, evaluation.confidences(probabilities[places]).tolist())
     read = list(zip(places.tolist(), labels[places].tolist(), answers, sure, strict=True))
     return markup.digit_grid(
         images[places],
-        [f"{label} as {answer}, {share:.0%}" for _, label, answer, share in read],
+        [f"{label} as {answer}, {share}" for _, label, answer, share in read],
         [
-            f"Test image {place}: a {label}, read as {answer} with probability {share:.0%}"
+            f"Test image {place}: a {label}, read as {answer} with probability {share}"
             for place, label, answer, share in read
         ],
     )
@@ -220,7 +223,7 @@ def _confidence(labels: np.ndarray, probabilities: np.ndarray) -> str:
         f"<p>Calibration error {error:.2%}: so far apart lie, on average, how sure it is and how "
         "often it is right (ECE, 15 bins).</p>"
     ) + markup.table(
-        ["Sure of its answer", "Images", "Mean", "Right", "95 % interval"],
+        ["Sure of its answer", "Images", "Mean", "Right", "95% confidence interval"],
         [
             [
                 f"{each.lowest:.0%} to {each.highest:.0%}",

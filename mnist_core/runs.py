@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import hashlib
 import logging
+import re
 import time
 import unicodedata
 import uuid
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 
 from mnist_core import schema
 from mnist_core.config import TrainConfig
+from mnist_core.data import Dataset
 from mnist_core.errors import NotAllowed, RunNotFound
 from mnist_core.progress import Progress
 from mnist_core.sweeps import MOST_RUNS
@@ -42,6 +44,7 @@ LOST = (
     "The curves are kept: resume it, or start a smaller network or smaller batches."
 )
 WITHDRAWN = "Stopped before it began."
+NO_RUN = "There is no such run; it may have been deleted. Choose another."
 NO_SWEEP = "There is no such sweep; it may have been deleted. Start another."
 PAUSED = "Stopped while it waited to go on. Its curves are kept."
 LOST_STUDY = "The process that computed this was lost three times, perhaps for want of memory."
@@ -49,14 +52,16 @@ LOST_STUDY = "The process that computed this was lost three times, perhaps for w
 # The owner that may change any run: no visitor is called so, for owner_of gives 64 signs.
 TEACHER = "teacher"
 
-# Of the places in the queue one address may have most, for a class of forty comes from one,
-# and not all.
-MOST_ACTIVE, MOST_ACTIVE_EACH_ADDRESS = 50, 40
+# A run takes a place in the queue, and so does a whole sweep, whose later runs let everybody
+# else go first. A class of forty comes from one address, and each student may have one of both;
+# yet no address may have all places.
+MOST_ACTIVE, MOST_ACTIVE_EACH_ADDRESS = 150, 100
 # The disk is everybody's: so many runs, and so many bytes of their models in all.
 MOST_STORED = 200
 MOST_BYTES = 1_000_000_000
 MOST_PINNED_EACH, MOST_PINNED = 3, 20
 MOST_LOSSES = 3
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 # Signs that a name may have beside letters, digits and spaces: none means anything where
 # text is laid out. Not even a full stop, which makes a link of www.example.org.
 NAME_SIGNS = "-,+()'"
@@ -79,11 +84,14 @@ class Run:
         dataset: ``Dataset.description`` of what it was trained on.
         test_fingerprint: ``Dataset.test_fingerprint`` of what it was tested on.
         test_accuracy: 0 to 1.
+        validation_accuracy: at the end of the last whole epoch of its network, 0 to 1. What runs
+            are chosen by: whoever chooses by the test accuracy can report it no more.
         train_seconds: spent in training steps.
         epochs: passes over the training images it finished.
         parameters: numbers in its network.
         name: what its owner calls it; may be empty.
-        pinned: its owner wants it kept while others are forgotten.
+        pinned: its owner, or the teacher, wants it kept while others are forgotten.
+        pinned_by_teacher: it was the teacher, so it does not count as one of the owner's.
         turn: waiting runs are trained in this order.
         version: how often its network was stored; 0 if it has none.
         checkpoint_step: the step it would go on from.
@@ -113,7 +121,9 @@ class Run:
     checkpoint_step: int = 0
     losses: int = 0
     sweep: str | None = None
+    pinned_by_teacher: bool = False
     shipped: bool = False
+    validation_accuracy: float | None = None
 
     @property
     def active(self) -> bool:
@@ -138,13 +148,27 @@ class Run:
 
     @property
     def label(self) -> str:
-        """What its owner calls it, or else its preset."""
-        return self.name or self.config.preset
+        """What its owner calls it, or else its preset; a shipped run has a name of its own."""
+        return self.name or (self.id if self.shipped else self.config.preset)
 
     @property
     def origin(self) -> str:
         """What tells it from others of the same label."""
         return "shipped" if self.shipped else self.id
+
+    @property
+    def trained_on(self) -> str:
+        """What it was trained on, in words; empty if nobody knows. Numbers are rounded as the
+        split is, digit by digit."""
+        available = Dataset.training_images_in(self.dataset)
+        if not available:
+            return ""
+        name = (self.dataset or "").split(":")[0]
+        text = f"about {self.config.fit_images(available):,} of the {available:,} training images"
+        text += f" ({name})"
+        if drawn := self.config.drawn_images(available):
+            text += f" and {drawn:,} drawings of this project's own"
+        return text
 
     @property
     def title(self) -> str:
@@ -232,6 +256,16 @@ class RunStore:
         """Let go of the database's connections."""
         self._engine.dispose()
 
+    def check(self) -> None:
+        """See that the database is still one that this version can use.
+
+        Raises:
+            StoreUnavailable: a newer version of the app has changed it meanwhile.
+        """
+        with schema.explained(), self._engine.connect() as connection:
+            version = _fact(connection, "schema_version")
+        schema.check_version(version)
+
     # --- what visitors do ---
 
     def submit(self, config: TrainConfig, owner: str, same_address: Collection[str] = ()) -> Run:
@@ -241,8 +275,8 @@ class RunStore:
             same_address: ids of the runs that were asked for from the same address.
 
         Raises:
-            NotAllowed: this owner has one waiting or running, or a sweep, or the queue is full,
-                or 40 of that address wait or run. Nobody trains as the teacher.
+            NotAllowed: this owner has one waiting or running already, or the queue is full, or
+                100 runs and sweeps of that address wait or run. Nobody trains as the teacher.
         """
         _check_is_visitor(owner)
         with schema.explained(), self._writer.begin() as connection:
@@ -268,14 +302,13 @@ class RunStore:
 
         Raises:
             ValueError: there are no settings, or too many.
-            NotAllowed: as ``submit`` does, where the queue or the address's share of it has no
-                room for all of them.
+            NotAllowed: as ``submit`` does; this owner may have one run and one sweep.
         """
         if not 1 <= len(configs) <= MOST_RUNS:
             raise ValueError(f"Expected 1 to {MOST_RUNS} runs, got {len(configs)}.")
         _check_is_visitor(owner)
         with schema.explained(), self._writer.begin() as connection:
-            _check_room(connection, owner, same_address, len(configs))
+            _check_room(connection, owner, same_address, sweep=True)
             sweep_id = None
             for config in configs:
                 run_id = self._insert(connection, config, owner, WAITING, None)
@@ -314,7 +347,7 @@ class RunStore:
                     raise NotAllowed("This run was trained before runs could go on; start it anew.")
             elif not run.resumable:
                 raise NotAllowed(f"This run is {run.state} and cannot go on; start a new one.")
-            _check_room(connection, run.owner, same_address)
+            _check_room(connection, run.owner, same_address, sweep=run.sweep is not None)
             _change(
                 connection,
                 run_id,
@@ -384,15 +417,19 @@ class RunStore:
         """
         with schema.explained(), self._writer.begin() as connection:
             run = _read_own(connection, run_id, owner)
-            kept = sa.select(sa.func.count()).where(schema.runs.c.pinned)
+            runs = schema.runs.c
+            kept = sa.select(sa.func.count()).where(runs.pinned)
+            by_teacher = owner == TEACHER
             if pinned and not run.pinned:
-                mine = connection.execute(kept.where(schema.runs.c.owner == owner)).scalar() or 0
-                # The teacher owns none, and keeps as many as there is room for.
-                if mine >= MOST_PINNED_EACH:
+                # What the teacher keeps is not counted as its owner's.
+                own = kept.where(runs.owner == owner, sa.not_(runs.pinned_by_teacher))
+                if (connection.execute(own).scalar() or 0) >= MOST_PINNED_EACH:
                     raise NotAllowed(f"You can keep {MOST_PINNED_EACH} runs; let go of one first.")
                 if (connection.execute(kept).scalar() or 0) >= MOST_PINNED:
                     raise NotAllowed("As many runs are kept as there is room for.")
-            _change(connection, run_id, pinned=pinned)
+                _change(connection, run_id, pinned=True, pinned_by_teacher=by_teacher)
+            elif not pinned:
+                _change(connection, run_id, pinned=False, pinned_by_teacher=False)
 
     def delete(self, run_id: str, owner: str) -> None:
         """Forget a run, its curves and its models.
@@ -425,7 +462,7 @@ class RunStore:
         Args:
             trained: only those that have a network to show.
         """
-        query = sa.select(schema.runs).order_by(schema.runs.c.number.desc())
+        query = _select_runs().order_by(schema.runs.c.number.desc())
         if states:
             query = query.where(schema.runs.c.state.in_(states))
         if owner is not None:
@@ -466,6 +503,33 @@ class RunStore:
         )
         with schema.explained(), self._engine.connect() as connection:
             return [Progress(**row) for row in connection.execute(query).mappings()]
+
+    def first_and_last_reports(self, run_ids: Collection[str]) -> dict[str, list[Progress]]:
+        """The first report of each of these runs and its latest, by the run's id: what tells how
+        fast it is. A run with one report has one, and one without any is not among them."""
+        metrics = schema.metrics.c
+        ends = (
+            sa.select(
+                metrics.run_id,
+                sa.func.min(metrics.step).label("first"),
+                sa.func.max(metrics.step).label("last"),
+            )
+            .where(metrics.run_id.in_(run_ids))
+            .group_by(metrics.run_id)
+            .subquery()
+        )
+        query = (
+            sa.select(schema.metrics)
+            .join(ends, metrics.run_id == ends.c.run_id)
+            .where(metrics.step.in_((ends.c.first, ends.c.last)))
+            .order_by(metrics.step)
+        )
+        found: dict[str, list[Progress]] = {}
+        with schema.explained(), self._engine.connect() as connection:
+            for row in connection.execute(query).mappings():
+                values = dict(row)
+                found.setdefault(values.pop("run_id"), []).append(Progress(**values))
+        return found
 
     def last_step(self, run_id: str) -> int:
         """The step of a run's latest report; 0 if there is none."""
@@ -779,6 +843,23 @@ def queue_place(run: Run) -> tuple[bool, tuple[bool, int]]:
     return run.state != RUNNING, run.order
 
 
+def _select_runs() -> sa.Select[Any]:
+    """Runs with their validation accuracy, for which each run's latest reports are looked at from
+    the end on: one row or a few, and never all of them."""
+    runs, metrics = schema.runs.c, schema.metrics.c
+    # Of one that goes on, later epochs are not those of the network it has.
+    last = (
+        sa.select(metrics.validation_accuracy)
+        .where(metrics.run_id == runs.id, metrics.epoch <= runs.epochs)
+        .where(metrics.validation_accuracy.is_not(None))
+        .order_by(metrics.step.desc())
+        .limit(1)
+        .correlate(schema.runs)
+        .scalar_subquery()
+    )
+    return sa.select(schema.runs, last.label("validation_accuracy"))
+
+
 def _run(row: sa.RowMapping) -> Run:
     return _shared_run(**{name: value for name, value in row.items() if name != "number"})
 
@@ -792,18 +873,23 @@ def _shared_run(*, config: str, **values: Any) -> Run:
 
 def _read_run(connection: sa.Connection, run_id: str, lock: bool = False) -> Run:
     """A run, if wished with its row locked to the end of the transaction."""
-    query = sa.select(schema.runs).where(schema.runs.c.id == run_id)
+    # What nobody can have been given is not even asked for: a database may refuse to read it.
+    if not RUN_ID.fullmatch(run_id):
+        raise RunNotFound(NO_RUN)
+    query = _select_runs().where(schema.runs.c.id == run_id)
     if lock:
-        query = query.with_for_update()
+        query = query.with_for_update(of=schema.runs)
     row = connection.execute(query).mappings().first()
     if row is None:
-        raise RunNotFound("There is no such run; it may have been deleted. Choose another.")
+        raise RunNotFound(NO_RUN)
     return _run(row)
 
 
 def _read_sweep(connection: sa.Connection, sweep_id: str) -> list[Run]:
+    if not RUN_ID.fullmatch(sweep_id):
+        raise RunNotFound(NO_SWEEP)
     runs = schema.runs.c
-    query = sa.select(schema.runs).where(runs.sweep == sweep_id).order_by(runs.number)
+    query = _select_runs().where(runs.sweep == sweep_id).order_by(runs.number)
     found = [_run(row) for row in connection.execute(query).mappings()]
     if not found:
         raise RunNotFound(NO_SWEEP)
@@ -885,29 +971,27 @@ def _change(connection: sa.Connection, run_id: str, **values: str | float | int 
 
 
 def _check_room(
-    connection: sa.Connection, owner: str, same_address: Collection[str], count: int = 1
+    connection: sa.Connection, owner: str, same_address: Collection[str], sweep: bool = False
 ) -> None:
-    """Whether this owner may have so many more runs waiting, while none of his is active."""
+    """Whether this owner may have one more run, or one more sweep, in the queue.
+
+    Raises:
+        NotAllowed: this owner has one already, or the queue has no room for another.
+    """
     runs = schema.runs.c
     query = sa.select(runs.id, runs.owner, runs.sweep).where(runs.state.in_(ACTIVE))
     active = connection.execute(query).all()
-    mine = [run for run in active if run.owner == owner]
-    if any(run.sweep for run in mine):
-        raise NotAllowed("You have a sweep in training already; wait for it or stop it.")
-    if mine:
-        raise NotAllowed("You have a run in training already; wait for it or stop it.")
-    at_address = sum(run.id in same_address for run in active)
-    if len(active) + count > MOST_ACTIVE:
-        full = "The queue is full" if count == 1 else f"The queue has no room for {count} more runs"
-    elif at_address + count > MOST_ACTIVE_EACH_ADDRESS:
-        full = "As many runs of your network wait as one may have"
-        if count > 1:
-            full = f"With {count} more, too many runs of your network would wait"
-    else:
-        return
-    raise NotAllowed(
-        f"{full}; try {'again' if count == 1 else 'fewer, or again'} in a few minutes."
-    )
+    if any(run.owner == owner and (run.sweep is not None) == sweep for run in active):
+        kind = "sweep" if sweep else "run"
+        raise NotAllowed(f"You have a {kind} in training already; wait for it or stop it.")
+    places = {run.sweep or run.id for run in active}
+    at_address = {run.sweep or run.id for run in active if run.id in same_address}
+    if len(places) >= MOST_ACTIVE:
+        raise NotAllowed("The queue is full; try again in a few minutes.")
+    if len(at_address) >= MOST_ACTIVE_EACH_ADDRESS:
+        raise NotAllowed(
+            "Your network has as many runs in the queue as it may; try again in a few minutes."
+        )
 
 
 def _next_turn(connection: sa.Connection) -> int:

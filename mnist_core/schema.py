@@ -10,8 +10,9 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from mnist_core.logs import masked
 log = logging.getLogger("mnist_core.database")
 
 # Of the tables below; migrations/ says what to do when they change.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 DEFAULT_PATH = Path(__file__).parent.parent / "runs.db"
 BUSY_SECONDS = 5.0
 # Who says nothing for so long in the middle of writing to a Postgres has died, or its network
@@ -41,6 +42,12 @@ POSTGRES = {
 }
 # Any number, as long as nobody else locks it in the same database.
 WRITERS = 28_28_10
+
+# How long visitors are told that the file of runs was moved or deleted.
+TELL_SECONDS = 600.0
+# When the file of each database was last replaced, by its address; of this process.
+replaced_at: dict[str, float] = {}
+_one_maker = threading.Lock()
 
 metadata = sa.MetaData()
 
@@ -81,6 +88,8 @@ runs = sa.Table(
     sa.Column("losses", sa.Integer, nullable=False, server_default="0"),
     # The sweep it belongs to: the id of that sweep's first run.
     sa.Column("sweep", sa.String(40)),
+    # Kept by the teacher, and so not one of the few that its owner may keep.
+    sa.Column("pinned_by_teacher", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 metrics = sa.Table(
@@ -172,10 +181,14 @@ def open_engine(url: str) -> sa.Engine:
         raise StoreUnavailable(
             "MNIST_DATABASE_URL is not a database address that works here; see the README."
         ) from None
-    sa.event.listen(engine, "begin", _note_begin)
+    sa.event.listen(engine, "before_cursor_execute", _note_statement)
     if is_sqlite:
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
+        if parsed.database:
+            path = Path(parsed.database)
+            sa.event.listen(engine, "connect", partial(_note_file, path))
+            sa.event.listen(engine, "checkout", partial(_check_file, engine, url, path))
     elif backend == "postgresql":
         if engine.driver == "psycopg":
             sa.event.listen(engine, "connect", _prepare_postgres)
@@ -184,8 +197,20 @@ def open_engine(url: str) -> sa.Engine:
         if not sa.inspect(engine).has_table(facts.name):
             _create(engine, is_sqlite)
         version = _migrate(engine)
-    if version != str(SCHEMA_VERSION):
+        missing = metadata.tables.keys() - set(sa.inspect(engine).get_table_names())
+    if version == str(SCHEMA_VERSION) and missing:
         engine.dispose()
+        raise StoreUnavailable(
+            f"The database of runs is incomplete, without {', '.join(sorted(missing))}; move it "
+            "away, or set MNIST_DATABASE_URL to another database."
+        )
+    check_version(version)
+    return engine
+
+
+def check_version(version: str | None) -> None:
+    """Raises: StoreUnavailable: a database of this version is not one that this app can use."""
+    if version != str(SCHEMA_VERSION):
         newer = version is not None and version.isdigit() and int(version) > SCHEMA_VERSION
         age = "newer" if newer else "different"
         raise StoreUnavailable(
@@ -193,7 +218,6 @@ def open_engine(url: str) -> sa.Engine:
             f"this one uses {SCHEMA_VERSION}). Update the app, or set MNIST_DATABASE_URL to "
             "another database."
         )
-    return engine
 
 
 def _connect_arguments(url: sa.URL) -> dict[str, Any]:
@@ -255,6 +279,48 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of the same name; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _note_file(path: Path, _connection: object, record: Any) -> None:
+    record.info["file"] = _identity(path)
+
+
+def _check_file(
+    engine: sa.Engine, url: str, path: Path, _connection: object, record: Any, _proxy: object
+) -> None:
+    """A file that was moved or deleted is noticed before anything is stored in it, where nobody
+    would find it: a new database is made in its place.
+
+    Raises:
+        InvalidatePoolError: SQLAlchemy connects anew, to the new file.
+    """
+    if record.info["file"] == _identity(path):
+        return
+    with _one_maker:
+        maker = sa.create_engine(engine.url)
+        sa.event.listen(maker, "connect", _prepare_sqlite)
+        sa.event.listen(maker, "begin", _begin_sqlite)
+        if not sa.inspect(maker).has_table(facts.name):
+            log.warning("the file of runs was moved or deleted; a new one takes its place")
+            _create(maker, True)
+        maker.dispose()
+        replaced_at[url] = time.monotonic()
+    raise sa.exc.InvalidatePoolError("the file of runs was moved or deleted")
+
+
+def was_replaced(url: str) -> bool:
+    """Whether the file of this database was moved or deleted in the last ten minutes."""
+    since = replaced_at.get(url)
+    return since is not None and time.monotonic() - since < TELL_SECONDS
+
+
 def _begin_sqlite(connection: sa.Connection) -> None:
     # A writer takes its turn at the start, where waiting is allowed; a reader that turns
     # into a writer half-way is refused at once if another was quicker.
@@ -293,67 +359,103 @@ def _begin_postgres(connection: sa.Connection) -> None:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn the database's own errors into one sentence for a person, and tell the log."""
-    _thread.wrote = False
+    """Turn an outage of the database into one sentence for a person, and tell the log.
+
+    Only what can pass by itself is an outage. An error in what was asked, such as a row that is
+    there already, will fail again however often it is tried, and goes on as it is.
+    """
+    _thread.statements = [""]
     try:
         yield
     except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
         sentence = _sentence(str(cause).lower())
-        _outage.failed(sentence, _thread.wrote, cause)
+        if not sentence and isinstance(error, MISTAKES):
+            raise
+        sentence = sentence or (
+            "The database of runs does not answer; check that it is there and try again."
+        )
+        _outage.failed(sentence, _thread.statements[-1], cause)
         raise StoreUnavailable(sentence) from error
-    _outage.worked(_thread.wrote)
+    _outage.worked(_thread.statements)
+
+
+# Errors of whoever asked, and not of the database.
+MISTAKES = (
+    sa.exc.IntegrityError,
+    sa.exc.DataError,
+    sa.exc.ProgrammingError,
+    sa.exc.NotSupportedError,
+    sa.exc.InvalidRequestError,
+    sa.exc.CompileError,
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.ProgrammingError,
+    sqlite3.NotSupportedError,
+)
 
 
 def _sentence(text: str) -> str:
+    """What a known fault means, by a sign of it in the database's own words; else empty."""
     for sign, sentence in _FAULTS.items():
         if sign in text:
             return sentence
-    return "The database of runs does not answer; check that it is there and try again."
+    return ""
 
 
-def _note_begin(connection: sa.Connection) -> None:
-    _thread.wrote = connection.get_execution_options().get("write", False)
+def _note_statement(_1: object, _2: object, statement: str, *_3: object) -> None:
+    """Remember what is being done, such as "INSERT INTO artifacts"."""
+    _thread.statements.append(" ".join(statement.split()[:3]))
 
 
 class Outage:
-    """Tells the log when the database goes away and when it is back, and not in between.
+    """Tells the log when something stops working and when it works again, and not in between.
 
-    A database that can be read but not written is back once it was written.
+    On a nearly full disk small rows can be written and large ones cannot: the outage is over
+    when what failed works again, not when anything does.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sentence = ""
         self._since = 0.0
-        self._writing = False
+        self._statement = ""
 
-    def failed(self, sentence: str, writing: bool, cause: BaseException) -> None:
-        """Something could not be done."""
+    def failed(self, sentence: str, statement: str, cause: BaseException) -> None:
+        """A statement could not be done; an empty one if there was not even a connection."""
         with self._lock:
             if sentence == self._sentence:
                 return
             if not self._sentence:
                 self._since = time.monotonic()
-            self._sentence, self._writing = sentence, writing
+            self._sentence, self._statement = sentence, statement
         # The first line says what; further ones may quote what was to be stored.
         detail = (str(cause).splitlines() or [""])[0]
         log.warning("%s (%s: %s)", masked(sentence), type(cause).__name__, detail)
 
-    def worked(self, writing: bool) -> None:
-        """Something was done."""
+    def worked(self, statements: Collection[str]) -> None:
+        """These statements were done, the empty one among them."""
         if not self._sentence:
             return
         with self._lock:
-            if not self._sentence or (self._writing and not writing):
+            if not self._sentence or self._statement not in statements:
                 return
             self._sentence = ""
             seconds = time.monotonic() - self._since
         log.info("the database is back after %.0f s", seconds)
 
 
+class _Thread(threading.local):
+    """What this thread has asked of the database since it entered ``explained``."""
+
+    statements: list[str]
+
+    def __init__(self) -> None:
+        self.statements = [""]
+
+
 _outage = Outage()
-_thread = threading.local()
+_thread = _Thread()
 
 
 _FAULTS = {
@@ -364,6 +466,11 @@ _FAULTS = {
     "writable, or set MNIST_DATABASE_URL to another database.",
     "disk is full": "The disk is full, so nothing new can be stored; free some space.",
     "disk i/o": "The disk does not take the data; check its free space and its health.",
+    **dict.fromkeys(
+        ("no such table", "no such column", "undefinedtable", "undefinedcolumn", "does not exist"),
+        "The tables of the database of runs are not those of this version; start the server again, "
+        "or set MNIST_DATABASE_URL to another database.",
+    ),
     "not a database": "The file of runs is not a database; move it away, or set "
     "MNIST_DATABASE_URL to another one.",
     "malformed": "The file of runs is damaged; move it away, or set MNIST_DATABASE_URL to "

@@ -1,4 +1,5 @@
-"""keras_script: settings -> a short Keras script that trains the same network by itself.
+"""keras_script: settings -> a short Keras script that trains the same network by itself; and
+``use_keras`` and ``use_litert``, how to use the files of a trained network.
 
 For whoever wants to go on without this project. The text is put together here, of numbers
 and of names known beforehand only; what it imports is not known to this project's server.
@@ -206,3 +207,48 @@ def _loss(config: TrainConfig) -> str:
     if not config.label_smoothing:
         return '"categorical_crossentropy"'
     return f"keras.losses.CategoricalCrossentropy(label_smoothing={config.label_smoothing!r})"
+
+
+def use_keras(file: str, complete: bool = True) -> str:
+    """A short script that measures a downloaded ``.keras`` file on MNIST's test images.
+
+    Args:
+        file: its name.
+        complete: whether the file scales pixels and averages over views by itself, as all do
+            that ``export.py`` wrote.
+    """
+    scaled = "" if complete else " / np.float32(255)"
+    return f"""# pip install tensorflow
+import keras
+import numpy as np
+
+_, (x_test, y_test) = keras.datasets.mnist.load_data()  # uint8 (n, 28, 28), 0 paper to 255 ink
+model = keras.saving.load_model("{file}")
+probabilities = model.predict(x_test{scaled})  # (n, 10)
+print("test accuracy", np.mean(probabilities.argmax(axis=1) == y_test))
+"""
+
+
+def use_litert(file: str, complete: bool = True, layers: int = 0) -> str:
+    """The same for a ``.tflite`` file.
+
+    Args:
+        layers: how many layers the network has; an incomplete file's last output is its answer.
+    """
+    signature = '"classify"' if complete else ""
+    images = "images=batch" if complete else "**{name: batch / np.float32(255)}"
+    output = "probabilities" if complete else f"output_{layers - 1}"
+    named = "" if complete else "name = next(iter(classify.get_input_details()))\n"
+    return f"""# pip install ai-edge-litert
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+# https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz
+data = np.load("mnist.npz")
+x_test, y_test = data["x_test"], data["y_test"]  # uint8 (n, 28, 28), 0 paper to 255 ink
+classify = Interpreter("{file}").get_signature_runner({signature})
+{named}batches = np.array_split(x_test, len(x_test) // 50)
+answers = [classify({images})["{output}"] for batch in batches]
+probabilities = np.concatenate(answers)  # (n, 10)
+print("test accuracy", np.mean(probabilities.argmax(axis=1) == y_test))
+"""

@@ -15,13 +15,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from mnist_core.config import SCRIBBLE_EVERY
 from mnist_core.data import CLASSES, SIDE
 from mnist_core.drawing import to_mnist
 
 DRAWN_PATH = Path(__file__).parent / "sample" / "drawn.npz"
 DRAWN_DIGITS, SEED = 10_000, 0
-# One scribble for so many digits.
-SCRIBBLE_EVERY = 10
 # The label of a scribble.
 SCRIBBLE = CLASSES
 SHEET_SIDE = 128

@@ -222,11 +222,7 @@ def train(
                 wished = SECONDS_PER_CALL / max(elapsed / count, 1e-6)
                 steps_per_call = max(1, min(int(wished), 2 * steps_per_call))
             compiled = True
-            if not math.isfinite(loss_sum):
-                raise Diverged(
-                    f"The loss stopped being a number at step {step + count}. "
-                    f"Try a learning rate below {config.learning_rate:g}."
-                )
+            _check_finite(loss_sum, step + count, config)
             batches = slice(done * config.batch_size, (done + count) * config.batch_size)
             digits = max(int(is_digit[batches].sum()), 1)
             done += count
@@ -247,9 +243,12 @@ def train(
         if done < steps_per_epoch:
             break
         probabilities = predict(trainer.forward, x_validation)
+        validation_loss = cross_entropy(probabilities, y_validation)
+        # The last step before it may have been the one that went too far.
+        _check_finite(validation_loss, step, config)
         progress = dataclasses.replace(
             progress,
-            validation_loss=cross_entropy(probabilities, y_validation),
+            validation_loss=validation_loss,
             validation_accuracy=accuracy(probabilities, y_validation),
         )
         digits_in_epoch = max(int(is_digit.sum()), 1)
@@ -287,6 +286,14 @@ def train(
         stopped=step < steps,
         checkpoint=end,
     )
+
+
+def _check_finite(loss: float, step: int, config: TrainConfig) -> None:
+    if not math.isfinite(loss):
+        raise Diverged(
+            f"The loss stopped being a number at step {step}. "
+            f"Try a learning rate below {config.learning_rate:g}."
+        )
 
 
 def warm_up(dataset: Dataset) -> None:
@@ -550,9 +557,3 @@ def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Share of the images whose likeliest digit is the true one, 0 to 1."""
     return float((probabilities.argmax(axis=1) == labels).mean())
-
-
-def export_litert(model: keras.Model, path: str) -> None:
-    """Write the network as a LiteRT file whose outputs are every layer, in order."""
-    layers = keras.Model(model.inputs, [layer.output for layer in model.layers])
-    layers.export(path, format="litert", verbose=False)

@@ -12,7 +12,6 @@ import random
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -20,7 +19,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar
 
 from mnist_core import data, logs
@@ -119,6 +117,11 @@ class Recorder:
         if self._trouble:
             raise self._trouble
         return self._stop
+
+    @property
+    def failed(self) -> bool:
+        """Whether what gathered cannot be stored, however often it is tried."""
+        return self._trouble is not None
 
     def start(self) -> None:
         """Store what gathers, again and again, until the end."""
@@ -263,7 +266,8 @@ def execute(
 
     def complete(state: str, **values: Any) -> Run:
         recorder.end()
-        patiently(recorder.flush)
+        if not recorder.failed:
+            patiently(recorder.flush)
         return patiently(lambda: store.complete(run.id, worker_id, state, **values))
 
     recorder.start()
@@ -294,7 +298,8 @@ def train(
     heart: Heart | None,
 ) -> tuple[str, dict[str, str | float | int], dict[str, bytes]]:
     """Train a run: the state it ended in, its results and its artifacts."""
-    training = load_training()
+    from mnist_core import training
+
     result = training.train(
         run.config,
         dataset,
@@ -314,7 +319,7 @@ def train(
     }
     # Exporting a deep network keeps Python from running anything else for seconds.
     with heart.skipping() if heart else nullcontext():
-        models = patiently(lambda: _models(result.model))
+        models = patiently(lambda: _models(result.model, run.config.looks))
     artifacts = {
         **models,
         PREDICTIONS: pack_predictions(result.test_probabilities, dataset.y_test),
@@ -324,23 +329,23 @@ def train(
     return STOPPED if result.stopped else FINISHED, results, artifacts
 
 
-def load_training() -> ModuleType:
-    """The module ``training``, and TensorFlow with it."""
-    # Keras also loads these wherever they are installed, for what is not used here: 120 MB
-    # of a worker's memory, and more than a second of its start.
-    with without("pandas", "sklearn"):
-        from mnist_core import training
-    return training
+def load_training_alone() -> None:
+    """Load TensorFlow and Keras in a process that has nothing else to do, and no other thread.
 
+    Keras also imports pandas and scikit-learn wherever they are installed, for features unused
+    here: 115 MB of a worker's memory and a second of its start. They are hidden meanwhile, which
+    the whole process would notice: so never in one that others use too, such as a Dask worker.
 
-@contextmanager
-def without(*packages: str) -> Iterator[None]:
-    """While this lasts these packages cannot be imported, unless they already were."""
-    hidden = [name for name in packages if name not in sys.modules]
+    Raises:
+        RuntimeError: other threads are running.
+    """
+    if threading.active_count() > 1:
+        raise RuntimeError("Other threads would not find what is hidden here.")
+    hidden = [name for name in ("pandas", "sklearn") if name not in sys.modules]
     # None stands for a module that is known not to be there.
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
-        yield
+        from mnist_core import training  # noqa: F401
     finally:
         for name in hidden:
             del sys.modules[name]
@@ -375,21 +380,21 @@ def patiently(action: Callable[[], T]) -> T:
             time.sleep(0.5)
 
 
-def _models(model: object) -> dict[str, bytes]:
-    """The network as Keras saves it and as LiteRT runs it.
+def _models(model: object, looks: int) -> dict[str, bytes]:
+    """The network as files that answer as the run does: for Keras and for LiteRT.
 
     Raises:
         StoreUnavailable: the disk took no temporary files.
     """
     import tensorflow as tf
 
-    training = load_training()
+    from mnist_core import export
+
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            keras_path, litert_path = Path(folder) / "model.keras", Path(folder) / "model.tflite"
-            model.save(keras_path)  # type: ignore[attr-defined]
-            training.export_litert(model, str(litert_path))
-            return {KERAS: keras_path.read_bytes(), LITERT: litert_path.read_bytes()}
+        return {
+            KERAS: export.keras_file(model, looks),
+            LITERT: export.litert_file(model, looks),
+        }
     except (OSError, tf.errors.OpError) as error:
         exhausted = isinstance(error, tf.errors.ResourceExhaustedError)
         if exhausted and "No space left" not in str(error):
@@ -407,7 +412,7 @@ def download(store: RunStore) -> None:
         log.info("download of MNIST ended after %.1f s", time.monotonic() - began)
     except DownloadFailed as error:
         log.warning("download of MNIST failed: %s", error)
-        message = str(error)
+        message = error.for_visitors
     patiently(lambda: store.end_download(message))
 
 
@@ -498,7 +503,8 @@ def work(
     with registered(store, worker_id) as (worker_id, heart):
         log.info("worker %s started, process %d", worker_id, os.getpid())
         # All that a run would have to wait for is done while nobody waits.
-        training = load_training()
+        from mnist_core import training
+
         loaded = data.locate(), data.load_dataset()
         training.warm_up(loaded[1])
         heart.ready = True
@@ -554,20 +560,31 @@ def step_behind() -> None:
             log.info("this training process cannot step behind the server: %s", error)
 
 
-def main() -> None:
+def main(worker_id: str = "") -> None:
+    """Be a worker process.
+
+    Args:
+        worker_id: the id by which the pool that started this process knows it.
+    """
     logs.set_up()
     step_behind()
     # Ctrl-C and a polite kill leave through the same door as an error: everything closes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        work(RunStore(), float(os.environ.get("MNIST_WORKER_IDLE_SECONDS", IDLE_SECONDS)))
+        store = RunStore()
+        load_training_alone()
+        idle_seconds = float(os.environ.get("MNIST_WORKER_IDLE_SECONDS", IDLE_SECONDS))
+        work(store, idle_seconds, worker_id)
     except SystemExit:
         log.info("worker process %d ends, for it was told to", os.getpid())
         raise
     except StoreUnavailable as error:
         log.error("worker process %d ends: %s", os.getpid(), error)
         sys.exit(1)
+    except Exception:
+        log.exception("worker process %d ends", os.getpid())
+        sys.exit(1)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -4,8 +4,10 @@ What is drawn is kept in the visitor's session, so that it outlives a visit to a
 Whoever shows the sheet reads ``subject()``: what there is to be read now.
 """
 
+import dataclasses
 import io
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image, UnidentifiedImageError
 from streamlit_drawable_canvas import st_canvas
+
+from mnist_core import drawing, markup, photo
+from mnist_core.errors import EmptyDrawing
 
 log = logging.getLogger("pages")
 
@@ -27,6 +32,9 @@ MOST_UNDO = 100
 MOST_BYTES_OF_UNDO = 2_000_000
 # A browser sends four pixels for one where its screen is that fine; more is no browser's.
 MOST_SIDE = 4 * SIDE
+# A drawing of several digits, or a photograph, is shown with at most this many pixels a side.
+SHEET_SIDE = 400
+DRAWING, PICTURE = "Your drawing", "Your picture"
 
 
 @dataclass(frozen=True)
@@ -37,9 +45,13 @@ class Subject:
         number: another one for each subject of this visitor.
         source: where it is from, for a person.
         pictures: one for each digit: as ``drawing.to_mnist`` takes them, or uint8
-            (28, 28) if they are ``prepared``.
+            (28, 28) if they are ``prepared``. None if there is no digit.
         prepared: they are MNIST's own, and need no preparation.
-        sheet: HTML of the photograph they were found in, or empty.
+        sheet: HTML of the picture that they were found in, or empty.
+        note: what should be known of them, one sentence or empty.
+        problem: why there is no digit, or why the file sent last could not be read, one
+            sentence or empty. It is said of this subject alone, and goes with it.
+        file: the picture that was sent last, as a PNG, to turn it; empty if it was no picture.
     """
 
     number: int
@@ -47,6 +59,9 @@ class Subject:
     pictures: list[np.ndarray]
     prepared: bool = False
     sheet: str = ""
+    note: str = ""
+    problem: str = ""
+    file: bytes = b""
 
 
 def subject() -> Subject | None:
@@ -55,12 +70,26 @@ def subject() -> Subject | None:
     return found
 
 
-def take(
-    source: str, pictures: list[np.ndarray], *, prepared: bool = False, sheet: str = ""
-) -> None:
-    """Something else than a drawing is to be read: the sheet is emptied for it."""
+def take(source: str, pictures: list[np.ndarray], **more: Any) -> None:
+    """Something else than a drawing is to be read: the sheet is emptied for it.
+
+    Args:
+        more: what else ``Subject`` has.
+    """
     clear()
-    _read(source, pictures, prepared, sheet)
+    _read(source, pictures, **more)
+
+
+def refuse(problem: str, file: bytes = b"") -> None:
+    """What was to be read cannot be: no earlier answer stays as if it were the new one.
+
+    A drawing stays, for it is still to be seen on the sheet.
+    """
+    found = subject()
+    if found and found.source == DRAWING and found.pictures:
+        st.session_state["subject"] = dataclasses.replace(found, problem=problem, file=file)
+    else:
+        take(PICTURE, [], problem=problem, file=file)
 
 
 def clear() -> None:
@@ -83,14 +112,20 @@ def undo() -> None:
     strokes = st.session_state["strokes"]
     st.session_state["strokes"] = {**strokes, "objects": strokes["objects"][:count]}
     _renew(st.session_state["strokes"])
-    _read("Your drawing", [_decoded(picture)])
+    _read_drawing(_decoded(picture))
 
 
 def arrive() -> None:
     """Back from another page the canvas is empty: it starts with what was drawn.
 
-    Later it must not change, or it would be redrawn under somebody's pen.
+    Later it must not change, or it would be redrawn under somebody's pen. A file that could
+    not be read is forgotten.
     """
+    if (found := subject()) and found.source != DRAWING and not found.pictures:
+        st.session_state.pop("subject")
+    elif found and found.pictures:
+        file = b"" if found.problem else found.file
+        st.session_state["subject"] = dataclasses.replace(found, problem="", file=file)
     st.session_state["canvas_start"] = st.session_state.get("strokes")
 
 
@@ -129,7 +164,7 @@ def show(pen: str) -> None:
     st.session_state["strokes"] = strokes
     before = [sheet for sheet in sheets if sheet[0] < count]
     st.session_state["sheets"] = _fitting([*before, (count, picture)])
-    _read("Your drawing", [drawn])
+    _read_drawing(drawn)
 
 
 def _received(result: Any) -> tuple[dict[str, Any], bytes] | None:
@@ -157,14 +192,43 @@ def _fitting(sheets: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     return sheets
 
 
-def _read(source: str, pictures: list[np.ndarray], prepared: bool = False, sheet: str = "") -> None:
+def _read_drawing(picture: np.ndarray) -> None:
+    """The digits on the sheet, each by itself, are what there is to read."""
+    try:
+        figures = photo.find_drawn_figures(picture)
+    except EmptyDrawing as error:
+        _read(DRAWING, [], problem=str(error))
+        return
+    if len(figures) == 1:
+        _read(DRAWING, [figures[0].ink])
+    else:
+        _read(DRAWING, inks(figures), sheet=framed(DRAWING, picture, figures))
+
+
+def inks(figures: Sequence[photo.Figure]) -> list[np.ndarray]:
+    """As bytes: a quarter of the memory, for a session keeps them."""
+    return [drawing.to_bytes(drawing.to_grey(figure.ink)) for figure in figures]
+
+
+def framed(source: str, picture: np.ndarray, figures: Sequence[photo.Figure]) -> str:
+    """HTML: a picture from there with a frame around each of its figures."""
+    count = f"{len(figures)} figures were" if len(figures) > 1 else "one figure was"
+    return markup.framed(
+        drawing.shrink(picture, SHEET_SIDE),
+        [figure.box for figure in figures],
+        picture.shape,
+        f"{source}, in which {count} found",
+    )
+
+
+def _read(source: str, pictures: list[np.ndarray], **more: Any) -> None:
     number = st.session_state.get("subject_number", 0) + 1
     st.session_state["subject_number"] = number
-    st.session_state["subject"] = Subject(number, source, pictures, prepared, sheet)
+    st.session_state["subject"] = Subject(number, source, pictures, **more)
 
 
 def _forget() -> None:
-    for name in ("strokes", "sheets", "subject", "upload_problem"):
+    for name in ("strokes", "sheets", "subject", "read"):
         st.session_state.pop(name, None)
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from mnist_core import charts, evaluation, markup
 from mnist_core.config import describe
 from mnist_core.data import Dataset
+from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, epoch_ends, thin, to_csv
 from mnist_core.rates import CHANGE
 from mnist_core.runs import (
@@ -21,7 +22,7 @@ from mnist_core.runs import (
     WAITING,
     Run,
 )
-from mnist_core.script import keras_script
+from mnist_core.script import keras_script, use_keras, use_litert
 from pages import limits, presenter, shared, teacher
 from pages.live_chart import drawn, live_chart
 
@@ -30,9 +31,10 @@ shared.guard("compare")
 MOST_OVERLAID = 6
 MOST_ROWS = 60
 MOST_POINTS = 200
-# What the table can be sorted by: a run's value, and whether the largest comes first.
+# What the table can be sorted by: a run's value, and whether the largest comes first. Not by test
+# accuracy, which is reported and not chosen by.
 ORDERS = {
-    "Test accuracy": (lambda run: run.test_accuracy or 0.0, True),
+    "Validation accuracy": (lambda run: run.validation_accuracy or 0.0, True),
     "Newest": (lambda run: run.created_at, True),
     "Fastest": (lambda run: run.train_seconds or 0.0, False),
     "Fewest parameters": (lambda run: run.parameters or 0, False),
@@ -53,8 +55,9 @@ def show_table(runs: list[Run], visitor: str) -> None:
     # What a phone has room for comes first.
     header = (
         "Run",
+        "Validation accuracy",
         "Test accuracy",
-        "95 % interval",
+        "95% confidence interval",
         "Test images",
         "Parameters",
         "Time",
@@ -64,6 +67,7 @@ def show_table(runs: list[Run], visitor: str) -> None:
     rows = [
         (
             named(run, visitor),
+            "–" if run.validation_accuracy is None else f"{run.validation_accuracy:.2%}",
             f"{run.test_accuracy:.2%}",
             interval(run),
             number(Dataset.test_images_in(run.dataset) or None),
@@ -76,6 +80,10 @@ def show_table(runs: list[Run], visitor: str) -> None:
     ]
     with st.container(key="runs_table"):
         st.html(markup.table(header, rows, long=(0, len(header) - 1)))
+    st.caption(
+        "Choose by validation accuracy; the test accuracy is only reported. The interval holds "
+        "the accuracy on all such images with 95% confidence."
+    )
     if len(runs) > MOST_ROWS:
         st.caption(f"The first {MOST_ROWS} of {len(runs)} runs in this order.")
 
@@ -97,13 +105,13 @@ def number(value: int | None) -> str:
 
 
 def interval(run: Run) -> str:
-    """Where the accuracy on all the world's such digits lies, with 95 % confidence."""
+    """Where the accuracy on all such images lies, with 95% confidence."""
     images = Dataset.test_images_in(run.dataset)
     if not images:
         return "–"
     right = round((run.test_accuracy or 0.0) * images)
     low, high = evaluation.wilson_interval(right, images)
-    return f"{100 * low:.2f} to {100 * high:.2f} %"
+    return f"{low:.2%} to {high:.2%}"
 
 
 def choose_overlaid(runs: list[Run]) -> list[Run]:
@@ -119,7 +127,7 @@ def choose_overlaid(runs: list[Run]) -> list[Run]:
                 "are shown.",
                 icon=":material/link_off:",
             )
-        best = sorted(runs, key=lambda run: run.test_accuracy or 0.0, reverse=True)
+        best = sorted(runs, key=lambda run: run.validation_accuracy or 0.0, reverse=True)
         st.session_state["overlaid_start"] = known or [run.id for run in best[:2]]
     start = [run_id for run_id in st.session_state["overlaid_start"] if run_id in found]
     with presenter.aside("overlaid"):
@@ -187,8 +195,42 @@ def show_one(run: Run, visitor: str) -> None:
             download(label, partial(shared.artifact, run.id, kind), f"{file}.{ending}")
         download("Curves (.csv)", lambda: to_csv(shared.curves(run)), f"{file}.csv")
         download("Keras script (.py)", lambda: keras_script(run.config), f"{file}.py")
+    show_use(run, file)
     if teacher.may_change(run, visitor):
         manage(run, visitor)
+
+
+def show_use(run: Run, file: str) -> None:
+    """What the two model files do, and how to use them."""
+    try:
+        complete = shared.classifier(run).complete
+    except (RunNotFound, ValueError):
+        st.caption("The network's files cannot be read here.")
+        return
+    many = run.config.looks > 1
+    if complete:
+        views = f", average over {run.config.looks} views a pixel apart" if many else ""
+        accuracy = "" if run.test_accuracy is None else f": {run.test_accuracy:.2%} of test images"
+        st.caption(
+            "Both models take images as MNIST has them, whole numbers from 0 (paper) to 255 (ink), "
+            f"28 × 28, scale them by themselves{views}, and give ten probabilities. They classify "
+            f"as this app does{accuracy}. The LiteRT file has a second signature, *layers*, with "
+            "the output of every layer by its name."
+        )
+    else:
+        views = (
+            f" They answer from a single view and this app averages {run.config.looks}, so their "
+            "accuracy differs a little from the one above."
+        )
+        st.caption(
+            "These files were made by an earlier version. Both models take 28 × 28 pixels from 0 "
+            "(paper) to 1 (ink): divide MNIST's by 255. The LiteRT file's outputs are its layers "
+            "in order, the last one the ten probabilities." + (views if many else "")
+        )
+    with st.expander("How to use the models", icon=":material/code:"):
+        in_keras, in_litert = st.tabs(["Keras", "LiteRT"])
+        in_keras.code(use_keras(f"{file}.keras", complete))
+        in_litert.code(use_litert(f"{file}.tflite", complete, len(run.config.layers)))
 
 
 def download(label: str, data: Callable[[], str | bytes], file_name: str) -> None:
@@ -239,22 +281,22 @@ def manage(run: Run, visitor: str) -> None:
 
 @shared.guarded
 def rename(run_id: str, visitor: str) -> None:
-    limits.check(CHANGE, visitor)
     # What the box holds now: an argument would still be what it held when it was drawn.
     name = str(st.session_state[f"name-{run_id}"])
-    shared.store().rename(run_id, teacher.acting_as(visitor), name)
+    with limits.counted(CHANGE, visitor):
+        shared.store().rename(run_id, teacher.acting_as(visitor), name)
 
 
 @shared.guarded
 def pin(run_id: str, visitor: str, pinned: bool) -> None:
-    limits.check(CHANGE, visitor)
-    shared.store().pin(run_id, teacher.acting_as(visitor), pinned)
+    with limits.counted(CHANGE, visitor):
+        shared.store().pin(run_id, teacher.acting_as(visitor), pinned)
 
 
 @shared.guarded
 def delete(run_id: str, visitor: str) -> None:
-    limits.check(CHANGE, visitor)
-    shared.store().delete(run_id, teacher.acting_as(visitor))
+    with limits.counted(CHANGE, visitor):
+        shared.store().delete(run_id, teacher.acting_as(visitor))
     st.query_params.pop("run", None)
 
 

@@ -93,10 +93,25 @@ def dialog() -> None:
         for run_id in asked:
             show_answer(runs[run_id], image, label)
         show_doubt(split, place)
+        if trained := [
+            runs[run_id].label
+            for run_id in asked
+            if split == "test" and shared.has_learned_the_sample(runs[run_id])
+        ]:
+            st.caption(
+                f"Trained on this image among others, so its answer is no test: "
+                f"{', '.join(trained)}."
+            )
         if split == "train":
             st.caption(
                 "Most training images were seen with their labels when a network was trained, "
                 "so its answer is no test."
+            )
+        elif others := [name for name in asked if shared.mismatch(runs[name])]:
+            # The sample's test images are some of MNIST's training images.
+            st.caption(
+                f"{charts.counted(len(others), 'network')} asked here had other test images, and "
+                "may have been trained on this one: no test of it then."
             )
     show_neighbours(split, place)
 

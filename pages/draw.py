@@ -17,9 +17,11 @@ from pages.canvas import Subject
 shared.guard("draw")
 
 EVERY_STEP = list(drawing.STEPS)
-# The strip's pictures, and a photograph, are at most this many pixels a side.
-STRIP_SIDE, SHEET_SIDE = 112, 400
+# The strip's pictures are at most this many pixels a side.
+STRIP_SIDE = 112
 NEAREST = 5
+# More figures are chosen by their number, for so many buttons fill a telephone.
+MOST_BUTTONS = 12
 NOTHING = "–"
 
 
@@ -42,8 +44,10 @@ def take_test_digit(place: int | None = None) -> None:
         place = int(np.random.default_rng().integers(len(dataset.x_test)))
     place = min(max(place, 0), len(dataset.x_test) - 1)
     source = f"Test image {place}, labelled {dataset.y_test[place]}"
-    if dataset.source == "sample":
-        source += ", which the shipped networks were trained on"
+    if trained := [
+        run.label for run in shared.shipped_runs() if shared.has_learned_the_sample(run)
+    ]:
+        source += f", which {' and '.join(trained)} were trained on"
     canvas.take(source, [dataset.x_test[place].copy()], prepared=True)
 
 
@@ -57,37 +61,47 @@ def upload_key() -> str:
 
 
 def take_picture() -> None:
-    """Read the file as soon as it is there; what is wrong with it is said beside it."""
+    """Read the file as soon as it is there; what is wrong with it is said instead."""
     file = st.session_state[upload_key()]
     if file is None:
         return
     content = file.getvalue()
     uploads.forget(file)
     st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
+    read_picture(lambda: drawing.read_picture(content))
+
+
+def turn_picture() -> None:
+    """Read the picture that was sent last once more, turned to the right by a right angle."""
+    if (subject := canvas.subject()) and subject.file:
+        read_picture(lambda: np.rot90(drawing.read_picture(subject.file), -1))
+
+
+def read_picture(decode: Callable[[], np.ndarray]) -> None:
+    """Find the figures in a picture. It is kept as it is, for it may have to be turned."""
+    file = b""
     try:
         limits.check(PICTURE, shared.visitor(remember=False))
         with shared.ONE_PICTURE_AT_A_TIME:
-            picture = drawing.read_picture(content)
-            figures = photo.find_figures(picture)
+            # Grey is all that is looked at, and all that is kept.
+            picture = drawing.to_bytes(drawing.to_grey(decode()))
+            file = markup.png(picture)
+            figures, note = photo.read_figures(picture)
     except UserError as error:
-        st.session_state["upload_problem"] = str(error)
+        canvas.refuse(str(error), file)
         return
-    count = f"{len(figures)} figures were" if len(figures) > 1 else "one figure was"
-    sheet = markup.framed(
-        drawing.shrink(picture, SHEET_SIDE),
-        [figure.box for figure in figures],
-        picture.shape,
-        f"Your picture, in which {count} found",
+    canvas.take(
+        canvas.PICTURE,
+        canvas.inks(figures),
+        sheet=canvas.framed(canvas.PICTURE, picture, figures),
+        note=note,
+        file=file,
     )
-    # As bytes: a quarter of the memory, for a session keeps them.
-    pictures = [drawing.to_bytes(figure.ink) for figure in figures]
-    canvas.take("Your picture", pictures, sheet=sheet)
 
 
 def other_ways() -> None:
     """A test digit by its number, for who cannot draw; a photograph."""
-    left, right = st.columns(2, gap="large")
-    with left, st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         most = len(shared.dataset().x_test) - 1
         st.number_input(
             f"Number of a test image, 0 to {most}", 0, most, key="test_number", width=280
@@ -95,15 +109,13 @@ def other_ways() -> None:
         st.button(
             "Read it", icon=":material/looks_one:", on_click=shared.guarded(take_numbered_digit)
         )
-    with right:
-        st.file_uploader(
-            "A photograph or scan of one digit, or of several in a row; it is read and not stored",
-            type=["png", "jpg", "jpeg", "webp"],
-            key=upload_key(),
-            on_change=shared.guarded(take_picture),
-        )
-        if problem := st.session_state.get("upload_problem"):
-            st.error(problem, icon=":material/error:")
+    # Every kind of file is let through: telephones then send photographs as JPEG, and what is
+    # wrong with another file is said by us, in one sentence.
+    st.file_uploader(
+        "A photograph or scan of one digit or many; forgotten when you leave or send another",
+        key=upload_key(),
+        on_change=shared.guarded(take_picture),
+    )
 
 
 # --- the answer ---
@@ -169,7 +181,9 @@ def test_digit_button() -> None:
 def show_answers(answers: Sequence[Answer], images: np.ndarray, subject: Subject) -> None:
     columns = st.columns(len(answers), gap="large")
     for place, (column, found) in enumerate(zip(columns, answers, strict=True)):
-        with column, st.container(key=f"answer{place}"):
+        # Many digits are written smaller.
+        key = f"answer{place}" + "_of_many" * (len(images) > MOST_BUTTONS)
+        with column, st.container(key=key):
             if len(answers) > 1:
                 st.caption(found.run.title)
             if len(images) > 1:
@@ -178,6 +192,8 @@ def show_answers(answers: Sequence[Answer], images: np.ndarray, subject: Subject
                 show_one(found)
     if subject.sheet:
         st.html(subject.sheet)
+    if subject.note:
+        st.info(subject.note, icon=":material/info:")
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(images) == 1:
             with st.container(width=110):
@@ -206,12 +222,13 @@ def choose_steps() -> None:
         )
 
 
-def show_preparation(subject: Subject, stages: list[drawing.Stage], place: int, run: Run) -> None:
+def show_preparation(subject: Subject, place: int, run: Run) -> None:
     """The recipe's pictures in a row; each step can be left out."""
     choose_steps()
     if subject.prepared:
         st.write("MNIST's own images were prepared like this when the collection was made.")
         return
+    stages = drawing.prepare(subject.pictures[place], left_out())
     pictures = [subject.pictures[place], *(stage.picture for stage in stages)]
     captions = ["As it came"]
     for number, stage in enumerate(stages, start=1):
@@ -281,12 +298,12 @@ def show_nearest(image: np.ndarray, found: Answer) -> None:
 
 
 def closer_look(
-    subject: Subject, answers: Sequence[Answer], stages: list[list[drawing.Stage]], place: int
+    subject: Subject, answers: Sequence[Answer], images: np.ndarray, place: int
 ) -> None:
     """One of four views of why the networks answer as they do."""
-    image = stages[place][-1].picture
+    image = images[place]
     views: dict[str, Callable[[Answer], None]] = {
-        "Preparation": lambda found: show_preparation(subject, stages[place], place, found.run),
+        "Preparation": lambda found: show_preparation(subject, place, found.run),
         "Pixels that count": lambda found: show_pixels(image, found, place),
         "Nearest digits": lambda found: show_nearest(image, found),
         "Layers": lambda found: show_layers(image, found),
@@ -340,49 +357,78 @@ def draw_and_read(runs: list[Run]) -> None:
                     persist_state="session",
                     label_visibility="collapsed",
                 )
-    subject, place = canvas.subject(), 0
+        with (
+            presenter.aside("other_ways"),
+            st.expander("Read a test digit or a photograph instead"),
+        ):
+            other_ways()
+        # Right above the answer on a telephone, and in sight however many figures there are.
+        if (subject := canvas.subject()) and subject.file:
+            st.button("Turn", icon=":material/rotate_right:", on_click=shared.guarded(turn_picture))
+    place = 0
     with right:
         if subject is None:
             nothing_to_read(
                 "Draw a digit, large or small, anywhere on the sheet. The answer comes by itself."
             )
             return
+        if not subject.pictures and subject.source == canvas.DRAWING:
+            nothing_to_read(subject.problem)
+            return
+        if subject.problem:
+            # A file's. A drawing that is on the sheet all the same is read below.
+            st.error(subject.problem, icon=":material/error:")
+        if not subject.pictures:
+            nothing_to_read()
+            return
         try:
-            stages = prepared(subject)
+            images, answers = read(subject, runs)
         except EmptyDrawing as error:
             nothing_to_read(str(error))
             # Perhaps for want of a step.
             choose_steps()
             return
-        images = np.stack([steps[-1].picture for steps in stages])
-        answers = [answer(run, images) for run in runs]
         show_answers(answers, images, subject)
         if len(images) > 1:
-            numbers = range(1, len(images) + 1)
-            chosen = st.segmented_control(
-                "Look closer at figure",
-                numbers,
-                default=1,
-                required=True,
-                key=f"figure{subject.number}",
-            )
-            place = (chosen or 1) - 1
-    closer_look(subject, answers, stages, place)
+            place = choose_figure(len(images), subject) - 1
+    closer_look(subject, answers, images, place)
 
 
-def nothing_to_read(sentence: str) -> None:
+def choose_figure(count: int, subject: Subject) -> int:
+    """The number of the figure to look at closely, 1 to ``count``."""
+    # A new picture begins with its first figure.
+    label, key = "Look closer at figure", f"figure{subject.number}"
+    if count > MOST_BUTTONS:
+        return int(st.number_input(f"{label}, 1 to {count}", 1, count, key=key, width=280))
+    return st.segmented_control(label, range(1, count + 1), default=1, required=True, key=key) or 1
+
+
+def nothing_to_read(sentence: str = "") -> None:
     with st.container(key="answer0"):
         st.metric("Prediction", NOTHING)
-    st.write(sentence)
+    if sentence:
+        st.write(sentence)
     test_digit_button()
 
 
-def prepared(subject: Subject) -> list[list[drawing.Stage]]:
-    """Every picture of the subject through the recipe, as far as it is switched on."""
-    if subject.prepared:
-        return [[drawing.Stage(drawing.CENTRE, image, False)] for image in subject.pictures]
-    skip = left_out()
-    return [drawing.prepare(picture, skip) for picture in subject.pictures]
+def read(subject: Subject, runs: list[Run]) -> tuple[np.ndarray, list[Answer]]:
+    """The subject's figures as the networks see them, uint8 (n, 28, 28), and their answers.
+
+    Those of a full page take a third of a second, so they are kept until something changes.
+    """
+    key = subject.number, left_out(), runs
+    known = st.session_state.get("read")
+    if known and known[0] == key:
+        return known[1], known[2]
+    images = np.stack([prepared(picture, subject) for picture in subject.pictures])
+    answers = [answer(run, images) for run in runs]
+    st.session_state["read"] = key, images, answers
+    return images, answers
+
+
+def prepared(picture: np.ndarray, subject: Subject) -> np.ndarray:
+    """One picture of the subject through the recipe, as far as it is switched on."""
+    return picture if subject.prepared else drawing.prepare(picture, left_out())[-1].picture
 
 
 st.title("Draw a digit")
@@ -394,9 +440,6 @@ with presenter.aside("runs"), st.container(horizontal=True, gap="medium"):
     other = shared.pick_other_run("And beside it", run, found)
 if st.session_state.get("arrived", True):
     canvas.arrive()
-    st.session_state.pop("upload_problem", None)
 with sheet:
     draw_and_read([run, other] if other else [run])
-with presenter.aside("other_ways"), st.expander("Read a test digit or a photograph instead"):
-    other_ways()
 shared.next_step("evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id)

@@ -113,8 +113,8 @@ def show_cell(run: Run) -> None:
         st.write("No test image ends up here. Choose another cell of the heatmap.")
 
 
-def show_images(run: Run, key: str, places: np.ndarray, who: str = "the network") -> None:
-    """Test images with a network's answers."""
+def show_images(run: Run, key: str, places: np.ndarray, rival: Run | None = None) -> None:
+    """Test images with a network's answers, or with those of two networks."""
     if sentence := shared.mismatch(run):
         st.info(sentence, icon=":material/image_not_supported:")
         return
@@ -122,25 +122,44 @@ def show_images(run: Run, key: str, places: np.ndarray, who: str = "the network"
     if len(places) > MOST_IMAGES:
         st.caption(f"The first {MOST_IMAGES} of {len(places):,}.")
     shown = places[:MOST_IMAGES]
-    answers = probabilities[shown].argmax(axis=1)
-    sure = evaluation.confidences(probabilities[shown])
+    answers = answers_at(probabilities, shown)
+    if rival:
+        others = answers_at(shared.predictions(rival)[0], shown)
+        both = list(zip(shown, answers, others, strict=True))
+        captions = [
+            f"{labels[place]}\n1st: {one} · {sure}\n2nd: {other} · {other_sure}"
+            for place, (one, sure), (other, other_sure) in both
+        ]
+        texts = [
+            f"Test image {place}: a {labels[place]}, read as {one} with probability {sure} by the "
+            f"first, as {other} with probability {other_sure} by the second"
+            for place, (one, sure), (other, other_sure) in both
+        ]
+        below = "its label, then what the first and the second network read"
+    else:
+        read = list(zip(shown, answers, strict=True))
+        captions = [f"{labels[place]} → {answer}\n{sure}" for place, (answer, sure) in read]
+        texts = [
+            f"Test image {place}: a {labels[place]}, read as {answer} with probability {sure}"
+            for place, (answer, sure) in read
+        ]
+        below = "its label, what the network reads"
     gallery(
         data.take(shared.images_of("test")[0], shown),
-        [
-            f"{labels[place]} → {answer}\n{share:.0%}"
-            for place, answer, share in zip(shown, answers, sure, strict=True)
-        ],
-        [
-            f"Test image {place}: a {labels[place]}, read as {answer} with probability {share:.0%}"
-            for place, answer, share in zip(shown, answers, sure, strict=True)
-        ],
+        captions,
+        texts,
         label="Test images",
         key=key,
         on_choose=lambda number: detail.choose("test", int(shown[number])),
     )
-    st.caption(
-        f"Below each: its label, what {who} reads, and how sure it is. Choose one to see it large."
-    )
+    st.caption(f"Below each: {below}, and how sure it is. Choose one to see it large.")
+
+
+def answers_at(probabilities: np.ndarray, places: np.ndarray) -> list[tuple[int, str]]:
+    """The digit given for each of these images, and how sure the network is of it."""
+    chosen = probabilities[places]
+    sure = evaluation.confidences(chosen).tolist()
+    return list(zip(chosen.argmax(axis=1).tolist(), map(evaluation.percent, sure), strict=True))
 
 
 # --- digit by digit ---
@@ -231,7 +250,7 @@ def show_belief(run: Run) -> None:
             ),
             key="reliability",
             config=PLAIN,
-            alt="How often the network is right, over how sure it is, with 95 % intervals",
+            alt="How often the network is right, over how sure it is, with 95% intervals",
         )
         st.caption(
             f"Expected calibration error {error:.2%}: so far apart the two are on average "
@@ -268,7 +287,7 @@ def refused(point: confidence.Coverage, total: int) -> str:
     if point.accuracy is None:
         return "So sure it is of no image: it answers none."
     return (
-        f"It answers {point.share:.1%} of the images and refuses {total - point.answered:,}; "
+        f"It answers {point.share:.2%} of the images and refuses {total - point.answered:,}; "
         f"{point.accuracy:.2%} of its answers are right, {point.wrong:,} wrong."
     )
 
@@ -319,13 +338,13 @@ def show_beside(run: Run) -> None:
         st.subheader(f"True {true}, predicted {predicted}", anchor=False)
         st.write(f"The first has {here} there, the second {there}.")
     for title, key, places in (
-        ("Only the first reads", "only_first", found.only_first),
-        ("Only the second reads", "only_second", found.only_second),
-        ("Neither reads", "neither", found.neither),
+        ("Only the first is right", "only_first", found.only_first),
+        ("Only the second is right", "only_second", found.only_second),
+        ("Neither is right", "neither", found.neither),
     ):
         st.subheader(f"{title}: {charts.counted(len(places), 'image')}", anchor=False)
         if len(places):
-            show_images(run, key, places, "the first")
+            show_images(run, key, places, rival)
     detail.show()
 
 
@@ -340,7 +359,7 @@ def show_downloads(run: Run) -> None:
     def page() -> str:
         pictures = None if shared.mismatch(run) else shared.images_of("test")[0]
         return report.html_report(
-            run.title, run.dataset or "", day, labels, probabilities, pictures
+            run.title, tested_on(run, len(labels)), day, labels, probabilities, pictures
         )
 
     with st.expander("Take it home", icon=":material/download:"), st.container(horizontal=True):
@@ -367,16 +386,26 @@ def show_headline(run: Run) -> None:
     counts = shared.confusion(run)
     total, right = int(counts.sum()), int(counts.trace())
     low, high = evaluation.wilson_interval(right, total)
-    fewest, most = evaluation.wrong_interval(total - right, total)
+    fewest, most = evaluation.prediction_interval(total - right, total)
     # Side by side as far as they fit, so that a phone shows more than three numbers.
     with st.container(horizontal=True, key="headline"):
         st.metric("Test accuracy", f"{right / total:.2%}", border=True, width="content")
-        st.metric("Read wrongly", f"{total - right:,} of {total:,}", border=True, width="content")
-        st.metric("95 % interval", f"{low:.2%} – {high:.2%}", border=True, width="content")
+        st.metric("Misclassified", f"{total - right:,} of {total:,}", border=True, width="content")
+        st.metric(
+            "95% confidence interval", f"{low:.2%} – {high:.2%}", border=True, width="content"
+        )
+    shared.warn_of_guessing(run, right / total, total, "test")
     st.caption(
-        f"Trained on, and tested once with, {run.dataset}. Of {total:,} others from the same hands "
-        f"it would read between {fewest:,} and {most:,} wrong (Wilson's interval)."
+        f"{tested_on(run, total)}. The confidence interval (Wilson) is for the accuracy on all "
+        f"such images. Of {total:,} other such images the network would misclassify between "
+        f"{fewest:,} and {most:,} (95% prediction interval)."
     )
+
+
+def tested_on(run: Run, total: int) -> str:
+    """What a run was trained on, and tested with, in words."""
+    tested = f"ested once, on {charts.counted(total, 'test image')} that it was not trained on"
+    return f"Trained on {run.trained_on}, and t{tested}" if run.trained_on else f"T{tested}"
 
 
 st.title("Where is it wrong?")
@@ -391,7 +420,7 @@ shared.check_address(
     image=detail.is_name,
 )
 with presenter.aside("run"):
-    run = shared.pick_run()
+    run = shared.pick_run(runs=shared.pictured_first(shared.trained_runs()))
 if shared.is_readable(run):
     show_headline(run)
     view = shared.pick_view("view", VIEWS)

@@ -3,6 +3,7 @@ doubt. Any of them opens in the detail view."""
 
 import random
 from collections import Counter
+from collections.abc import Callable
 
 import numpy as np
 import streamlit as st
@@ -298,10 +299,10 @@ def show_doubts(split: str) -> None:
         )
         return
     st.markdown(
-        f"Five networks were trained, each on four fifths of the {found.images:,} training images, "
-        f"and read the fifth that they had never seen. **{found.differing:,}** were read as "
-        "another digit than their label says. These are the ones whose label they believed least. "
-        "Who is right?"
+        f"Five networks were trained, each without another fifth of the {found.images:,} training "
+        "images, and read the fifth that they had never seen. "
+        f"**{found.differing:,}** were read as another digit than their label says. These are the "
+        "ones whose label they believed least. Who is right?"
     )
     shown = found.ranked[:MOST_SHOWN]
     show_digits(
@@ -314,7 +315,7 @@ def show_doubts(split: str) -> None:
 
 
 def show_test_doubts() -> None:
-    run = shared.pick_run()
+    run = shared.pick_run(runs=shared.pictured_first(shared.trained_runs()))
     st.caption("Test images that this network reads as something else, and is surest of.")
     if not shared.is_readable(run):
         return
@@ -358,7 +359,13 @@ with presenter.aside("split"):
         label_visibility="collapsed",
     )
 split = SPLITS[chosen_split or "Training"]
-{GLANCE: show_glance, MAP: show_map, DOUBTS: show_doubts}.get(view, show_sample)(split)
+shown: dict[str, Callable[[str], None]] = {
+    SAMPLE: show_sample,
+    GLANCE: show_glance,
+    MAP: show_map,
+    DOUBTS: show_doubts,
+}
+shown[view](split)
 if view == SAMPLE:
     choose_by_number(split)
 detail.show()

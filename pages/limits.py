@@ -8,12 +8,14 @@ import hashlib
 import ipaddress
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import streamlit as st
 
 from mnist_core.config import TrainConfig
 from mnist_core.errors import NotAllowed
-from mnist_core.rates import LIMITS, TRAIN, Rates, refusal
+from mnist_core.rates import LIMITS, TRAIN, Rate, Rates, refusal
 from mnist_core.runs import ACTIVE, Run, RunStore
 
 HASH_KEY = secrets.token_bytes(32)
@@ -39,44 +41,65 @@ def network(text: str) -> str:
     return hashlib.blake2b(found.packed[:8], key=HASH_KEY, digest_size=16).hexdigest()
 
 
-def check(what: str, visitor: str, times: int = 1) -> None:
-    """Count something that is done now.
+def check(what: str, visitor: str) -> None:
+    """Count something that is attempted now, whether or not it will succeed.
 
     Args:
         what: a key of ``rates.LIMITS``.
-        times: how often it is done.
 
     Raises:
         NotAllowed: too much of it was done lately, by this visitor, from this address or by all.
     """
     limit = LIMITS[what]
-    wait = _rates().count(
-        {
-            f"{what} of visitor {visitor}": limit.visitor,
-            f"{what} of address {address()}": limit.address,
-            what: limit.everybody,
-        },
-        times,
-    )
-    if wait:
+    if wait := _rates().count(_counted_under(what, visitor)):
         raise NotAllowed(refusal(limit, wait))
+
+
+@contextmanager
+def counted(what: str, visitor: str) -> Iterator[None]:
+    """Count what is done inside, unless it fails: a request without effect costs nothing.
+
+    Args:
+        what: a key of ``rates.LIMITS``.
+
+    Raises:
+        NotAllowed: as ``check`` does; nothing inside was done.
+    """
+    check(what, visitor)
+    try:
+        yield
+    except Exception:
+        _rates().take_back(_counted_under(what, visitor))
+        raise
+
+
+def _counted_under(what: str, visitor: str) -> dict[str, Rate]:
+    """The keys under which an event is counted, each with its rate."""
+    limit = LIMITS[what]
+    return {
+        f"{what} of visitor {visitor}": limit.visitor,
+        f"{what} of address {address()}": limit.address,
+        what: limit.everybody,
+    }
 
 
 def submit(store: RunStore, config: TrainConfig, visitor: str) -> Run:
     """Ask for a run. Raises NotAllowed: it would be too much, or as ``RunStore.submit``."""
-    check(TRAIN, visitor)
     place, origins = address(), _origins()
-    with origins.lock:
+    with counted(TRAIN, visitor), origins.lock:
         run = store.submit(config, visitor, origins.of(place))
         origins.remember([run], place, store)
     return run
 
 
 def submit_sweep(store: RunStore, configs: list[TrainConfig], visitor: str) -> list[Run]:
-    """Ask for a sweep, each run of which counts. Raises NotAllowed as ``submit`` does."""
-    check(TRAIN, visitor, len(configs))
+    """Ask for a sweep, which counts as one run: its later runs let everybody else go first.
+
+    Raises:
+        NotAllowed: as ``submit`` does.
+    """
     place, origins = address(), _origins()
-    with origins.lock:
+    with counted(TRAIN, visitor), origins.lock:
         runs = store.submit_sweep(configs, visitor, origins.of(place))
         origins.remember(runs, place, store)
     return runs
@@ -88,9 +111,8 @@ def resume(store: RunStore, run_id: str, visitor: str, owner: str, more_epochs: 
     Args:
         owner: as whom, which may be the teacher.
     """
-    check(TRAIN, visitor)
     place, origins = address(), _origins()
-    with origins.lock:
+    with counted(TRAIN, visitor), origins.lock:
         run = store.resume(run_id, owner, more_epochs, origins.of(place))
         origins.remember([run], place, store)
 

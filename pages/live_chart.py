@@ -73,9 +73,11 @@ def drawn(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> str:
     """A figure for ``live_chart`` in this visitor's size, drawn once for all like them.
 
     Args:
-        key: all else that it depends on, as ``shared.once`` takes it.
+        key: all else that it depends on, as ``shared.cached_for_all`` takes it.
     """
-    return shared.once((*key, presenter.is_on()), lambda: _packed(presenter.sized(draw())))
+    return shared.cached_for_all(
+        (*key, presenter.is_on()), lambda: _packed(presenter.sized(draw()))
+    )
 
 
 def _packed(figure: go.Figure) -> str:

@@ -27,8 +27,11 @@ st.html(
 runs = shared.trained_runs()
 # A run that was tested on the easier or smaller test images of the sample is no rival.
 official = [run for run in runs if run.test_fingerprint == runs[0].test_fingerprint]
-best = max(official, key=lambda run: run.test_accuracy or 0, default=None)
-worst = evaluation.worst_confusion(shared.confusion(best)) if best else None
+# By validation accuracy: a test accuracy that was chosen by would say too much.
+best = max(official, key=lambda run: run.validation_accuracy or 0.0, default=None)
+# The network to look at more closely is one whose test images are here.
+shown = shared.pictured_first([best, *runs])[0] if best else None
+worst = evaluation.worst_confusion(shared.confusion(shown)) if shown else None
 
 explore, train, evaluate, draw = st.columns(4)
 
@@ -46,6 +49,8 @@ with train.container(border=True, height="stretch"):
     st.subheader("2 · Train", anchor=False)
     if best:
         st.metric(f"Best network: {best.config.preset}", f"{best.test_accuracy:.2%}")
+        chosen_by = f", {best.validation_accuracy:.2%}" if best.validation_accuracy else ""
+        st.caption(f"Test accuracy. Best by validation accuracy{chosen_by}.")
     else:
         st.metric("Best network", "none yet")
     st.page_link("pages/train.py", label="Train one", icon=":material/model_training:")
@@ -53,12 +58,13 @@ with train.container(border=True, height="stretch"):
 
 with evaluate.container(border=True, height="stretch"):
     st.subheader("3 · Evaluate", anchor=False)
-    if best and worst:
+    if shown and worst:
         true, predicted, count = worst
-        st.metric(f"Its commonest mistake: {count}×", f"{true} read as {predicted}")
-        query = {"run": best.id, "true": str(true), "predicted": str(predicted)}
+        st.metric(f"Most common mistake: {count}×", f"{true} read as {predicted}")
+        st.caption(f"by the network {shown.label}")
+        query = {"run": shown.id, "true": str(true), "predicted": str(predicted)}
     else:
-        st.metric("Its commonest mistake", "none")
+        st.metric("Most common mistake", "none")
         query = {}
     st.page_link(
         "pages/evaluate.py",

@@ -5,6 +5,7 @@ visitor's belongs there.
 """
 
 import threading
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,9 +27,13 @@ def address(name: str, make: Callable[[], bytes]) -> str | None:
         with ONE_WRITER_AT_A_TIME:
             if not path.is_file():
                 path.parent.mkdir(exist_ok=True)
-                partial = path.with_suffix(".partial")
-                partial.write_bytes(make())
-                partial.replace(path)
+                # Of a name of its own: another server in the same folder may write the same file.
+                partial = path.with_name(f"{name}.{uuid.uuid4().hex}.partial")
+                try:
+                    partial.write_bytes(make())
+                    partial.replace(path)
+                finally:
+                    partial.unlink(missing_ok=True)
     except OSError:
         return None
     return f"app/static/{name}"

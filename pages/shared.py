@@ -22,7 +22,7 @@ from streamlit import runtime
 from mnist_core import data, evaluation, explanation, forecast, glance, maps, schema, shipped
 from mnist_core.calibration import Calibration
 from mnist_core.classifier import Classifier
-from mnist_core.errors import RunNotFound, StoreUnavailable, UserError
+from mnist_core.errors import DownloadFailed, RunNotFound, StoreUnavailable, UserError
 from mnist_core.jobs import Pool, open_pool
 from mnist_core.neighbours import nearest_images
 from mnist_core.progress import Progress
@@ -44,6 +44,7 @@ from mnist_core.studies import PIXELS, MapKey, Study, StudyStore, features_of
 from mnist_core.suspects import Suspects, study_key
 from mnist_core.suspects import shipped as shipped_suspects
 from pages import host, limits, messages, presenter, served, uploads
+from pages.bounded import BoundedCache
 from pages.turnstile import turn
 
 log = logging.getLogger("pages")
@@ -52,10 +53,14 @@ T = TypeVar("T")
 # A photograph takes a hundred megabytes for a moment; thirty at once would take them all.
 ONE_PICTURE_AT_A_TIME = threading.Lock()
 
+# What is kept of one kind of figure: hundreds of curves, or all heatmaps that anybody looks at.
+MOST_BYTES_OF_A_KIND = 6_000_000
+
 COOKIE = "mnist_visitor"
 STYLE = Path(__file__).parent / "look.css"
 BEST = "cnn"
 NO_RUN = ""
+DISMISSED = "notice_dismissed"
 
 # --- entrance and errors ---
 
@@ -77,6 +82,12 @@ def enter(pages: Mapping[str, Any]) -> None:
     with told(), turn():
         check_address(presenter=presenter.is_value)
         presenter.enter()
+        if schema.was_replaced(schema.database_url()):
+            st.warning(
+                "The file of runs was moved or deleted while the app was running, so the runs in "
+                "it are gone from here; new runs are stored in a new file.",
+                icon=":material/database:",
+            )
         page.run()
 
 
@@ -135,18 +146,29 @@ def told() -> Iterator[None]:
 # --- shared by all visitors ---
 
 
-@st.cache_resource(max_entries=200, show_spinner=False)
-def once(key: tuple[Any, ...], _make: Callable[[], T]) -> T:
-    """What looks the same to all visitors, made for the first of them.
+def cached_for_all(key: tuple[Any, ...], make: Callable[[], T]) -> T:
+    """A figure or text that looks the same to all visitors, made for the first of them.
 
     A figure takes Plotly up to 40 ms, during which all others wait, and thirty people who
     look at one network see the same figure.
 
     Args:
-        key: all that it depends on, in plain values.
-        _make: makes it. Whoever is given it leaves it as it is.
+        key: its kind, such as "confusion", and all that it depends on, in plain values. Each
+            kind has a share of the memory of its own, so that curves which change five times
+            a second push nobody's heatmap out.
+        make: makes it. Whoever is given it leaves it as it is.
     """
-    return _make()
+    value: T = _cache_of(key[0]).get(key, make)
+    return value
+
+
+@st.cache_resource(show_spinner=False)
+def _cache_of(kind: str) -> BoundedCache:
+    return BoundedCache(MOST_BYTES_OF_A_KIND, _bytes_of)
+
+
+def _bytes_of(value: go.Figure | str) -> int:
+    return len(value if isinstance(value, str) else value.to_json())
 
 
 def dataset() -> data.Dataset:
@@ -157,7 +179,10 @@ def dataset() -> data.Dataset:
 
 @st.cache_resource(max_entries=1, show_spinner="Reading the digits …")
 def _dataset(path: str, source: str, changed: float) -> data.Dataset:
-    return data.load_dataset()
+    found = data.load_dataset()
+    if found.note:
+        log.warning("digits: %s", found.note)
+    return found
 
 
 def images_of(split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -248,8 +273,8 @@ def studied_map(split: str, run: Run | None) -> Study:
     key = MapKey(split, fingerprint_of(split), *features).text
     study = studies().find(key)
     if study is None:
-        limits.check(STUDY, visitor(remember=False))
-        study = studies().request(key)
+        with limits.counted(STUDY, visitor(remember=False)):
+            study = studies().request(key)
     if study.state in (WAITING, RUNNING):
         pool().wake()
     return study
@@ -257,8 +282,8 @@ def studied_map(split: str, run: Run | None) -> Study:
 
 def ask_again(key: str) -> None:
     """Ask for a study that failed."""
-    limits.check(STUDY, visitor(remember=False))
-    studies().request(key)
+    with limits.counted(STUDY, visitor(remember=False)):
+        studies().request(key)
 
 
 def map_sprite(split: str) -> str:
@@ -284,7 +309,14 @@ def _studies(url: str) -> StudyStore:
 
 def store() -> RunStore:
     """The database of runs. Raises StoreUnavailable if there is none to use."""
-    return _store(schema.database_url())
+    url = schema.database_url()
+    _check_store(url)
+    return _store(url)
+
+
+@st.cache_data(ttl=5.0, max_entries=1, show_spinner=False)
+def _check_store(url: str) -> None:
+    _store(url).check()
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -308,7 +340,7 @@ def _home(run: Run) -> str:
 
 
 def state_of(run: Run) -> tuple[str, str, int]:
-    """What tells a run's network from all others, for the key of ``once``."""
+    """What tells a run's network from all others, for the key of ``cached_for_all``."""
     return run.id, _home(run), run.version
 
 
@@ -385,14 +417,34 @@ def is_readable(run: Run) -> bool:
     return False
 
 
+def has_pictures(run: Run) -> bool:
+    """Whether a run was tested on the test images at hand, so that they can be shown."""
+    return run.test_fingerprint == dataset().test_fingerprint
+
+
 def mismatch(run: Run) -> str:
     """One sentence if a run was tested on other images than those at hand, else empty."""
-    if dataset().test_fingerprint == run.test_fingerprint:
+    if has_pictures(run):
         return ""
-    return (
+    sentence = (
         f"These predictions are for other test images ({run.dataset}) than the ones at hand "
         f"({dataset().description}), so the pictures cannot be shown. The numbers hold."
     )
+    if pictured := next(filter(has_pictures, shipped_runs()), None):
+        sentence += f" Choose the network {pictured.label} to see pictures."
+    return sentence
+
+
+def pictured_first(runs: list[Run]) -> list[Run]:
+    """The same runs, those whose pictures can be shown first."""
+    here = dataset().test_fingerprint
+    return sorted(runs, key=lambda run: run.test_fingerprint != here)
+
+
+def has_learned_the_sample(run: Run) -> bool:
+    """Whether the test images at hand are the sample's, and a run was trained on all of MNIST
+    and so on them."""
+    return dataset().source == "sample" and not has_pictures(run)
 
 
 def confusion(run: Run) -> np.ndarray:
@@ -417,8 +469,21 @@ def find_run(run_id: str) -> Run:
 
 
 def active_run(visitor: str) -> Run | None:
-    """A visitor's run that waits or runs; of a sweep the one that runs, or else the next."""
-    return min(store().list_runs(states=ACTIVE, owner=visitor), key=queue_place, default=None)
+    """A visitor's run that waits or runs and belongs to no sweep."""
+    runs = store().list_runs(states=ACTIVE, owner=visitor)
+    return next((run for run in runs if run.sweep is None), None)
+
+
+def active_sweep(visitor: str) -> Run | None:
+    """Of a visitor's sweep the run that runs, or else the next; None once all have ended."""
+    runs = store().list_runs(states=ACTIVE, owner=visitor)
+    return min((run for run in runs if run.sweep is not None), key=queue_place, default=None)
+
+
+def shipped_runs() -> list[Run]:
+    """The runs that came with the app: the best one for drawings first, the sample's last."""
+    runs = shipped.shipped_runs().values()
+    return sorted(runs, key=lambda run: (run.id != BEST, run.id == shipped.SAMPLE))
 
 
 def shipped_run(name: str) -> Run | None:
@@ -426,14 +491,29 @@ def shipped_run(name: str) -> Run | None:
     return shipped.shipped_runs().get(name)
 
 
-@st.cache_data(ttl=2.0, max_entries=50, show_spinner=False)
-def seconds_until_turn(before: tuple[str, ...]) -> float:
-    """How long a run has to wait for those before it, which may be many people's wait."""
-    runs = [store().get(run_id) for run_id in before]
-    reports = [store().metrics(run.id) if run.state == RUNNING else [] for run in runs]
+def seconds_until_turn(before: list[Run]) -> float:
+    """How long a run has to wait for those before it."""
+    url = schema.database_url()
+    seconds = _seconds_of_active_runs(url)
+    if any(run.id not in seconds for run in before):
+        # Asked for since the last look.
+        _seconds_of_active_runs.clear()
+        seconds = _seconds_of_active_runs(url)
+    return sum(seconds.get(run.id, 0.0) for run in before) / max(pool().limit, 1)
+
+
+@st.cache_data(ttl=2.0, max_entries=1, show_spinner=False)
+def _seconds_of_active_runs(url: str) -> dict[str, float]:
+    """How much longer each waiting or running run will take: three queries in two seconds,
+    however many visitors wait."""
+    active = store().list_runs(states=ACTIVE)
+    reports = store().first_and_last_reports([run.id for run in active if run.state == RUNNING])
     ended = store().list_runs(states=(FINISHED,))
-    pairs = list(zip(runs, reports, strict=True))
-    return forecast.seconds_until_turn(pairs, ended, pool().limit)
+    images = len(dataset().x_train)
+    return {
+        run.id: forecast.seconds_until_turn([(run, reports.get(run.id, []))], ended, 1, images)
+        for run in active
+    }
 
 
 def curves(run: Run, age: float = 0.0) -> list[Progress]:
@@ -471,8 +551,7 @@ class _Reports:
 
 def trained_runs() -> list[Run]:
     """Every run with a network, shipped ones first; those alone if the database is away."""
-    runs = [shipped.shipped_runs()[name] for name in sorted(shipped.shipped_runs(), reverse=True)]
-    runs.sort(key=lambda run: run.id != BEST)
+    runs = shipped_runs()
     try:
         return runs + store().list_runs(trained=True)
     except StoreUnavailable as error:
@@ -559,51 +638,105 @@ _remember = st.components.v2.component(
 # --- what all pages show ---
 
 
+def warn_of_guessing(run: Run, accuracy: float, images: int, kind: str) -> bool:
+    """Say so, and what to try, if a run's network does no better than one that learned nothing.
+
+    Args:
+        accuracy: 0 to 1, on so many images of this kind, such as "test".
+
+    Returns:
+        Whether it does no better.
+    """
+    if not images or not evaluation.is_guessing(accuracy, images):
+        return False
+    config = run.config
+    if config.shuffled_labels >= 0.5:
+        advice = "Shuffle fewer of the labels."
+    elif config.learning_rate > 0.002:
+        advice = "Train again with a lower learning rate."
+    else:
+        advice = "Train again with a higher learning rate or more epochs."
+    st.warning(
+        f"This network learned nothing: it classifies {accuracy:.1%} of the {kind} images "
+        f"correctly, and {evaluation.GUESSING:.0%} is guessing. {advice}",
+        icon=":material/casino:",
+    )
+    return True
+
+
 def data_notice() -> None:
-    """Which data the page shows, where that is not all of MNIST, and what can be done."""
+    """One line on which digits the page shows, where they are not those it should have.
+
+    A visitor who dismisses it does not see it again in this session.
+    """
     # The place first: a download that ends in between is then seen at the next look.
     place = data.locate()
+    if st.session_state.get(DISMISSED):
+        return
     if dataset().source == "sample":
         with presenter.aside("sample"):
             fragment(_sample_notice, run_every=2.0)(place)
-    elif note := dataset().note:
-        st.warning(note, icon=":material/warning:")
+    elif problem := _unused_file():
+        with presenter.aside("sample"):
+            fragment(_notice)(f"{problem}; using the MNIST found elsewhere.", ":material/warning:")
 
 
 def _sample_notice(place: tuple[Path, str]) -> None:
+    if st.session_state.get(DISMISSED):
+        return
     if data.locate() != place and dataset().source != "sample":
         # The download has ended: the whole page shows other digits now.
         st.rerun()
-    text = f"This is the bundled sample of MNIST: 5,000 of its 70,000 digits. {_note()}"
+    using = "using the 5,000 digits that came with the app"
     try:
         download, fetches = store().download(), pool().fetches
         if download.state == "none" and fetches:
             request_download()
     except StoreUnavailable as error:
-        st.info(f"{text} {error}", icon=":material/inventory_2:")
+        _notice(f"{using.capitalize()}. {error}", ":material/inventory_2:")
         return
-    if download.state == "failed":
-        st.warning(f"{text} {download.message}", icon=":material/cloud_off:")
-        st.button(
-            "Try the download again", icon=":material/refresh:", on_click=guarded(request_download)
-        )
+    failed = download.state == "failed"
+    # The reason of a failure is in the log. An older version kept it in the database.
+    offline = download.message == DownloadFailed.NO_INTERNET
+    if problem := _unused_file():
+        _notice(f"{problem}; {using}.", ":material/warning:", try_again=failed)
+    elif failed:
+        reason = DownloadFailed.NO_INTERNET if offline else DownloadFailed.FAILED
+        _notice(f"{reason}; {using}.", ":material/cloud_off:", try_again=True)
     elif fetches:
-        st.info(
-            f"{text} The whole of it (11 MB) is being downloaded; the page changes over by itself.",
-            icon=":material/downloading:",
+        _notice(
+            "Using the 5,000 digits that came with the app until all 70,000 (11 MB) are "
+            "downloaded; the page then switches to them by itself.",
+            ":material/downloading:",
         )
     else:
-        st.info(text, icon=":material/inventory_2:")
+        _notice(f"{using.capitalize()}, of MNIST's 70,000.", ":material/inventory_2:")
+
+
+def _notice(text: str, icon: str, *, try_again: bool = False) -> None:
+    with st.container(key="data_notice", horizontal=True, vertical_alignment="center"):
+        st.info(text, icon=icon)
+        if try_again:
+            st.button("Try again", icon=":material/refresh:", on_click=guarded(request_download))
+        st.button("Dismiss", icon=":material/close:", type="tertiary", on_click=_dismiss_notice)
+
+
+def _dismiss_notice() -> None:
+    st.session_state[DISMISSED] = True
+
+
+def _unused_file() -> str:
+    """The beginning of a sentence if the data file this server was given is not what it uses."""
+    path, source = data.candidates()[0]
+    if source != "file" or dataset().source == source:
+        return ""
+    return f"The server's data file {path.name} cannot be used (its log says why)"
 
 
 def request_download() -> None:
     """Ask for MNIST, and for a worker to fetch it."""
     store().request_download()
     pool().wake()
-
-
-def _note() -> str:
-    return dataset().note or data.missing_note()
 
 
 def dark() -> bool:
@@ -615,9 +748,9 @@ def figure(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> go.Figure:
     """A figure in this visitor's size and colours, drawn once for all like them.
 
     Args:
-        key: all else that it depends on, as ``once`` takes it.
+        key: all else that it depends on, as ``cached_for_all`` takes it.
     """
-    return once((*key, dark(), presenter.is_on()), lambda: presenter.sized(draw()))
+    return cached_for_all((*key, dark(), presenter.is_on()), lambda: presenter.sized(draw()))
 
 
 def pick_view(parameter: str, views: list[str]) -> str:

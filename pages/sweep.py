@@ -152,7 +152,7 @@ def live(sweep_id: str, visitor: str, polled: float | None) -> None:
 def show_state(trials: list[Trial], visitor: str) -> None:
     active = [trial.run for trial in trials if trial.run.active]
     epochs = sum(trial.run.config.all_epochs for trial in trials)
-    seconds = shared.seconds_until_turn(tuple(run.id for run in active))
+    seconds = shared.seconds_until_turn(active)
     st.progress(
         min(1.0, sum(trial.epoch for trial in trials) / epochs),
         text=f"{len(trials) - len(active)} of {len(trials)} runs are done, about "
@@ -250,14 +250,15 @@ def show_verdict(trials: list[Trial], best: Trial) -> None:
     with st.container(horizontal=True, gap="small"):
         st.metric("Validation", percent(accuracy), border=True, width=150)
         st.metric("Test accuracy", percent(best.run.test_accuracy), border=True, width=150)
-    others = "No other run lies within it."
+    shared.warn_of_guessing(best.run, accuracy, images, "validation")
+    others = "No other run's validation accuracy lies within it."
     if rivals:
         lie = "lies" if rivals == 1 else "lie"
         others = f"{charts.counted(rivals, 'other run')} {lie} within it, and may be as good."
     st.write(
-        f"95 % interval on {images:,} validation images: {100 * low:.2f} to {100 * high:.2f} %. "
-        f"{others} As the best of {len(trials)} it is flattered by the choice. Nothing was chosen "
-        "by the test images: believe their number, as long as you do not choose by it."
+        f"95% confidence interval, from about {images:,} validation images: {low:.2%} to "
+        f"{high:.2%}. {others} As the best of {len(trials)} it is flattered by the choice. Nothing "
+        "was chosen by the test images: believe their number, as long as you do not choose by it."
     )
 
 
@@ -274,10 +275,13 @@ with left, presenter.aside("sweep_form"):
     if st.session_state.pop("sweep_pressed", False) and configs:
         with place:
             start(configs, visitor)
-    mine = shared.active_run(visitor)
+    mine = shared.active_sweep(visitor)
     if configs:
         seconds = forecast.sweep_seconds(
-            configs, shared.store().list_runs(states=(FINISHED,)), shared.pool().limit
+            configs,
+            shared.store().list_runs(states=(FINISHED,)),
+            shared.pool().limit,
+            len(shared.dataset().x_train),
         )
         place.caption(
             f"{charts.counted(len(configs), 'run')}, about {duration(seconds)} in all; longer "
@@ -290,7 +294,7 @@ with left, presenter.aside("sweep_form"):
         width="stretch",
         on_click=lambda: st.session_state.update(sweep_pressed=True),
         disabled=mine is not None or not configs,
-        help="One training or sweep at a time for each visitor." if mine else None,
+        help="One sweep at a time for each visitor." if mine else None,
     )
 with right:
     trials = shown_sweep(mine)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from mnist_core import charts, forecast
 from mnist_core.config import LIMITS, TrainConfig, describe
+from mnist_core.data import Dataset
 from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, epoch_ends, steps_per_second, thin
 from mnist_core.runs import (
@@ -93,6 +94,9 @@ def live(run_id: str, visitor: str, polled: float | None) -> None:
         show_state(run, visitor)
     with st.container():
         show_numbers(run, reports)
+        if run.test_accuracy is not None and not run.active:
+            images = Dataset.test_images_in(run.dataset)
+            shared.warn_of_guessing(run, run.test_accuracy, images, "test")
     if reports:
         show_curves(run, reports)
 
@@ -267,9 +271,10 @@ with left:
         width="stretch",
         on_click=lambda: st.session_state.update(start_pressed=True),
         disabled=mine is not None or config is None,
-        help="One at a time for each visitor." if mine else None,
+        help="One run at a time for each visitor." if mine else None,
     )
-    sweep_id = mine.sweep if mine else None
+    sweeping = shared.active_sweep(visitor)
+    sweep_id = sweeping.sweep if sweeping else None
     place.page_link(
         "pages/sweep.py",
         label="Your sweep goes on" if sweep_id else "Try several settings at once",
@@ -277,7 +282,7 @@ with left:
         query_params={"sweep": sweep_id} if sweep_id else None,
     )
 with right:
-    run = shown_run(mine)
+    run = shown_run(mine or sweeping)
     if run is None:
         st.info(
             "Press **Start training**: the curves appear here and move while the network learns. "
@@ -285,11 +290,16 @@ with right:
             icon=":material/show_chart:",
         )
         if example := shared.shipped_run(config.preset if config else shared.BEST):
-            st.caption(
+            expected = (
                 f"What to expect: the {example.config.preset} network that came with the app "
                 f"reached {example.test_accuracy:.2%} on the test images after "
                 f"{example.train_seconds:.0f} s of training."
             )
+            if shared.has_learned_the_sample(example):
+                expected += (
+                    " It was trained on all of MNIST; with the 4,000 images here expect less."
+                )
+            st.caption(expected)
             show_curves(example, shared.curves(example))
     else:
         st.subheader(f"Run {run.title}" + ("" if run.active else f" · {run.state}"), anchor=False)

@@ -12,7 +12,7 @@ def show_waiting(run: Run) -> None:
     icon = ":material/hourglass_top:"
     if before:
         turn = "1 run is" if len(before) == 1 else f"{len(before)} runs are"
-        seconds = shared.seconds_until_turn(tuple(other.id for other in before))
+        seconds = shared.seconds_until_turn(before)
         st.info(f"Waiting: {turn} before this one, about {duration(seconds)}.", icon=icon)
     elif shared.pool().problem:
         st.error(shared.pool().problem, icon=":material/error:")

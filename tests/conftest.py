@@ -2,14 +2,16 @@
 
 import gc
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from mnist_core import data, logs, maps
 from mnist_core.runs import RunStore
-from tests import databases
+from tests import databases, extras
 from tests.helpers import cut
 
 
@@ -35,16 +37,46 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What is marked "databases" is tried on each, unless also marked "sqlite"."""
     marked = metafunc.definition.get_closest_marker
     if "database_url" in metafunc.fixturenames and marked("databases") and not marked("sqlite"):
-        metafunc.parametrize("database_url", ["sqlite", "postgres"], indirect=True)
+        postgres = pytest.param("postgres", marks=extras.needs("postgres"))
+        metafunc.parametrize("database_url", ["sqlite", postgres], indirect=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-skips", action="store_true", help="fail if any test is skipped, as CI does"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs what this machine lacks."""
+    for name in (name for mark in item.iter_markers("needs") for name in mark.args):
+        if reason := extras.missing(name):
+            if name == "browser" and os.environ.get("MNIST_REQUIRE_BROWSER"):
+                pytest.fail(reason, pytrace=False)
+            pytest.skip(reason)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--no-skips") and not hasattr(session.config, "workerinput"):
+        reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter and reporter.stats.get("skipped") and not session.exitstatus:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[databases.Postgres]:
     """A server for all tests of a session."""
-    if not databases.is_there():
-        pytest.skip(databases.MISSING)
     with databases.Postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def psutil() -> ModuleType:
+    """What the system knows of a process: its children, threads and ports."""
+    import psutil
+
+    return psutil
 
 
 @pytest.fixture

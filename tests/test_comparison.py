@@ -47,8 +47,8 @@ def test_luck_is_that_of_a_tossed_coin(only_first, only_second, chance):
 def test_a_difference_that_may_be_luck_in_words():
     assert verdict(23, 17) == (
         "The first reads 23 images that the second does not, the second 17 that the first does "
-        "not. A difference this large or larger comes by luck alone in 43 of 100 such tests, so "
-        "it may well be luck."
+        "not. If both were equally good, a difference this large or larger would come by luck in "
+        "43 of 100 such tests, so it may well be luck."
     )
 
 

@@ -246,14 +246,14 @@ def test_without_keras_home_the_cache_is_in_the_home_folder():
 
 
 def test_a_missing_mnist_data_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv("MNIST_DATA", str(tmp_path / "nowhere.npz"))
-    dataset = data.load_dataset()
-    assert dataset.source == "sample"
-    assert dataset.note == data.missing_note()
-    assert dataset.note == (
-        f"MNIST_DATA names {tmp_path / 'nowhere.npz'}, which does not exist; "
-        "correct it or unset it."
-    )
+    for name, reason in (("nowhere.npz", "does not exist"), ("", "is a folder")):
+        monkeypatch.setenv("MNIST_DATA", str(tmp_path / name))
+        dataset = data.load_dataset()
+        assert dataset.source == "sample"
+        assert dataset.note == data.missing_note()
+        assert dataset.note == (
+            f"MNIST_DATA names {tmp_path / name}, which {reason}; correct it or unset it."
+        )
 
 
 def test_a_missing_mnist_data_is_named_even_if_keras_cache_is_used(
@@ -282,16 +282,22 @@ def test_labels_of_another_whole_number_type_become_bytes(cache, tiny_dataset):
 # --- broken files ---
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["MNIST_DATA", "cache"])
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_file_is_moved_aside_and_the_sample_is_shown(kind, cache, tiny_dataset):
-    content = BROKEN[kind](tiny_dataset)
-    cache.write_bytes(content)
-    dataset = data.load_dataset()
-    assert dataset.source == "sample"
-    assert str(cache) in dataset.note
-    assert dataset.note.endswith("It was moved to mnist.npz.broken.")
-    assert not cache.exists()
-    assert data.broken_path(cache).read_bytes() == content
+def test_a_file_that_is_not_mnist_is_named_and_left_as_it_is(
+    kind, named, cache, tmp_path, monkeypatch, tiny_dataset
+):
+    path = tmp_path / "notes.npz" if named else cache
+    if named:
+        monkeypatch.setenv("MNIST_DATA", str(path))
+    path.write_bytes(BROKEN[kind](tiny_dataset))
+    before = path.read_bytes(), path.stat(), sorted(path.parent.iterdir())
+    for _ in range(2):
+        dataset = data.load_dataset()
+        assert dataset.source == "sample"
+        assert dataset.note.startswith(str(path))
+        assert ("correct MNIST_DATA or unset it." in dataset.note) == named
+    assert (path.read_bytes(), path.stat(), sorted(path.parent.iterdir())) == before
 
 
 @pytest.mark.parametrize("kind", BROKEN)
@@ -324,40 +330,17 @@ def test_a_broken_mnist_data_falls_back_to_keras_cache(cache, tmp_path, monkeypa
     dataset = data.load_dataset()
     assert dataset.source == "keras"
     assert str(mine) in dataset.note
-    assert data.broken_path(mine).exists()
+    assert mine.read_bytes() == b"nothing"
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_a_file_moved_aside_is_still_named_at_the_next_start(named, cache, monkeypatch):
-    if named:
-        monkeypatch.setenv("MNIST_DATA", str(cache))
+def test_a_file_that_is_not_mnist_is_passed_over_until_it_changes(cache, tiny_dataset):
     cache.write_bytes(b"nothing")
+    assert data.locate() == (cache, "keras"), "nobody has looked into it"
     data.load_dataset()
-    again = data.load_dataset()
-    assert again.source == "sample"
-    assert again.note == data.missing_note()
-    assert str(cache) in again.note
-    assert "mnist.npz.broken" in again.note
-
-
-def test_a_replaced_file_ends_the_complaint(cache, tiny_dataset):
-    cache.write_bytes(b"nothing")
-    data.load_dataset()
+    assert data.locate() == (data.SAMPLE_PATH, "sample")
     write_archive(cache, tiny_dataset)
+    assert data.locate() == (cache, "keras")
     assert data.load_dataset().note == ""
-    assert data.missing_note() == ""
-
-
-def test_a_broken_file_that_cannot_be_moved_is_named_and_left(cache, monkeypatch):
-    cache.write_bytes(b"nothing")
-    # A folder with something in it cannot be replaced by a file, whoever asks.
-    data.broken_path(cache).mkdir()
-    (data.broken_path(cache) / "thing").touch()
-    dataset = data.load_dataset()
-    assert dataset.source == "sample"
-    assert str(cache) in dataset.note
-    assert "replace it by hand" in dataset.note
-    assert cache.read_bytes() == b"nothing"
 
 
 def refuse(path: Path, monkeypatch) -> None:
@@ -378,8 +361,7 @@ def test_an_unreadable_file_is_named_and_left_where_it_is(cache, monkeypatch, ti
     dataset = data.load_dataset()
     assert dataset.source == "sample"
     assert dataset.note == f"{cache} cannot be read (Permission denied)."
-    assert cache.is_file()
-    assert not data.broken_path(cache).exists()
+    assert list(cache.parent.iterdir()) == [cache]
 
 
 # --- the download, by Keras itself, from a server on this machine ---
@@ -534,6 +516,25 @@ def test_the_sentence_says_why_the_download_failed(failure, reason, mirror, monk
         data.fetch()
 
 
+@pytest.mark.parametrize("failure", FAILURES)
+def test_visitors_hear_of_a_missing_connection_only_where_nothing_answered(
+    failure, mirror, monkeypatch
+):
+    break_mirror(mirror, failure, monkeypatch)
+    with pytest.raises(DownloadFailed) as caught:
+        data.fetch()
+    offline = failure in ("stall", "silent", "refused")
+    expected = "No internet connection" if offline else "The whole of MNIST could not be downloaded"
+    assert caught.value.for_visitors == expected
+
+
+def test_visitors_hear_of_a_missing_connection_where_no_address_is_found(mirror, monkeypatch):
+    mirror.url = "http://nowhere.invalid/mnist.npz"
+    with pytest.raises(DownloadFailed, match="Errno") as caught:
+        data.fetch()
+    assert caught.value.for_visitors == "No internet connection"
+
+
 @pytest.mark.parametrize("behaviour", ["serve", "missing"])
 def test_fetch_leaves_other_connections_as_patient_as_they_were(behaviour, mirror):
     mirror.behaviour = behaviour
@@ -551,13 +552,37 @@ def test_where_asked_for_a_missing_file_is_downloaded(mirror, tiny_dataset):
     assert (dataset.x_test == tiny_dataset.x_test).all()
 
 
-def test_a_broken_file_is_fetched_again(mirror, cache):
-    cache.write_bytes(mirror.content[:1000])
+def test_a_download_keeps_what_it_replaces_in_the_cache(mirror, cache):
+    cache.write_bytes(b"my own digits")
     dataset = data.load_dataset(download=True)
     assert dataset.source == "keras"
-    assert dataset.note.endswith("It was moved to mnist.npz.broken.")
+    assert (
+        dataset.note == f"{cache} is truncated or is not an MNIST archive. A download replaces it."
+    )
     assert cache.read_bytes() == mirror.content
+    assert cache.with_name("mnist.npz.broken").read_bytes() == b"my own digits"
     assert data.load_dataset().note == ""
+
+
+def test_a_download_replaces_no_file_that_mnist_data_names(mirror, cache, monkeypatch):
+    monkeypatch.setenv("MNIST_DATA", str(cache))
+    cache.write_bytes(b"my own digits")
+    dataset = data.load_dataset(download=True)
+    assert dataset.source == "sample"
+    assert "MNIST_DATA names the file that would be replaced" in dataset.note
+    assert list(cache.parent.iterdir()) == [cache]
+    assert cache.read_bytes() == b"my own digits"
+
+
+@pytest.mark.parametrize("behaviour", ["serve", "missing"])
+def test_a_missing_mnist_data_is_named_whether_the_download_succeeds_or_not(
+    mirror, tmp_path, monkeypatch, behaviour
+):
+    monkeypatch.setenv("MNIST_DATA", str(tmp_path / "nowhere.npz"))
+    mirror.behaviour = behaviour
+    note = data.load_dataset(download=True).note
+    assert f"MNIST_DATA names {tmp_path / 'nowhere.npz'}, which does not exist" in note
+    assert ("could not be downloaded" in note) == (behaviour == "missing")
 
 
 def test_a_file_that_is_there_is_not_downloaded_again(mirror, cache, tiny_dataset):

@@ -15,13 +15,15 @@ from mnist_core.evaluation import (
     digit_rows,
     digit_scores,
     expected_calibration_error,
+    is_guessing,
     least_sure_right,
+    percent,
+    prediction_interval,
     share_of_column,
     share_of_row,
     surest_mistakes,
     wilson_interval,
     worst_confusion,
-    wrong_interval,
 )
 from tests.helpers import PROJECT
 
@@ -271,18 +273,70 @@ def test_more_confidence_and_fewer_images_both_widen_the_interval():
     assert width(wilson_interval(98, 100)) > width(wilson_interval(980, 1000))
 
 
+def coverage_of(interval, rate: float, total: int) -> float:
+    """How often so many other images have a number of mistakes within the interval."""
+    random = np.random.default_rng(0)
+    seen, to_come = random.binomial(total, rate, (2, 4000)).tolist()
+    bounds = {wrong: interval(wrong, total) for wrong in set(seen)}
+    held = [bounds[a][0] <= b <= bounds[a][1] for a, b in zip(seen, to_come, strict=True)]
+    return float(np.mean(held))
+
+
+@pytest.mark.parametrize(("rate", "total"), [(0.0037, 10_000), (0.02, 10_000), (0.08, 1000)])
+def test_a_prediction_interval_holds_the_next_count_19_times_in_20(rate, total):
+    assert coverage_of(prediction_interval, rate, total) == pytest.approx(0.955, abs=0.012)
+
+    def rate_interval(wrong: int, total: int) -> list[float]:
+        return [share * total for share in wilson_interval(wrong, total)]
+
+    # What an interval of the true rate is not.
+    assert coverage_of(rate_interval, rate, total) < 0.87
+
+
 @pytest.mark.parametrize(
     ("wrong", "total", "fewest", "most"),
+    [(37, 10_000, 22, 56), (177, 10_000, 142, 215), (6, 100, 1, 14), (0, 20, 0, 3)],
+)
+def test_a_prediction_interval_in_images(wrong, total, fewest, most):
+    assert prediction_interval(wrong, total) == (fewest, most)
+
+
+def test_a_prediction_interval_worked_out_by_hand():
+    # None wrong of 1: the rate is Beta(1/2, 3/2), so the next one is wrong 1 time in 4.
+    assert prediction_interval(0, 1, confidence=0.4) == (0, 0)
+    assert prediction_interval(0, 1, confidence=0.6) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "total", "guessing"),
     [
-        # From Newcombe's values above: 0.0624 and 0.1605 of 148, 0.1611 of 20.
-        (15, 148, 9, 24),
-        (0, 20, 0, 3),
-        (20, 20, 17, 20),
-        (0, 0, 0, 0),
+        (0.098, 10_000, True),  # As if every image were a 0.
+        (0.1135, 10_000, True),  # As if every image were a 1.
+        (0.13, 10_000, False),
+        (0.13, 400, True),  # On so few it may be luck.
+        (0.2, 400, False),
+        (0.98, 10_000, False),
+        (0.98, 0, True),
     ],
 )
-def test_an_interval_in_images(wrong, total, fewest, most):
-    assert wrong_interval(wrong, total) == (fewest, most)
+def test_what_a_constant_answer_reaches_is_guessing(accuracy, total, guessing):
+    assert is_guessing(accuracy, total) == guessing
+
+
+@pytest.mark.parametrize(
+    ("probability", "decimals", "text"),
+    [
+        (0, 0, "0%"),
+        (0.5, 0, "50%"),
+        (0.994, 0, "99%"),
+        (0.9951, 0, ">99%"),
+        (1, 0, ">99%"),
+        (0.9951, 1, "99.5%"),
+        (0.99999, 1, ">99.9%"),
+    ],
+)
+def test_a_network_is_never_said_to_be_100_percent_sure(probability, decimals, text):
+    assert percent(probability, decimals) == text
 
 
 def test_a_calibration_error_worked_out_by_hand():

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.helpers import CORE, PROJECT
 
 # Modules may import those of lower rooms only.
@@ -29,6 +27,7 @@ ROOMS = [
     },
     {
         "training",
+        "export",
         "classifier",
         "evaluation",
         "confidence",
@@ -58,6 +57,7 @@ WITHIN = {
     ("photo", "drawing"),
     ("photo", "paper"),
     ("confidence", "evaluation"),
+    ("export", "classifier"),
     ("runs", "schema"),
     ("studies", "schema"),
     ("studies", "runs"),
@@ -69,12 +69,13 @@ WITHIN = {
 FRAMEWORKS = {"tensorflow", "keras"}
 # The only ones that load TensorFlow, at once or when called; the server imports none of them
 # but data, whose download runs in the worker, and suspects, whose search the command line runs.
-WITH_TENSORFLOW = {"models", "augmentation", "training"}
+WITH_TENSORFLOW = {"models", "augmentation", "training", "export"}
 WITH_TENSORFLOW_WHEN_CALLED = {"data", "suspects", "worker", "__main__"}
 
 # What pages have in common; all else in pages/ is a page, which knows no other.
 SHARED = {
     "shared",
+    "bounded",
     "turnstile",
     "host",
     "memory",
@@ -94,6 +95,7 @@ SHARED = {
 }
 # Among what they have in common, these go on.
 AMONG_SHARED = {
+    ("shared", "bounded"),
     ("shared", "host"),
     ("host", "memory"),
     ("shared", "served"),
@@ -130,6 +132,11 @@ def imports(path: Path, everywhere: bool = True) -> set[str]:
     return found
 
 
+def roots(path: Path) -> set[str]:
+    """The packages a file imports."""
+    return {name.split(".")[0] for name in imports(path)}
+
+
 def of_core(path: Path) -> set[str]:
     """Names of the core's modules that a file imports."""
     parts = [name.split(".") for name in imports(path) if name.startswith("mnist_core.")]
@@ -140,44 +147,40 @@ def room(module: str) -> int:
     return next(place for place, modules in enumerate(ROOMS) if module in modules)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_module_has_a_room(module):
-    assert sum(module in modules for modules in ROOMS) == 1
+def test_every_module_has_a_room():
+    assert sorted(module for modules in ROOMS for module in modules) == MODULES
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_point_one_way(module):
-    for imported in of_core(CORE / f"{module}.py"):
-        assert room(imported) < room(module) or (module, imported) in WITHIN, (
-            f"{module} must not import {imported}"
-        )
+def test_imports_point_one_way():
+    assert [
+        f"{module} must not import {imported}"
+        for module in MODULES
+        for imported in of_core(CORE / f"{module}.py")
+        if room(imported) >= room(module) and (module, imported) not in WITHIN
+    ] == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_the_core_knows_nothing_of_streamlit_and_of_pages(module):
-    roots = {name.split(".")[0] for name in imports(CORE / f"{module}.py")}
-    assert not roots & {"streamlit", "streamlit_drawable_canvas", "pages", "dashboard", "tests"}
+def test_the_core_knows_nothing_of_streamlit_and_of_pages():
+    outside = {"streamlit", "streamlit_drawable_canvas", "pages", "dashboard", "tests"}
+    wrong = {module: roots(CORE / f"{module}.py") & outside for module in MODULES}
+    assert {module: found for module, found in wrong.items() if found} == {}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_tensorflow_is_loaded_by_those_only_who_train(module):
-    if module in WITH_TENSORFLOW:
-        return
-    path = CORE / f"{module}.py"
-    at_once = {name.split(".")[0] for name in imports(path, everywhere=False)}
-    assert not at_once & FRAMEWORKS
-    assert not imports(path, everywhere=False) & {f"mnist_core.{m}" for m in WITH_TENSORFLOW}
-    if module not in WITH_TENSORFLOW_WHEN_CALLED:
-        assert not {name.split(".")[0] for name in imports(path)} & FRAMEWORKS
-        assert not of_core(path) & WITH_TENSORFLOW
+def test_tensorflow_is_loaded_by_those_only_who_train():
+    training = {f"mnist_core.{module}" for module in WITH_TENSORFLOW}
+    wrong = {}
+    for module in set(MODULES) - WITH_TENSORFLOW:
+        # Some may when they are called; nobody else may as soon as it is imported.
+        path, when_called = CORE / f"{module}.py", module in WITH_TENSORFLOW_WHEN_CALLED
+        found = imports(path, everywhere=not when_called)
+        wrong[module] = {name for name in found if name.split(".")[0] in FRAMEWORKS}
+        wrong[module] |= found & training
+    assert {module: found for module, found in wrong.items() if found} == {}
 
 
 def test_only_charts_draw():
-    for module in MODULES:
-        if module != "charts":
-            assert not any(
-                name.split(".")[0] == "plotly" for name in imports(CORE / f"{module}.py")
-            )
+    drawing = {module for module in MODULES if "plotly" in roots(CORE / f"{module}.py")}
+    assert drawing == {"charts"}
 
 
 def test_the_server_never_imports_the_worker():
@@ -194,16 +197,14 @@ def test_pages_import_only_what_they_share_and_the_core():
         own &= {other.stem for other in (PROJECT / "pages").glob("*.py")}
         among = {other for name, other in AMONG_SHARED if name == path.stem}
         assert own <= (among if path.stem in SHARED else SHARED), f"{path.name} imports {own}"
-        roots = {name.split(".")[0] for name in imports(path)}
-        assert not roots & FRAMEWORKS, path
+        assert not roots(path) & FRAMEWORKS, path
         assert not of_core(path) & WITH_TENSORFLOW, path
 
 
 def test_the_dashboard_is_a_router_only():
     path = PROJECT / "dashboard.py"
-    roots = {name.split(".")[0] for name in imports(path)}
-    assert "streamlit" in roots
-    assert not roots & (FRAMEWORKS | {"numpy", "sqlalchemy", "plotly"})
+    assert "streamlit" in roots(path)
+    assert not roots(path) & (FRAMEWORKS | {"numpy", "sqlalchemy", "plotly"})
 
 
 def test_what_the_server_imports_brings_no_tensorflow_and_no_pandas():

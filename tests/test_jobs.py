@@ -44,8 +44,9 @@ class Clock:
 class Child:
     """A process that does nothing but exist, until it ends."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, worker_id: str) -> None:
         self.pid = pid
+        self.worker_id = worker_id
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
@@ -68,10 +69,9 @@ class Pool(LocalPool):
         super().__init__(store, limit)
         self.started: list[Child] = []
 
-    def _start_worker(self) -> None:
-        child = Child(4000 + len(self.started))
-        self.started.append(child)
-        self._children.append(child)
+    def _start_process(self, worker_id: str) -> Child:
+        self.started.append(Child(4000 + len(self.started), worker_id))
+        return self.started[-1]
 
 
 @pytest.fixture
@@ -88,9 +88,8 @@ def pool(store, clock):
 
 def come_alive(store, child: Child, ready: bool = True) -> str:
     """A started process tells the database that it is there."""
-    worker_id = f"worker {child.pid}"
-    store.register_worker(Worker(worker_id, HERE, child.pid, 0, ready))
-    return worker_id
+    store.register_worker(Worker(child.worker_id, HERE, child.pid, 0, ready))
+    return child.worker_id
 
 
 @pytest.mark.parametrize(("text", "limit"), [("0", 0), ("1", 1), ("7", 7)])
@@ -187,7 +186,7 @@ def test_the_tests_own_pools_start_nothing_by_default(store):
     waiting_run(store)
     pool = LocalPool(store)
     pool.tend()
-    assert pool._children == []
+    assert pool._children == {}
 
 
 def test_an_idle_worker_takes_the_next_run_and_no_other_is_started(store, clock):
@@ -219,8 +218,8 @@ def test_at_the_limit_a_run_waits_for_the_one_in_training(store, pool):
     assert len(pool.started) == 1
 
 
-def test_a_worker_on_another_machine_counts_for_nothing_here(store, pool):
-    add_worker(store, "far", host="another-machine", pid=4000)
+def test_a_worker_that_another_pool_started_counts_for_nothing_here(store, pool):
+    add_worker(store, "other", host=HERE, pid=4000)
     waiting_run(store)
     pool.tend()
     assert len(pool.started) == 1
@@ -377,17 +376,58 @@ def test_a_worker_that_hangs_makes_room_for_another(store, pool, clock):
     assert store.claim(come_alive(store, pool.started[1])).id == run.id
 
 
-def test_another_machines_process_of_the_same_number_is_left_alone(store, pool, clock):
-    pool.wake()
-    pool.tend()
-    come_alive(store, pool.started[0])
-    add_worker(store, "far", host="another-machine", pid=pool.started[0].pid)
-    for _ in range(12):
-        store.beat(f"worker {pool.started[0].pid}", ready=True)
+def test_the_death_of_a_worker_leaves_its_namesake_in_another_container_alone(store, clock):
+    """Two containers may have one host name, and their processes the same numbers."""
+    pools = [Pool(store), Pool(store)]
+    runs = []
+    for visitor, pool in zip("ab", pools, strict=True):
+        runs.append(waiting_run(store, visitor))
         pool.tend()
+        store.claim(come_alive(store, pool.started[0]))
+    assert pools[0].started[0].pid == pools[1].started[0].pid
+    pools[0].started[0].returncode = -9
+    pools[0].tend()
+    assert [store.get(run.id).state for run in runs] == [WAITING, RUNNING]
+    assert [worker.id for worker in store.workers()] == [pools[1].started[0].worker_id]
+
+
+def test_a_silent_worker_costs_its_namesake_in_another_container_nothing(store, clock):
+    pools = [Pool(store), Pool(store)]
+    for pool in pools:
+        pool.wake()
+        pool.tend()
+        come_alive(store, pool.started[0])
+    silent, other = (pool.started[0] for pool in pools)
+    for _ in range(12):
+        store.beat(other.worker_id, ready=True)
+        for pool in pools:
+            pool.tend()
         clock.now += 1
-    assert [worker.host for worker in store.workers()] == [HERE]
-    assert pool.started[0].returncode is None
+    assert [worker.id for worker in store.workers()] == [other.worker_id]
+    assert (silent.returncode, other.returncode) == (-9, None)
+
+
+def test_a_worker_that_dies_before_it_is_ready_makes_room_at_once(store, pool):
+    run = waiting_run(store)
+    pool.tend()
+    come_alive(store, pool.started[0], ready=False)
+    pool.started[0].returncode = 0
+    pool.tend()
+    assert store.workers() == []
+    assert len(pool.started) == 2
+    assert store.claim(come_alive(store, pool.started[1])).id == run.id
+
+
+def test_a_process_that_hangs_before_it_registers_makes_room_in_the_end(store, pool, clock):
+    waiting_run(store)
+    pool.tend()
+    clock.now += LOST_SECONDS_LOADING + 1
+    pool.tend()
+    assert pool.started[0].returncode == -9
+    pool.tend()
+    clock.now += 3
+    pool.tend()
+    assert len(pool.started) == 2
 
 
 @pytest.mark.parametrize("looks", [5, 6, 7, 8, 9, 10, 20])

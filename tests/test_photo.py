@@ -8,7 +8,13 @@ from scipy import ndimage
 from mnist_core.classifier import Classifier
 from mnist_core.drawing import to_mnist
 from mnist_core.errors import EmptyDrawing
-from mnist_core.photo import LONGEST_SIDE, MOST_FIGURES, Figure, find_figures
+from mnist_core.photo import (
+    LONGEST_SIDE,
+    Figure,
+    find_drawn_figures,
+    find_figures,
+    read_figures,
+)
 
 PAPER, INK = 225, 40
 HEIGHT, WIDTH = 480, 640
@@ -256,13 +262,27 @@ def test_the_same_picture_gives_the_same_figure_whatever_its_kind(change):
     assert (picture == before).all()
 
 
-def test_at_most_twenty_figures_are_returned_the_largest():
+def test_a_sheet_of_thirty_digits_is_read_to_its_last(sample):
+    sheet, order = np.full((4 * 60, 8 * 60), 255, np.uint8), []
+    for place in range(30):
+        digit = sample.x_test[place]
+        top, left = place // 8 * 60 + 16, place % 8 * 60 + 16
+        sheet[top : top + 28, left : left + 28] -= digit
+        order.append((place // 8, left))
+    figures, note = read_figures(sheet)
+    assert note == ""
+    assert [(f.box[0] // 60, (f.box[1] // 60) * 60 + 16) for f in figures] == order
+
+
+def test_of_too_many_figures_the_largest_are_read_and_the_others_counted(monkeypatch):
+    monkeypatch.setattr("mnist_core.photo.MOST_FIGURES", 12)
     scene = sheet()
-    for place in range(24):
+    for place in range(16):
         size = 30 if place < 4 else 45
         scene = write(scene, 2, (20 + place % 8 * 75, 40 + place // 8 * 140), size, 5)
-    figures = find_figures(scene)
-    assert len(figures) == MOST_FIGURES
+    figures, note = read_figures(scene)
+    assert note.startswith("Of the 16 figures in the picture only the 12 largest were read;")
+    assert len(figures) == 12
     assert min(figure.box[2] - figure.box[0] for figure in figures) > 40
     places = [(figure.box[0] // 140, figure.box[1]) for figure in figures]
     assert places == sorted(places)
@@ -280,7 +300,7 @@ EMPTY = {
 @pytest.mark.parametrize("kind", EMPTY)
 def test_a_sheet_without_a_digit_is_an_empty_drawing(kind, noise):
     with pytest.raises(EmptyDrawing, match=r"There is no digit here: .*\."):
-        find_figures(photograph(EMPTY[kind], noise))
+        read_figures(photograph(EMPTY[kind], noise))
 
 
 def test_pure_noise_is_an_empty_drawing():
@@ -303,3 +323,59 @@ def test_strange_sizes_are_no_crash(size):
 def test_an_array_that_is_no_picture_is_refused(shape):
     with pytest.raises(ValueError, match="Expected a grey, RGB or RGBA picture"):
         find_figures(np.zeros(shape, np.uint8))
+
+
+# --- drawings ---
+
+
+def canvas() -> np.ndarray:
+    return np.full((320, 320), 255, np.uint8)
+
+
+DOT = [[(0.5, 0.5), (0.5, 0.5)]]
+# An open 4 whose stem stands beside it, a barred 7, an 8 of two loops.
+IN_SEVERAL_STROKES = {
+    "5": FIVE_WITH_ITS_BAR_APART,
+    "4": FOUR_IN_TWO_STROKES,
+    "4, open": [[(0.2, 0), (0.1, 0.6), (0.5, 0.65)], [(0.68, 0.3), (0.66, 1)]],
+    "7": [[(0.1, 0), (0.75, 0), (0.35, 1)], [(0.3, 0.5), (0.7, 0.5)]],
+    "1, broken": [[(0.45, 0), (0.45, 0.5)], [(0.45, 0.62), (0.45, 1)]],
+}
+
+
+@pytest.mark.parametrize("strokes", IN_SEVERAL_STROKES.values(), ids=IN_SEVERAL_STROKES)
+@pytest.mark.parametrize(("size", "pen"), [(230, 18), (60, 8)])
+def test_one_digit_in_several_strokes_is_one_figure_and_the_whole_drawing(strokes, size, pen):
+    drawing = write(canvas(), strokes, (40, 40), size, pen, 0)
+    (figure,) = find_drawn_figures(drawing)
+    assert (figure.ink == drawing).all()
+
+
+def test_several_drawn_digits_are_read_one_by_one():
+    drawing = write_row(canvas(), [7, 2, 1], (20, 100), 95, 12)
+    assert read(find_drawn_figures(drawing)) == [7, 2, 1]
+
+
+@pytest.mark.parametrize("pen", [8, 18, 30])
+@pytest.mark.parametrize("moved", [0, 2])
+@pytest.mark.parametrize("count", [1, 3])
+def test_dots_are_no_digit(pen, moved, count):
+    drawing = canvas()
+    for place in range(count):
+        dot = [[(0, 0), (moved, moved / 2)]]
+        drawing = write(drawing, dot, (60 + 90 * place, 150), 1, pen, 0)
+    with pytest.raises(EmptyDrawing, match="That is a dot, not a digit: draw a digit"):
+        find_drawn_figures(drawing)
+
+
+def test_a_dot_beside_a_digit_is_left_out():
+    drawing = write(canvas(), 7, (30, 60), 180, 14, 0)
+    (figure,) = find_drawn_figures(write(drawing, DOT, (150, 150), 280, 14, 0))
+    assert np.abs(to_mnist(figure.ink).astype(int) - to_mnist(drawing)).max() < 4
+
+
+@pytest.mark.parametrize("digit", [1, 7])
+@pytest.mark.parametrize(("size", "pen"), [(24, 8), (40, 18)])
+def test_a_tiny_digit_in_a_corner_is_no_dot(digit, size, pen):
+    figures = find_drawn_figures(write(canvas(), digit, (10, 290 - size), size, pen, 0))
+    assert read(figures) == [digit]

@@ -19,9 +19,13 @@ from mnist_core.runs import (
     RunStore,
     owner_of,
 )
+from tests.extras import needs
 from tests.helpers import add_worker, reports, running_run, wait_until, waiting_run
 
-pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+pytestmark = [
+    needs("postgres"),
+    pytest.mark.parametrize("database_url", ["postgres"], indirect=True),
+]
 MANY = 20
 
 

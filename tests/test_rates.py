@@ -45,19 +45,14 @@ def test_whoever_is_refused_does_not_wait_longer_for_having_asked(counted, clock
     assert counted.count({"a": THREE}) == 0
 
 
-def test_several_at_once_are_counted_together_or_not_at_all(counted, clock):
-    assert counted.count({"a": THREE}, 2) == 0
-    clock.now += 10
-    assert counted.count({"a": THREE}, 2) == 50
-    assert counted.count({"a": THREE}) == 0
-    assert counted.count({"a": THREE}, 3) == 60
-    clock.now += 50
-    assert counted.count({"a": THREE}, 2) == 0
-
-
-def test_more_at_once_than_are_ever_allowed_never_pass(counted):
-    assert counted.count({"a": THREE, "b": Rate(9, 60)}, 4) == 60
-    assert counted.count({"b": Rate(9, 60)}, 9) == 0
+def test_what_had_no_effect_is_taken_back_under_each_key(counted):
+    for _ in range(10):
+        assert counted.count({"a": THREE, "all": Rate(2, 60)}) == 0
+        counted.take_back(["a", "all"])
+    assert counted.count({"a": THREE, "all": Rate(2, 60)}) == 0
+    assert counted.count({"all": Rate(2, 60)}) == 0
+    assert counted.count({"all": Rate(2, 60)}) == 60
+    counted.take_back(["never counted"])
 
 
 def test_keys_are_counted_apart(counted):

@@ -1,41 +1,64 @@
-"""The README says what is there: its map of the files, and its settings."""
+"""The README and the guides in docs/ say what is there."""
 
 import re
-
-import pytest
 
 from tests.helpers import PROJECT
 
 README = (PROJECT / "README.md").read_text()
-MAPPED = re.findall(r"^(\S+\.py|\S+/|\.ci/run) {2,}\S", README, re.M)
+GUIDES = [PROJECT / "README.md", PROJECT / "NOTICE.md", *sorted((PROJECT / "docs").glob("*.md"))]
 
 
-def test_the_map_names_every_module_and_nothing_else():
-    modules = [
-        path.relative_to(PROJECT).as_posix()
-        for folder in (".", ".ci", "pages", "mnist_core", "benchmarks", "docs")
-        for path in (PROJECT / folder).glob("*.py")
+def anchor(heading: str) -> str:
+    """What GitHub calls a heading in a link."""
+    return re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-")
+
+
+def broken_links(text: str, folder) -> list[str]:
+    """The links and pictures of a guide that lead nowhere, other than those to the internet."""
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, fragment = link.partition("#")
+        if re.match(r"https?:", link):
+            continue
+        target = folder / path if path else None
+        linked = text if target is None else target.read_text() if target.suffix == ".md" else ""
+        headings = map(anchor, re.findall(r"^#+ (.+)$", linked, re.M))
+        if (target and not target.exists()) or (fragment and fragment not in headings):
+            broken.append(link)
+    return broken
+
+
+def test_the_readme_is_short_and_what_it_names_is_there():
+    commands = re.findall(r"^## .+\n\n```sh\n(.+)\n```$", README, re.M)
+    assert commands == [
+        "pip install -r requirements.txt && streamlit run dashboard.py",
+        "pip install -r requirements.txt && pytest",
     ]
-    assert sorted(name for name in MAPPED if name.endswith(".py")) == sorted(modules)
+    assert len(README.splitlines()) <= 110
+    mapped = re.findall(r"^(\S+\.\w+|\S+/) {2,}\S", README, re.M)
+    assert {"dashboard.py", "pages/", "mnist_core/", "tests/", "docs/"} <= {*mapped}
+    assert [name for name in mapped if not (PROJECT / name).exists()] == []
 
 
-@pytest.mark.parametrize("name", MAPPED)
-def test_what_the_map_names_is_there(name):
-    assert (PROJECT / name).exists()
+def test_every_link_in_the_guides_leads_somewhere():
+    assert {
+        guide.name: broken
+        for guide in GUIDES
+        if (broken := broken_links(guide.read_text(), guide.parent))
+    } == {}
+    for guide in (PROJECT / "docs").glob("*.md"):
+        assert f"(docs/{guide.name})" in README, "the README says where to read on"
 
 
 def test_every_setting_the_code_reads_is_explained():
-    folders = (PROJECT / "mnist_core", PROJECT / "pages")
-    code = "".join(path.read_text() for folder in folders for path in folder.glob("*.py"))
-    for setting in set(re.findall(r'"(MNIST_[A-Z_]+)"', code)):
-        assert f"| `{setting}` |" in README
-
-
-def test_the_pictures_it_shows_are_there():
-    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
-    assert pictures
-    for picture in pictures:
-        assert (PROJECT / picture).is_file()
+    code = "".join(
+        path.read_text()
+        for name in ("mnist_core", "pages")
+        for path in (PROJECT / name).rglob("*.py")
+    )
+    settings = {*re.findall(r'"(MNIST_[A-Z_]+|DASK_[A-Z_]+)"', code)}
+    guide = (PROJECT / "docs" / "hosting.md").read_text()
+    assert [setting for setting in sorted(settings) if f"| `{setting}` |" not in guide] == []
 
 
 def test_the_guide_to_hosting_names_what_the_container_has():

@@ -155,9 +155,9 @@ def test_the_page_needs_nothing_else():
 
 def test_the_page_says_how_good_it_is():
     text = words(made())
-    # Wilson for 2 of 4: 0.1500 to 0.8500, of 4 images 1 to 3.
-    assert "Test accuracy 50.00%, with 95 % confidence between 15.00% and 85.00%" in text
-    assert "2 of 4 wrong, between 1 and 3." in text
+    # Wilson for 2 of 4: 0.1500 to 0.8500. The next four may all be right, or all wrong.
+    assert "Test accuracy 50.00%, 95% confidence interval 15.00% to 85.00%" in text
+    assert "2 of 4 misclassified. Of 4 other such images, between 0 and 4 would be (95%" in text
     assert "MNIST: 4 test images · 24 November 2026" in text
 
 
@@ -165,7 +165,8 @@ def test_the_matrix_is_a_picture_with_words():
     size, alt = pictures(made())[0]
     assert size == report.MATRIX_SIZE
     assert alt == (
-        "Confusion matrix. 2 of 4 test images read rightly. The commonest mistake: 0 read as 6, 1×."
+        "Confusion matrix. 2 of 4 test images classified correctly. "
+        "The commonest mistake: 0 read as 6, 1×."
     )
 
 
@@ -205,4 +206,6 @@ def test_a_network_without_mistakes_and_one_without_images_have_a_page():
     right = np.eye(10, dtype=np.float32)[LABELS]
     assert "There are none." in words(made(probabilities=right))
     none = np.zeros((0, 10), np.float32)
-    assert "0 of 0 wrong" in words(made(labels=LABELS[:0], probabilities=none, images=IMAGES[:0]))
+    assert "0 of 0 misclassified" in words(
+        made(labels=LABELS[:0], probabilities=none, images=IMAGES[:0])
+    )

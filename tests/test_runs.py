@@ -4,6 +4,7 @@ import sys
 import threading
 
 import pytest
+import sqlalchemy as sa
 
 from mnist_core import runs, schema
 from mnist_core.config import PRESETS
@@ -357,7 +358,9 @@ def test_lists_are_newest_first_and_by_state_and_owner(store):
 def test_a_title_names_preset_accuracy_and_origin():
     run = Run("ab12", FINISHED, CONFIG, 0.0, test_accuracy=0.98765)
     assert run.title == "classic · 98.77% · ab12"
-    assert dataclasses.replace(run, shipped=True).title == "classic · 98.77% · shipped"
+    # One that came with the app goes by its own name, whatever its preset.
+    shipped = dataclasses.replace(run, id="sample", shipped=True)
+    assert shipped.title == "sample · 98.77% · shipped"
     assert dataclasses.replace(run, test_accuracy=None).title == "classic · ab12"
 
 
@@ -709,6 +712,15 @@ def test_an_accent_typed_as_a_sign_of_its_own_is_the_letters(store):
     assert store.get(run.id).name == "Éva 日本"
 
 
+def test_of_many_curves_only_both_ends_are_read(store):
+    trained, quiet = running_run(store, "a"), waiting_run(store, "b")
+    points = store.metrics(trained.id)
+    assert len(points) > 2
+    ends = store.first_and_last_reports([trained.id, quiet.id])
+    assert ends == {trained.id: [points[0], points[-1]]}
+    assert store.first_and_last_reports([]) == {}
+
+
 def test_a_run_in_training_is_not_deleted(store):
     for run in (running_run(store, "me"), waiting_run(store, "other")):
         with pytest.raises(NotAllowed, match="stop it first"):
@@ -810,14 +822,16 @@ def test_runs_that_were_stopped_before_they_began_push_no_network_out(store, mon
 # --- an address among many ---
 
 
-def test_one_address_may_have_most_of_the_queue_but_not_all_of_it(store):
+def test_one_address_may_have_most_of_the_queue_but_not_all_of_it(store, monkeypatch):
+    monkeypatch.setattr(runs, "MOST_ACTIVE", 8)
+    monkeypatch.setattr(runs, "MOST_ACTIVE_EACH_ADDRESS", 5)
     school = set()
-    for student in range(runs.MOST_ACTIVE_EACH_ADDRESS):
+    for student in range(5):
         run = store.submit(PRESETS["classic"], owner_of(f"student {student}"), school)
         school.add(run.id)
-    with pytest.raises(NotAllowed, match="of your network"):
+    with pytest.raises(NotAllowed, match="Your network has as many runs"):
         store.submit(PRESETS["classic"], owner_of("one more student"), school)
-    for number in range(runs.MOST_ACTIVE - runs.MOST_ACTIVE_EACH_ADDRESS):
+    for number in range(3):
         assert store.submit(PRESETS["classic"], owner_of(f"elsewhere {number}"), ()).active
     with pytest.raises(NotAllowed, match="queue is full"):
         store.submit(PRESETS["classic"], owner_of("last"), ())
@@ -826,11 +840,11 @@ def test_one_address_may_have_most_of_the_queue_but_not_all_of_it(store):
 def test_an_address_gets_its_places_back_as_its_runs_end(store, monkeypatch):
     monkeypatch.setattr(runs, "MOST_ACTIVE_EACH_ADDRESS", 1)
     first = store.submit(PRESETS["classic"], owner_of("a"))
-    with pytest.raises(NotAllowed, match="of your network"):
+    with pytest.raises(NotAllowed, match="Your network has as many runs"):
         store.submit(PRESETS["classic"], owner_of("b"), {first.id})
     store.request_stop(first.id, owner_of("a"))
     second = store.submit(PRESETS["classic"], owner_of("b"), {first.id})
-    with pytest.raises(NotAllowed, match="of your network"):
+    with pytest.raises(NotAllowed, match="Your network has as many runs"):
         store.resume(first.id, owner_of("a"), same_address={first.id, second.id})
 
 
@@ -877,6 +891,20 @@ def test_the_teacher_keeps_more_than_a_visitor_but_not_more_than_there_is_room_f
         store.pin(kept[2].id, TEACHER, True)
 
 
+def test_what_the_teacher_keeps_is_not_counted_as_its_owners(store, monkeypatch):
+    monkeypatch.setattr(runs, "MOST_PINNED_EACH", 1)
+    hers, mine, another = [finished_run(store, "me") for _ in range(3)]
+    store.pin(hers.id, TEACHER, True)
+    store.pin(hers.id, owner_of("me"), True)
+    assert store.get(hers.id).pinned_by_teacher, "the owner's click changes nothing"
+    store.pin(mine.id, owner_of("me"), True)
+    with pytest.raises(NotAllowed, match="You can keep 1 runs"):
+        store.pin(another.id, owner_of("me"), True)
+    store.pin(another.id, TEACHER, True)
+    store.pin(another.id, owner_of("me"), False)
+    assert not store.get(another.id).pinned
+
+
 def test_nobody_starts_a_run_as_the_teacher(store):
     with pytest.raises(NotAllowed):
         store.submit(PRESETS["classic"], TEACHER)
@@ -918,16 +946,27 @@ def test_a_sweep_that_is_not_there_says_so(sweep_id, store):
             look(sweep_id)
 
 
-def test_whoever_has_a_sweep_may_have_no_other_run_or_sweep_and_the_other_way_round(store):
+def test_a_visitor_may_have_one_run_and_one_sweep_at_a_time(store):
     sweep = waiting_sweep(store, "me")
-    for ask in (waiting_run, waiting_sweep):
-        with pytest.raises(NotAllowed, match="You have a sweep in training already"):
-            ask(store, "me")
-    waiting_run(store, "you")
+    run = waiting_run(store, "me")
+    with pytest.raises(NotAllowed, match="You have a sweep in training already"):
+        waiting_sweep(store, "me")
     with pytest.raises(NotAllowed, match="You have a run in training already"):
-        waiting_sweep(store, "you")
+        waiting_run(store, "me")
     store.stop_sweep(sweep[0].id, owner_of("me"))
-    assert waiting_run(store, "me").state == WAITING
+    assert len(waiting_sweep(store, "me")) == 2
+    assert store.get(run.id).state == WAITING
+
+
+def test_a_run_of_a_sweep_resumes_beside_a_single_run_and_not_beside_a_sweep(store):
+    stopped, _ = waiting_sweep(store, "me")
+    store.stop_sweep(stopped.id, owner_of("me"))
+    waiting_run(store, "me")
+    assert store.resume(stopped.id, owner_of("me")).state == WAITING
+    store.request_stop(stopped.id, owner_of("me"))
+    waiting_sweep(store, "me")
+    with pytest.raises(NotAllowed, match="You have a sweep in training already"):
+        store.resume(stopped.id, owner_of("me"))
 
 
 def test_nobody_starts_a_sweep_as_the_teacher(store):
@@ -942,23 +981,23 @@ def test_a_sweep_of_no_runs_or_too_many_is_a_mistake_of_the_caller(count, store)
         store.submit_sweep([CONFIG] * count, owner_of("me"))
 
 
-def test_a_sweep_for_which_the_queue_has_no_room_is_refused_as_a_whole(store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_ACTIVE", 3)
-    waiting_run(store, "somebody else")
-    with pytest.raises(NotAllowed, match="The queue has no room for 3 more runs; try fewer"):
-        waiting_sweep(store, "me", (0.001, 0.01, 0.1))
-    assert len(store.list_runs()) == 1
-    assert len(waiting_sweep(store, "me")) == 2
+def test_a_sweep_takes_one_place_in_the_queue_however_many_runs_it_has(store, monkeypatch):
+    monkeypatch.setattr(runs, "MOST_ACTIVE", 2)
+    assert len(waiting_sweep(store, "me", (0.001, 0.01, 0.1))) == 3
+    waiting_run(store, "me")
+    with pytest.raises(NotAllowed, match="The queue is full"):
+        waiting_sweep(store, "somebody else")
+    assert len(store.list_runs()) == 4
 
 
-def test_each_run_of_a_sweep_counts_for_its_address(store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_ACTIVE_EACH_ADDRESS", 3)
-    first = {run.id for run in waiting_sweep(store, "me")}
-    configs = [CONFIG, CONFIG]
-    with pytest.raises(NotAllowed, match="With 2 more, too many runs of your network"):
-        store.submit_sweep(configs, owner_of("you"), first)
-    assert len(store.submit_sweep(configs, owner_of("you"), set())) == 2
-    assert store.submit(CONFIG, owner_of("third"), first).state == WAITING
+def test_a_whole_class_behind_one_address_may_train_and_sweep_at_once(store):
+    school = set()
+    for student in range(40):
+        owner = owner_of(f"student {student}")
+        school.add(store.submit(CONFIG, owner, school).id)
+        school |= {run.id for run in store.submit_sweep([CONFIG] * 6, owner, school)}
+    assert len(store.list_runs(states=(WAITING,))) == 40 + 40 * 6
+    assert store.submit(CONFIG, owner_of("elsewhere")).state == WAITING
 
 
 def claimed_in_order(store) -> list[str]:
@@ -1122,3 +1161,44 @@ def test_a_download_is_not_failed_by_another_workers_end(store):
     store.claim_download("w1")
     store.remove_worker("w2", ENDED)
     assert store.download().state == "running"
+
+
+# --- what runs are chosen by ---
+
+
+def test_a_run_knows_the_validation_accuracy_of_its_last_whole_epoch(store):
+    reported = [
+        dataclasses.replace(report, validation_accuracy=report.epoch / 10)
+        if report.validation_accuracy
+        else report
+        for report in reports(17)
+    ]
+    run = finished_run(store, reported=reported, epochs=3, state="stopped")
+    assert store.get(run.id).validation_accuracy == pytest.approx(0.3)
+    assert [found.validation_accuracy for found in store.list_runs(trained=True)] == [
+        pytest.approx(0.3)
+    ]
+    assert running_run(store, "other").validation_accuracy is None
+
+
+def test_while_a_run_goes_on_its_validation_accuracy_is_that_of_the_network_it_has(store):
+    run = finished_run(store, reported=reports(10), epochs=2, state="stopped", checkpoint_step=10)
+    store.resume(run.id, run.owner)
+    store.claim("worker")
+    later = [
+        dataclasses.replace(report, validation_accuracy=0.9)
+        if report.validation_accuracy
+        else report
+        for report in reports(7, first=11)
+    ]
+    store.report(run.id, "worker", later)
+    assert store.get(run.id).validation_accuracy == 0.5
+
+
+def test_listing_runs_with_their_validation_accuracy_is_one_query(store):
+    for number in range(3):
+        finished_run(store, f"visitor-{number}")
+    queries = []
+    sa.event.listen(store._engine, "before_cursor_execute", lambda *args: queries.append(args[2]))
+    assert len(store.list_runs(trained=True)) == 3
+    assert len([text for text in queries if text.startswith("SELECT")]) == 1

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from mnist_core import migrations, schema
-from mnist_core.errors import StoreUnavailable
+from mnist_core.errors import RunNotFound, StoreUnavailable
 from mnist_core.runs import RunStore
 from mnist_core.studies import StudyStore
 from tests.helpers import PROJECT, add_worker, finished_run, waiting_run
@@ -89,7 +89,7 @@ def test_many_programs_may_open_a_database_for_the_first_time_at_once(old, datab
     assert [out.strip() for out, _ in answers] == ["2" if old else "0"] * 4, answers
 
 
-@pytest.mark.parametrize(("version", "age"), [("5", "newer"), ("99", "newer"), ("x", "different")])
+@pytest.mark.parametrize(("version", "age"), [("6", "newer"), ("99", "newer"), ("x", "different")])
 def test_a_database_of_another_version_is_left_alone_with_a_sentence(
     version, age, database_url, store
 ):
@@ -97,7 +97,7 @@ def test_a_database_of_another_version_is_left_alone_with_a_sentence(
     store.close()
     execute(database_url, f"UPDATE facts SET value = '{version}' WHERE name = 'schema_version'")
     text = sentence(RunStore)
-    assert f"by a {age} version of this app (schema {version}; this one uses 4)" in text
+    assert f"by a {age} version of this app (schema {version}; this one uses 5)" in text
     assert "MNIST_DATABASE_URL" in text
 
 
@@ -422,3 +422,79 @@ def test_of_an_address_the_log_is_told_the_kind_alone(url, kind):
 def test_what_is_no_fault_of_the_database_passes_through():
     with pytest.raises(KeyError), schema.explained():
         raise KeyError("a bug")
+
+
+# --- mistakes and outages ---
+
+
+def test_a_mistake_is_no_outage_and_passes_through_untold(caplog):
+    with pytest.raises(sa.exc.IntegrityError), schema.explained():
+        raise sa.exc.IntegrityError("INSERT", {}, Exception("UNIQUE constraint failed"))
+    assert caplog.text == ""
+
+
+def test_an_outage_is_over_when_what_failed_works_again(caplog):
+    caplog.set_level("INFO")
+    outage = schema.Outage()
+    full = sqlite3.OperationalError("database or disk is full")
+    for _ in range(3):
+        outage.failed("The disk is full.", "INSERT INTO artifacts", full)
+        outage.worked(["", "BEGIN IMMEDIATE", "INSERT INTO metrics"])
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    outage.worked(["", "BEGIN IMMEDIATE", "INSERT INTO artifacts"])
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+@pytest.mark.databases
+def test_a_database_that_lacks_a_table_is_named(database_url, store):
+    store.close()
+    execute(database_url, "DROP TABLE metrics")
+    assert "incomplete, without metrics; move it away" in sentence(RunStore)
+
+
+@pytest.mark.databases
+def test_a_database_that_became_newer_under_a_running_server_is_named(database_url, store):
+    store.check()
+    newer = schema.SCHEMA_VERSION + 1
+    execute(database_url, f"UPDATE facts SET value = '{newer}' WHERE name = 'schema_version'")
+    assert "by a newer version of this app" in sentence(store.check)
+
+
+@pytest.mark.databases
+@pytest.mark.parametrize("run_id", ["", "\0", "\ud800", "a" * 41, "../x", "a b", "1;--"])
+def test_what_can_be_no_run_is_not_asked_of_the_database(run_id, store, caplog):
+    for look in (store.get, store.sweep_runs, store.trials):
+        with pytest.raises(RunNotFound):
+            look(run_id)
+    assert caplog.text == ""
+
+
+# --- a file that goes away ---
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_file_that_is_moved_or_deleted_is_replaced_by_a_complete_new_one(
+    moved, store, path, database_url, caplog
+):
+    before = finished_run(store, "me")
+    if moved:
+        path.rename(path.with_suffix(".damaged"))
+    else:
+        path.unlink()
+    after = waiting_run(store, "me")
+    assert schema.was_replaced(database_url)
+    assert [run.id for run in store.list_runs()] == [after.id]
+    assert caplog.text.count("was moved or deleted") == 1
+    # Whoever opens the file now finds it there, and whole.
+    assert [run.id for run in RunStore(database_url).list_runs()] == [after.id]
+    if moved:
+        store.close()
+        old = RunStore(f"sqlite:///{path.with_suffix('.damaged')}")
+        assert len(old.list_runs()) <= 1, before
+
+
+@pytest.mark.sqlite
+def test_a_file_that_stays_is_not_said_to_have_been_replaced(store, database_url):
+    waiting_run(store)
+    assert not schema.was_replaced(database_url)

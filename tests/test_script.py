@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from mnist_core import training
+from mnist_core.classifier import PRETRAINED, Classifier
 from mnist_core.config import CHOICES, PRESETS, TrainConfig
 from mnist_core.data import SAMPLE_PATH
 from mnist_core.models import build_model
-from mnist_core.script import keras_script
+from mnist_core.script import keras_script, use_keras, use_litert
 from tests.helpers import write_archive
 
 CONVOLUTIONAL = TrainConfig(
@@ -83,14 +84,20 @@ def run_here(config: TrainConfig) -> dict:
     return names
 
 
-@pytest.mark.parametrize("config", CONFIGS)
-def test_the_script_is_python_of_moderate_length(config):
-    text = keras_script(config)
-    compile(text, "script.py", "exec")
-    assert max(map(len, text.splitlines())) <= 100
-    assert not any(line != line.rstrip() for line in text.splitlines())
-    assert "mnist_core" not in text
-    assert len(text.splitlines()) <= (75 if config in PRESETS.values() else 105)
+def test_the_script_is_python_of_moderate_length():
+    for config in CONFIGS:
+        text = keras_script(config)
+        compile(text, "script.py", "exec")
+        assert max(map(len, text.splitlines())) <= 100, config
+        assert not any(line != line.rstrip() for line in text.splitlines()), config
+        assert "mnist_core" not in text, config
+        assert len(text.splitlines()) <= (75 if config in PRESETS.values() else 105), config
+
+
+def test_a_preset_trains_as_a_script_as_well(archive, tiny_dataset):
+    names = run_here(dataclasses.replace(PRESETS["classic"], epochs=2))
+    answers = names["model"].predict(tiny_dataset.x_test / 255.0, verbose=0)
+    assert (answers.argmax(axis=1) == tiny_dataset.y_test).mean() > 0.5
 
 
 def test_it_names_what_it_leaves_out_and_nothing_else():
@@ -145,11 +152,8 @@ def test_it_trains_on_as_many_images_and_shuffles_as_many_labels(untrained, tiny
     assert (names["y_validation"].argmax(axis=1) == tiny_dataset.y_train[-40:]).all()
 
 
-# Batches of 16 make a warm-up of several steps; of 1024, one step in all of a part.
-@pytest.mark.parametrize(
-    ("batch_size", "epochs", "more_epochs"),
-    [(16, 2, ()), (16, 2, (3, 1)), (1024, 1, ()), (1024, 1, (1,))],
-)
+# Batches of 16 make a warm-up of several steps; of 1024, one step is the whole run.
+@pytest.mark.parametrize(("batch_size", "epochs", "more_epochs"), [(16, 2, (3, 1)), (1024, 1, ())])
 @pytest.mark.parametrize("schedule", CHOICES["schedule"])
 def test_its_learning_rates_are_those_of_the_project(
     schedule, batch_size, epochs, more_epochs, archive, monkeypatch
@@ -195,17 +199,62 @@ def run_elsewhere(config: TrainConfig, folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(
-    "config",
-    [dataclasses.replace(PRESETS["classic"], epochs=2), CONVOLUTIONAL],
-    ids=["classic", "convolutional"],
-)
-def test_it_trains_the_same_network_without_this_project(config, tmp_path):
-    printed = run_elsewhere(config, tmp_path)
+def test_it_trains_the_same_network_without_this_project(tmp_path):
+    printed = run_elsewhere(CONVOLUTIONAL, tmp_path)
     assert float(printed.rsplit("test accuracy ", 1)[1]) > 0.8
-    theirs, ours = keras.saving.load_model(tmp_path / "digits.keras"), build_model(config)
+    theirs = keras.saving.load_model(tmp_path / "digits.keras")
+    ours = build_model(CONVOLUTIONAL)
     described = [
         [(type(layer).__name__, tuple(layer.output.shape)) for layer in model.layers]
         for model in (theirs, ours)
     ]
     assert described[0] == described[1]
+
+
+@pytest.mark.parametrize("name", ["classic", "cnn"])
+def test_the_examples_of_use_measure_what_the_app_measures(
+    name, tiny_dataset, tmp_path, monkeypatch, capsys
+):
+    write_archive(tmp_path / "mnist.npz", tiny_dataset)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        keras.datasets.mnist,
+        "load_data",
+        lambda: (None, (tiny_dataset.x_test, tiny_dataset.y_test)),
+    )
+    expected = (
+        Classifier.bundled(name).predict_proba(tiny_dataset.x_test).argmax(axis=1)
+        == tiny_dataset.y_test
+    ).mean()
+    for text in (
+        use_keras(str(PRETRAINED / name / "model.keras")),
+        use_litert(str(PRETRAINED / name / "model.tflite")),
+    ):
+        exec(compile(text, "example.py", "exec"), {})
+        printed = capsys.readouterr().out.rsplit("test accuracy ", 1)[1]
+        assert float(printed) == pytest.approx(expected)
+
+
+def test_the_examples_of_files_of_an_earlier_version_scale_the_pixels(
+    tiny_dataset, tmp_path, monkeypatch, capsys
+):
+    network = build_model(TrainConfig(dense=(8,)))
+    network.save(tmp_path / "old.keras")
+    every_layer = keras.Model(network.inputs, [layer.output for layer in network.layers])
+    every_layer.export(str(tmp_path / "old.tflite"), format="litert", verbose=False)
+    write_archive(tmp_path / "mnist.npz", tiny_dataset)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        keras.datasets.mnist,
+        "load_data",
+        lambda: (None, (tiny_dataset.x_test, tiny_dataset.y_test)),
+    )
+    scaled = tiny_dataset.x_test / np.float32(255)
+    expected = (network.predict(scaled, verbose=0).argmax(axis=1) == tiny_dataset.y_test).mean()
+    for text in (
+        use_keras("old.keras", complete=False),
+        use_litert("old.tflite", complete=False, layers=len(network.layers)),
+    ):
+        exec(compile(text, "example.py", "exec"), {})
+        printed = capsys.readouterr().out.rsplit("test accuracy ", 1)[1]
+        assert float(printed) == pytest.approx(expected)

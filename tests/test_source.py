@@ -3,68 +3,101 @@
 import ast
 from collections.abc import Iterator
 
-import pytest
-
+from tests.extras import EXTRAS
 from tests.helpers import PROJECT
 
-SOURCES = [
-    PROJECT / "dashboard.py",
-    *sorted((PROJECT / "pages").glob("*.py")),
-    *sorted((PROJECT / "mnist_core").glob("*.py")),
-]
+SOURCES = {
+    path.relative_to(PROJECT).as_posix(): ast.parse(path.read_text())
+    for folder in ("pages", "mnist_core")
+    for path in [PROJECT / "dashboard.py", *sorted((PROJECT / folder).rglob("*.py"))]
+}
 # They run whatever is in a file.
 RUN_WHAT_THEY_READ = {"pickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "imp"}
-CALLS = {"eval", "exec", "compile", "__import__", "load_model", "system", "popen", "import_module"}
+RUN_TEXT = {"eval", "exec", "compile", "__import__", "load_model", "system", "popen"}
+RUN_TEXT |= {"import_module"}
+OPEN_PORTS = {"bind", "listen", "create_server", "serve_forever"}
 
 
-def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
-    """Every call, and the last word of what is called."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            if isinstance(node.func, ast.Attribute):
-                yield node.func.attr, node
-            elif isinstance(node.func, ast.Name):
-                yield node.func.id, node
-
-
-def options(call: ast.Call) -> dict[str | None, object]:
-    return {word.arg: getattr(word.value, "value", None) for word in call.keywords}
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
-def test_no_data_is_ever_run(path):
-    tree = ast.parse(path.read_text())
+def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every import anywhere in a file: its line, and the package."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            roots = {name.name.split(".")[0] for name in node.names}
-            assert not roots & RUN_WHAT_THEY_READ
+            yield from ((node.lineno, name.name.split(".")[0]) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert str(node.module).split(".")[0] not in RUN_WHAT_THEY_READ
-    for name, call in calls(tree):
-        of_re = ast.unparse(call.func) == "re.compile"
-        assert name not in CALLS or of_re, f"line {call.lineno}"
+            yield node.lineno, str(node.module).split(".")[0]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
-def test_arrays_are_read_without_pickle(path):
-    for _, call in calls(ast.parse(path.read_text())):
-        if ast.unparse(call.func) in ("np.load", "np.save", "numpy.load"):
-            assert options(call).get("allow_pickle") is False, f"line {call.lineno}"
+def calls() -> Iterator[tuple[str, str, dict[str | None, object]]]:
+    """Every call in the code: where, what is called, and its keywords that are constants."""
+    for path, tree in SOURCES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                options = {word.arg: getattr(word.value, "value", None) for word in node.keywords}
+                yield f"{path}:{node.lineno}", ast.unparse(node.func), options
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
-def test_no_shell_is_started_and_no_port_is_opened(path):
-    for name, call in calls(ast.parse(path.read_text())):
-        assert "shell" not in options(call), f"line {call.lineno}"
-        of_events = ast.unparse(call.func) == "sa.event.listen"
-        assert of_events or name not in ("bind", "listen", "create_server", "serve_forever")
+def last_word(called: str) -> str:
+    return called.rpartition(".")[2]
+
+
+def test_no_data_is_ever_run():
+    wrong = [
+        f"{path}:{line} imports {package}"
+        for path, tree in SOURCES.items()
+        for line, package in imports(tree)
+        if package in RUN_WHAT_THEY_READ
+    ]
+    wrong += [
+        f"{place} calls {called}"
+        for place, called, _ in calls()
+        if last_word(called) in RUN_TEXT and called != "re.compile"
+    ]
+    assert wrong == []
+
+
+def test_arrays_are_read_without_pickle():
+    reading = [
+        (place, options)
+        for place, called, options in calls()
+        if called in ("np.load", "np.save", "numpy.load")
+    ]
+    assert reading
+    assert [place for place, options in reading if options.get("allow_pickle") is not False] == []
+
+
+def test_no_shell_is_started_and_no_port_is_opened():
+    assert [
+        f"{place} calls {called}"
+        for place, called, options in calls()
+        if "shell" in options or (last_word(called) in OPEN_PORTS and called != "sa.event.listen")
+    ] == []
 
 
 def test_only_the_pool_starts_processes():
     starting = {
-        path.stem
-        for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Import) and any(n.name == "subprocess" for n in node.names)
+        path
+        for path, tree in SOURCES.items()
+        for _, package in imports(tree)
+        if package == "subprocess"
     }
-    assert starting == {"jobs"}
+    assert starting == {"mnist_core/jobs.py"}
+
+
+def test_tests_ask_for_what_is_beyond_requirements_in_one_way():
+    """With ``needs``: an import at the top of a file would end the run where it is missing."""
+    beyond = {package for extra in EXTRAS.values() for package in extra.packages}
+    trees = {path: ast.parse(path.read_text()) for path in (PROJECT / "tests").rglob("*.py")}
+    assert [
+        f"{path.relative_to(PROJECT)}:{line} imports {package}"
+        for path, tree in trees.items()
+        for node in tree.body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for line, package in imports(node)
+        if package in beyond
+    ] == []
+    assert [
+        f"{path.relative_to(PROJECT)}:{node.lineno}"
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr == "importorskip"
+    ] == []

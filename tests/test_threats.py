@@ -42,8 +42,12 @@ def test_the_rates_are_those_of_the_code():
 
 
 def test_the_bounds_are_those_of_the_code():
-    assert row("runs waiting") == ["1", str(runs.MOST_ACTIVE_EACH_ADDRESS), str(runs.MOST_ACTIVE)]
-    assert row("runs of the one sweep")[0] == str(sweeps.MOST_RUNS)
+    assert row("runs and sweeps waiting") == [
+        "1 of each",
+        str(runs.MOST_ACTIVE_EACH_ADDRESS),
+        str(runs.MOST_ACTIVE),
+    ]
+    assert row("runs of a sweep")[0] == str(sweeps.MOST_RUNS)
     assert row("runs kept") == [str(runs.MOST_PINNED_EACH), "", str(runs.MOST_PINNED)]
     assert row("runs stored")[2] == f"{runs.MOST_STORED}, {runs.MOST_BYTES // 10**6:,} MB"
     assert row(f"messages of one connection, in {messages.RATE.seconds:g} s")[0] == str(

@@ -1,6 +1,5 @@
 import dataclasses
 import itertools
-import os
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +11,6 @@ import tensorflow as tf
 from mnist_core import training
 from mnist_core.calibration import choose_temperature, soften
 from mnist_core.checkpoint import Checkpoint
-from mnist_core.classifier import Classifier
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.data import Dataset, scale, stratified_split
 from mnist_core.errors import CannotResume
@@ -171,6 +169,26 @@ def test_the_same_seed_gives_the_same_network(trained_cnn, tiny_dataset):
 def test_another_seed_gives_another_network(trained, tiny_dataset):
     other = train(dataclasses.replace(SMALL, seed=6), tiny_dataset)
     assert (weights(other) != weights(trained.result)).any()
+
+
+def test_each_epoch_and_each_seed_has_an_order_of_images_of_its_own(tiny_dataset, monkeypatch):
+    orders, compile_steps = [], training.compile_steps
+
+    def listen(*arguments):
+        run_steps = compile_steps(*arguments)
+
+        def run_and_note(images, choice, order, *rest):
+            orders.append(tuple(order.tolist()))
+            return run_steps(images, choice, order, *rest)
+
+        return run_and_note
+
+    monkeypatch.setattr(training, "compile_steps", listen)
+    for seed in (5, 6):
+        # A network that no other test has: nothing that was compiled before is used.
+        train(dataclasses.replace(SMALL, dense=(24,), seed=seed), tiny_dataset)
+    assert len(set(orders)) == 4  # two epochs of each
+    assert all(sorted(order) == list(range(360)) for order in orders)
 
 
 def test_however_often_progress_is_told_the_network_is_the_same(trained, tiny_dataset, monkeypatch):
@@ -625,27 +643,3 @@ def test_dividing_the_logits_keeps_the_answers_and_their_order(tiny_dataset):
     after = training.predict(model, tiny_dataset.x_test)
     assert (after.argmax(axis=1) == before.argmax(axis=1)).all()
     np.testing.assert_allclose(after, soften(before, 2.0), atol=1e-5)
-
-
-# --- the exported network ---
-
-
-@pytest.mark.parametrize("name", ["trained", "trained_cnn"])
-def test_the_exported_network_answers_as_keras_does_layer_by_layer(
-    name, request, tmp_path, tiny_dataset
-):
-    model = request.getfixturevalue(name).result.model
-    path = tmp_path / "model.tflite"
-    training.export_litert(model, str(path))
-    assert os.listdir(tmp_path) == ["model.tflite"]
-    classifier = Classifier(path.read_bytes())
-    images = tiny_dataset.x_test[:20]
-
-    layers = keras.Model(model.inputs, [layer.output for layer in model.layers])
-    expected = [output.numpy() for output in layers(tf.constant(scale(images)), training=False)]
-    outputs = classifier.activations(images)
-    assert len(outputs) == len(model.layers)
-    for output, layer in zip(outputs, expected, strict=True):
-        assert output.shape == layer.shape
-        assert np.allclose(output, layer, rtol=1e-4, atol=1e-4)
-    assert np.abs(classifier.predict_proba(images) - expected[-1]).max() < 1e-5

@@ -3,8 +3,9 @@
 import pytest
 
 from tests.browser.tour import tour
+from tests.extras import needs
 
-pytestmark = pytest.mark.browser
+pytestmark = needs("browser")
 
 WIDE, PHONE = {"width": 1366, "height": 860}, {"width": 360, "height": 740}
 # WCAG 2.0 to 2.2, A and AA, and what axe counts as good practice beside them.
@@ -27,7 +28,9 @@ def everything(tmp_path_factory, sample):
 
 @pytest.fixture(scope="module")
 def axe():
-    return pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    from axe_playwright_python.sync_playwright import Axe
+
+    return Axe()
 
 
 def violations(axe, page, only: dict) -> list[str]:

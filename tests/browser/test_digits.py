@@ -7,9 +7,10 @@ import pytest
 
 from tests.browser.server import settled
 from tests.browser.test_pages import assert_no_fault, click_cell, open_page
+from tests.extras import needs
 from tests.helpers import wait_until
 
-pytestmark = pytest.mark.browser
+pytestmark = needs("browser")
 
 
 def digits(page, inside=None):

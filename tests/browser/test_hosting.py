@@ -11,10 +11,11 @@ import pytest
 from mnist_core.runs import FINISHED, RunStore, owner_of
 from tests.browser.test_pages import HEADINGS, assert_no_fault, open_page
 from tests.container import build, instructions
+from tests.extras import needs
 from tests.helpers import wait_until
 from tests.test_logs import LINE
 
-pytestmark = pytest.mark.browser
+pytestmark = needs("browser")
 
 TOKEN = "a-token-that-nobody-may-ever-read-in-a-log"
 PASSWORD = "k0sh-er:pa55"

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests import pictures
 from tests.browser.server import settled
+from tests.extras import needs
 from tests.helpers import cut, finished_run, wait_until, write_archive
 
-pytestmark = pytest.mark.browser
+pytestmark = needs("browser")
 
 # A 7 as strokes on a sheet of side 1.
 SEVEN = [(0.2, 0.2), (0.75, 0.2), (0.45, 0.85)]
@@ -187,19 +189,50 @@ def test_a_photograph_of_a_row_is_read_digit_by_digit(server, wide, sample):
     assert_no_fault(wide)
 
 
+def test_what_a_file_is_is_said_by_us_whatever_it_is_called(server, wide):
+    open_page(wide, server, "draw")
+    wide.get_by_text("Read a test digit or a photograph instead").click()
+    for name, content, sentence in (
+        ("IMG_1.HEIC", pictures.heif(b"heic"), "This is HEIC, a kind of picture that is not read"),
+        ("letter.pdf", b"%PDF-1.7", "The file is not a PNG, JPEG"),
+    ):
+        wide.locator("input[type=file]").set_input_files(
+            {"name": name, "mimeType": "", "buffer": content}
+        )
+        wide.get_by_text(sentence).wait_for()
+    # A picture by another name, on its side.
+    lying = np.rot90(np.asarray(pictures.seven()))
+    wide.locator("input[type=file]").set_input_files(
+        {"name": "scan.dat", "mimeType": "", "buffer": pictures.encode(lying, "BMP")}
+    )
+    wide.get_by_text(sentence).wait_for(state="detached")
+    wide.get_by_role("button", name="Turn").click()
+    wait_until(lambda: re.search(r"^7$", prediction(wide), re.M), timeout=30)
+    # And what was wrong goes with the next stroke too.
+    wide.locator("input[type=file]").set_input_files(
+        {"name": "letter.pdf", "mimeType": "", "buffer": b"%PDF-1.7"}
+    )
+    wide.get_by_text(sentence).wait_for()
+    wide.get_by_role("heading", name=HEADINGS["draw"], level=1).scroll_into_view_if_needed()
+    draw(wide, [(0.5, 0.1), (0.5, 0.9)])
+    wait_until(lambda: re.search(r"^1$", prediction(wide), re.M), timeout=30)
+    assert not wide.get_by_text(sentence).is_visible()
+    assert_no_fault(wide)
+
+
 def test_the_network_explains_itself_in_the_browser(server, wide):
     open_page(wide, server, "draw?beside=classic")
     draw(wide, SEVEN)
     wide.locator(".strip img").first.wait_for()
     assert wide.locator(".strip img").count() == 7
-    for view, pictures in (
+    for view, selector in (
         ("Pixels that count", ".heat img"),
         ("Nearest digits", ".digits img"),
         ("Layers", ".layer img"),
     ):
         wide.get_by_test_id("stButtonGroup").get_by_text(view, exact=True).click()
         # One column for each of the two networks.
-        wait_until(lambda found=pictures: wide.locator(found).count() >= 2, timeout=30)
+        wait_until(lambda found=selector: wide.locator(found).count() >= 2, timeout=30)
         assert_no_fault(wide)
 
 
@@ -470,7 +503,7 @@ def test_a_click_on_a_cell_names_it_and_shows_its_images(server, device, request
 def test_the_page_changes_over_by_itself_when_mnist_arrives(new_server, wide, tmp_path, sample):
     server = new_server(MNIST_WORKERS="0", KERAS_HOME=str(tmp_path / "keras"))
     open_page(wide, server, "explore")
-    notice = wide.get_by_text("This is the bundled sample of MNIST")
+    notice = wide.get_by_text("Using the 5,000 digits")
     notice.wait_for()
     # As the worker does at the end of a download: under another name first, then renamed.
     cache = tmp_path / "keras" / "datasets"

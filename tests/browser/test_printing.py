@@ -3,12 +3,12 @@
 import re
 
 import numpy as np
-import pytest
 
 from mnist_core.report import html_report
 from mnist_core.runs import NAME_LENGTH
+from tests.extras import needs
 
-pytestmark = pytest.mark.browser
+pytestmark = needs("browser")
 
 
 def test_a_report_prints_on_one_page(chromium):

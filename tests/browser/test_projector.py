@@ -5,9 +5,10 @@ import re
 import pytest
 
 from tests.browser.test_pages import HEADINGS, SEVEN, draw, open_page, prediction
+from tests.extras import needs
 from tests.helpers import wait_until
 
-pytestmark = pytest.mark.browser
+pytestmark = needs("browser")
 
 PROJECTORS = [(1366, 768), (1920, 1080)]
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from streamlit.components.v2.bidi_component.main import _make_trigger_id as trigger_id
 from streamlit.testing.v1 import AppTest
 
+from mnist_core.config import TrainConfig
 from mnist_core.data import Dataset
 from mnist_core.runs import FINISHED, KERAS, LITERT, PREDICTIONS, Run, RunStore, owner_of
 from mnist_core.shipped import pack_predictions
@@ -217,7 +218,13 @@ def all_text(tab: AppTest) -> str:
     return repr(tab) + "".join(part.value for part in tab.html)
 
 
-def run_on(store: RunStore, dataset: Dataset, mistakes: dict, token: str = "token") -> Run:
+def run_on(
+    store: RunStore,
+    dataset: Dataset,
+    mistakes: dict,
+    token: str = "token",
+    config: TrainConfig | None = None,
+) -> Run:
     """A finished run that was tested on this data, with these mistakes and no others.
 
     Args:
@@ -228,7 +235,7 @@ def run_on(store: RunStore, dataset: Dataset, mistakes: dict, token: str = "toke
         read[np.flatnonzero((dataset.y_test == true) & (read == true))[:count]] = predicted
     probabilities = np.full((len(read), 10), 0.01, np.float32)
     probabilities[np.arange(len(read)), read] = 0.91
-    run = running_run(store, token)
+    run = running_run(store, token, config)
     return store.complete(
         run.id,
         "worker",

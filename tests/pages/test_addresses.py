@@ -61,8 +61,8 @@ PARAMETERS = {
     ],
     "draw": ["run", "beside", "look", "figure"],
 }
+# Besides the one that each page opens with.
 VIEWS = [
-    *((page, {}) for page in PAGES),
     ("explore", {"show": "A map", "method": "t-SNE"}),
     ("explore", {"show": "At a glance"}),
     ("explore", {"show": "Doubtful labels", "split": "Test"}),
@@ -74,41 +74,61 @@ VIEWS = [
 ]
 
 
-def assert_unharmed(tab, name):
-    assert faults(tab) == []
-    assert [title.value for title in tab.title] == [TITLES[name]]
+def views_of(name):
+    return [{}, *(view for page, view in VIEWS if page == name)]
+
+
+def harm(tab, name):
+    """What is wrong with a page that should be as with no parameters at all."""
     shown = repr(tab.main) + "".join(part.value for part in tab.html)
-    assert MARK not in shown
-    assert "DROP TABLE" not in shown
+    titles = [title.value for title in tab.title]
+    return [
+        *faults(tab),
+        *(f"has the title {title}" for title in titles if title != TITLES[name]),
+        *(f"repeats {part}" for part in (MARK, "DROP TABLE") if part in shown),
+        *([] if titles else ["has no title"]),
+    ]
 
 
-@pytest.mark.parametrize("place", range(len(NASTY)))
 @pytest.mark.parametrize("name", PAGES)
-def test_every_parameter_at_once_may_be_nonsense(open_page, name, place):
-    assert_unharmed(open_page(name, **dict.fromkeys(PARAMETERS[name], NASTY[place])), name)
+def test_every_parameter_at_once_may_be_nonsense(open_page, name):
+    harmed = {
+        value[:50]: harm(open_page(name, **dict.fromkeys(PARAMETERS[name], value)), name)
+        for value in NASTY
+    }
+    assert {value: found for value, found in harmed.items() if found} == {}
 
 
-@pytest.mark.parametrize(("name", "view"), VIEWS)
-def test_each_parameter_alone_may_be_nonsense_or_a_list_of_it(open_page, store, name, view):
+@pytest.mark.parametrize("name", PAGES)
+def test_each_parameter_alone_may_be_nonsense_or_a_list_of_it(open_page, store, name):
+    """Also in views that read parameters which the others do not."""
     finished_run(store)
-    for number, parameter in enumerate(PARAMETERS[name]):
-        if parameter not in view:
-            value = NASTY[number % len(NASTY)]
-            assert_unharmed(open_page(name, **view, **{parameter: [value, MARK]}), name)
+    harmed = {}
+    for view in views_of(name):
+        for number, parameter in enumerate(PARAMETERS[name]):
+            if parameter not in view:
+                value = NASTY[number % len(NASTY)]
+                tab = open_page(name, **view, **{parameter: [value, MARK]})
+                harmed[f"{view} {parameter}={value[:50]}"] = harm(tab, name)
+    assert {address: found for address, found in harmed.items() if found} == {}
 
 
-@pytest.mark.parametrize(("name", "view"), VIEWS)
-def test_every_parameter_beside_the_view_may_be_empty(open_page, name, view):
+@pytest.mark.parametrize("name", PAGES)
+def test_every_parameter_beside_the_view_may_be_empty(open_page, name):
     """As in ``?numbers=``, where a widget that always has a value has none."""
-    assert_unharmed(open_page(name, **dict.fromkeys(PARAMETERS[name], EMPTY) | view), name)
+    harmed = {
+        str(view): harm(open_page(name, **dict.fromkeys(PARAMETERS[name], EMPTY) | view), name)
+        for view in views_of(name)
+    }
+    assert {view: found for view, found in harmed.items() if found} == {}
 
 
-@pytest.mark.parametrize("value", NASTY)
-def test_an_address_of_no_page_is_the_overview(open_page, value):
-    assert_unharmed(open_page(value), "overview")
+def test_an_address_of_no_page_is_the_overview(open_page):
+    harmed = {value[:50]: harm(open_page(value), "overview") for value in NASTY}
+    assert {value: found for value, found in harmed.items() if found} == {}
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_parameters_that_no_page_has_are_nobodys(open_page, name):
     unknown = {value[:100] or "empty": value for value in NASTY if value not in ("goto",)}
-    assert_unharmed(open_page(name, **unknown), name)
+    assert harm(open_page(name, **unknown), name) == []

@@ -1,11 +1,13 @@
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 
 from mnist_core import schema
 from mnist_core.config import PRESETS
+from mnist_core.progress import Progress
 from mnist_core.runs import KERAS, owner_of
-from tests.helpers import finished_run, running_run
+from tests.helpers import finished_run, reports, running_run
 from tests.pages.helpers import (
     all_text,
     assert_one_sentence,
@@ -19,6 +21,8 @@ from tests.pages.helpers import (
     table_rows,
 )
 
+# By test accuracy.
+SHIPPED = ["cnn · shipped", "sample · shipped", "classic · shipped"]
 ME = "token-of-this-visitor-0123456789abcdef"
 CONFIG = dataclasses.replace(PRESETS["classic"], epochs=3, dense=(20,))
 
@@ -35,6 +39,12 @@ def drawn(tab) -> list[str]:
     return [name.replace("<br>", " ") for name in names]
 
 
+def validated(accuracy: float) -> list[Progress]:
+    """Reports of a run that ends with this accuracy on the validation images."""
+    *before, last = reports(20)
+    return [*before, dataclasses.replace(last, validation_accuracy=accuracy)]
+
+
 @pytest.fixture
 def mine(store):
     return finished_run(store, ME, CONFIG, test_accuracy=0.9, train_seconds=1.0)
@@ -42,7 +52,10 @@ def mine(store):
 
 @pytest.fixture
 def others(store):
-    run = finished_run(store, "somebody", PRESETS["quick"], test_accuracy=0.991)
+    # Better than the shipped classic on the validation images, and worse on the test images.
+    run = finished_run(
+        store, "somebody", PRESETS["quick"], test_accuracy=0.981, reported=validated(0.99)
+    )
     store.rename(run.id, owner_of("somebody"), "Theirs (2)")
     return run
 
@@ -50,9 +63,9 @@ def others(store):
 def test_without_other_runs_the_shipped_ones_are_compared(open_page):
     tab = open_page("compare", ME)
     assert_shown(tab, "compare")
-    assert rows(tab) == ["cnn · shipped", "classic · shipped"]
+    assert rows(tab) == SHIPPED
     assert_one_sentence(sentences(tab), "These networks came with the app.")
-    assert [name.split(" ")[0] for name in drawn(tab)] == ["cnn", "classic"]
+    assert [name.split(" ")[0] for name in drawn(tab)] == ["cnn", "sample"]
     tab.button(key="next_step").click().run()
     assert_shown(tab, "train")
 
@@ -63,14 +76,16 @@ def test_all_runs_stand_in_a_table_with_what_matters(open_page, mine, others, st
     assert rows(tab) == [
         "cnn · shipped",
         f"Theirs (2) · {others.id}",
+        "sample · shipped",
         "classic · shipped",
         f"classic · {mine.id} (yours)",
     ]
     header, *_, last = table_rows(tab)
     assert header == [
         "Run",
+        "Validation accuracy",
         "Test accuracy",
-        "95 % interval",
+        "95% confidence interval",
         "Test images",
         "Parameters",
         "Time",
@@ -78,8 +93,9 @@ def test_all_runs_stand_in_a_table_with_what_matters(open_page, mine, others, st
         "Settings",
     ]
     assert last[1:] == [
+        "50.00%",
         "90.00%",
-        "89.40 to 90.57 %",
+        "89.40% to 90.57%",
         "10,000",
         "109,386",
         "1.0 s",
@@ -92,15 +108,15 @@ def test_the_table_says_what_state_a_run_is_in_unless_it_is_finished(open_page, 
     stopped = finished_run(store, ME, state="stopped", test_accuracy=0.2)
     again = finished_run(store, "somebody", test_accuracy=0.1)
     store.resume(stopped.id, owner_of(ME))
-    assert rows(open_page("compare"))[2] == f"classic · {stopped.id} (waits to go on)"
+    assert rows(open_page("compare"))[3] == f"classic · {stopped.id} (waits to go on)"
     store.claim("worker")
-    assert rows(open_page("compare"))[2:] == [
+    assert rows(open_page("compare"))[3:] == [
         f"classic · {stopped.id} (going on now)",
         f"classic · {again.id}",
     ]
     store.request_stop(stopped.id, owner_of(ME))
     store.complete(stopped.id, "worker", "stopped", results={"test_accuracy": 0.2}, artifacts={})
-    assert rows(open_page("compare", ME))[2] == f"classic · {stopped.id} (yours, stopped)"
+    assert rows(open_page("compare", ME))[3] == f"classic · {stopped.id} (yours, stopped)"
 
 
 def test_a_run_of_which_little_is_known_has_dashes(open_page, store):
@@ -110,17 +126,17 @@ def test_a_run_of_which_little_is_known_has_dashes(open_page, store):
     )
     tab = open_page("compare", ME)
     assert_shown(tab, "compare")
-    assert table_rows(tab)[-1][1:7] == ["50.00%", "–", "–", "–", "–", "–"]
+    assert table_rows(tab)[-1][1:8] == ["–", "50.00%", "–", "–", "–", "–", "–"]
 
 
 @pytest.mark.parametrize(
     ("sort", "first", "last"),
     [
-        ("Test accuracy", "cnn", "classic"),
+        ("Validation accuracy", "cnn", "classic"),
         ("Newest", "Theirs", "classic"),
         ("Fastest", "classic", "cnn"),
-        ("Fewest parameters", "classic", "cnn"),
-        ("Fewest epochs", "classic", "cnn"),
+        ("Fewest parameters", "classic", ("cnn", "sample")),
+        ("Fewest epochs", "classic", ("cnn", "sample")),
         ("Settings", "classic", "Theirs"),
         ("Name", "classic", "Theirs"),
     ],
@@ -148,7 +164,7 @@ def test_of_very_many_runs_the_first_are_shown(open_page, store):
         finished_run(store, f"visitor-{count}", steps=0, test_accuracy=0.1 + count / 1000)
     tab = open_page("compare")
     assert len(rows(tab)) == 60
-    assert any(text.value == "The first 60 of 61 runs in this order." for text in tab.caption)
+    assert any(text.value == "The first 60 of 62 runs in this order." for text in tab.caption)
 
 
 def test_any_runs_are_drawn_together_and_kept_in_the_address(open_page, mine, others):
@@ -219,7 +235,7 @@ def test_its_owner_renames_keeps_and_deletes_a_run(open_page, mine, store):
     button(tab, "Delete this run for good").click().run()
     assert store.list_runs() == []
     assert_shown(tab, "compare")
-    assert rows(tab) == ["cnn · shipped", "classic · shipped"]
+    assert rows(tab) == SHIPPED
 
 
 def test_a_name_that_is_none_is_refused_with_a_sentence(open_page, mine, store):
@@ -266,7 +282,7 @@ def test_without_a_database_the_shipped_runs_are_compared(open_page, monkeypatch
     (tmp_path / "no").write_text("not a folder")
     tab = open_page("compare", ME)
     assert_shown(tab, "compare")
-    assert rows(tab) == ["cnn · shipped", "classic · shipped"]
+    assert rows(tab) == SHIPPED
     assert_one_sentence(sentences(tab, "warning"), "Meanwhile the shipped networks are shown.")
 
 
@@ -278,3 +294,37 @@ def test_a_locked_database_is_a_sentence(open_page, mine, store, monkeypatch, tm
     other.close()
     assert_one_sentence(sentences(tab, "error"), "in use by another program; try again")
     assert not store.get(mine.id).pinned
+
+
+def test_the_test_accuracy_is_reported_and_not_chosen_by(open_page, store):
+    lucky = finished_run(store, "lucky", test_accuracy=0.999, reported=validated(0.97))
+    better = finished_run(store, "better", test_accuracy=0.98, reported=validated(0.998))
+    tab = open_page("compare")
+    assert rows(tab) == [
+        f"classic · {better.id}",
+        "cnn · shipped",
+        "classic · shipped",
+        f"classic · {lucky.id}",
+    ]
+    assert tab.multiselect(key="overlaid").value == [better.id, "cnn"]
+    assert_one_sentence(
+        sentences(open_page("compare", sort="Test accuracy"), "warning"), "cannot be (sort)"
+    )
+
+
+def test_what_the_downloaded_models_do_is_said_beside_them_with_an_example(open_page):
+    tab = open_page("compare", run="cnn")
+    (text,) = [caption.value for caption in tab.caption if "Both models" in caption.value]
+    assert "whole numbers from 0 (paper) to 255 (ink)" in text
+    assert "average over 5 views" in text
+    assert "classify as this app does: 99.63% of test images" in text
+    in_keras, in_litert = (code.value for code in tab.code)
+    assert "model.predict(x_test)" in in_keras
+    assert 'get_signature_runner("classify")' in in_litert
+
+
+def test_files_of_an_earlier_version_are_said_to_be_otherwise(open_page, mine, monkeypatch):
+    monkeypatch.setattr("pages.shared.classifier", lambda run: SimpleNamespace(complete=False))
+    tab = open_page("compare", run=mine.id)
+    assert any("from 0 (paper) to 1 (ink)" in caption.value for caption in tab.caption)
+    assert all("np.float32(255)" in code.value for code in tab.code)

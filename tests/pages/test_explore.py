@@ -289,10 +289,19 @@ def test_a_network_that_reads_something_else_than_the_label_is_not_called_wrong(
     assert re.search(r"reads a \d: (right|not its label)\.$", said)
 
 
-def test_of_a_training_image_it_is_said_that_networks_have_seen_it(open_page):
-    part = "so its answer is no test."
+def test_of_a_training_image_it_is_said_that_networks_have_seen_it(open_page, full_data):
+    part = "so its answer is no test"
     assert any(part in text for text in captions(open_page("explore", image="train-8")))
     assert not any(part in text for text in captions(open_page("explore", image="test-8")))
+
+
+def test_of_the_samples_test_images_it_is_said_which_networks_were_trained_on_them(open_page):
+    tab = open_page("explore", image="test-8")
+    tab.multiselect(key="asked").set_value(["sample", "cnn", "classic"]).run()
+    (said,) = [text for text in captions(tab) if "no test" in text]
+    assert said.endswith("no test: cnn, classic.")
+    tab.multiselect(key="asked").set_value(["sample"]).run()
+    assert not any("no test" in text for text in captions(tab))
 
 
 def test_its_neighbours_are_shown_and_open_in_its_place(open_page, sample):
@@ -733,7 +742,7 @@ def test_a_network_without_mistakes_leaves_no_test_image_in_doubt(open_page, sto
 
 
 def test_a_network_tested_on_other_images_is_a_sentence_in_place_of_doubts(open_page):
-    tab = open_page("explore", show="Doubtful labels", split="Test")
+    tab = open_page("explore", show="Doubtful labels", split="Test", run="cnn")
     assert_shown(tab, "explore")
     assert any("the pictures cannot be shown" in text for text in sentences(tab, "info"))
     assert alternative_texts(tab) == []

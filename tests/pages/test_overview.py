@@ -1,18 +1,32 @@
+import dataclasses
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
 
-from tests.helpers import finished_run, running_run
+from mnist_core.progress import Progress
+from mnist_core.shipped import shipped_runs
+from tests.helpers import finished_run, reports, running_run
 from tests.pages.helpers import (
     alternative_texts,
     assert_shown,
     headings,
     metrics,
     run_on,
+    sentences,
 )
+
+SAMPLE = "Using the 5,000 digits that came with the app, of MNIST's 70,000."
 
 
 def links(tab) -> dict[str, str]:
     """Where the links on the page lead, by their words."""
     return {link.label: link.proto.page + "?" + link.proto.query_string for link in tab.page_link}
+
+
+def validated(accuracy: float) -> list[Progress]:
+    """Reports of a run that ends with this accuracy on the validation images."""
+    *before, last = reports(20)
+    return [*before, dataclasses.replace(last, validation_accuracy=accuracy)]
 
 
 def test_it_shows_the_four_steps_and_one_of_each_digit(open_page):
@@ -48,25 +62,40 @@ def test_the_best_network_trained_here_is_named_with_its_commonest_mistake(
     best = run_on(store, full_data, {})
     tab = open_page("overview")
     assert metrics(tab)["Best network: classic"] == "100.00%"
-    assert metrics(tab)["Its commonest mistake"] == "none"
+    assert metrics(tab)["Most common mistake"] == "none"
     assert f"run={best.id}" not in links(tab)["See those digits"]
 
 
 def test_a_run_tested_on_other_images_is_no_rival_of_the_shipped(open_page, store, full_data):
-    before = metrics(open_page("overview"))
     run_on(store, full_data, {})
-    assert metrics(open_page("overview")) == before
+    cnn = shipped_runs()["cnn"]
+    assert metrics(open_page("overview"))["Best network: cnn"] == f"{cnn.test_accuracy:.2%}"
 
 
 def test_the_commonest_mistake_leads_to_its_images(open_page, store, full_data, monkeypatch):
     monkeypatch.setattr("mnist_core.shipped.shipped_runs", dict)
     run = run_on(store, full_data, {(4, 9): 3, (1, 7): 2})
     tab = open_page("overview")
-    assert metrics(tab)["Its commonest mistake: 3×"] == "4 read as 9"
+    assert metrics(tab)["Most common mistake: 3×"] == "4 read as 9"
     address = links(tab)["See those digits"]
     assert f"run={run.id}" in address
     assert "true=4" in address
     assert "predicted=9" in address
+
+
+def test_with_the_sample_at_hand_the_commonest_mistake_is_one_whose_images_are_here(open_page):
+    tab = open_page("overview")
+    (count,) = [
+        int(label.removesuffix("×").split(": ")[1])
+        for label in metrics(tab)
+        if label.startswith("Most common mistake")
+    ]
+    assert "by the network sample" in [caption.value for caption in tab.caption]
+    query = dict(parse_qsl(urlsplit(links(tab)["See those digits"]).query))
+    assert query["run"] == "sample"
+    tab = open_page("evaluate", **query)
+    assert len(alternative_texts(tab)) == count
+    assert sentences(tab) == [SAMPLE]
 
 
 def test_without_any_network_it_says_so(open_page, monkeypatch):
@@ -88,5 +117,15 @@ def test_a_run_without_a_result_does_not_count(open_page, store, state):
 
 
 def test_a_finished_run_counts(open_page, store):
-    finished_run(store, test_accuracy=0.9999)
+    finished_run(store, test_accuracy=0.9999, reported=validated(0.999))
     assert metrics(open_page("overview"))["Best network: classic"] == "99.99%"
+
+
+def test_the_best_network_is_the_one_that_validation_chose_not_the_luckiest_in_the_test(
+    open_page, store
+):
+    finished_run(store, test_accuracy=0.9999, reported=validated(0.97))
+    finished_run(store, test_accuracy=0.991, reported=validated(0.998))
+    tab = open_page("overview")
+    assert metrics(tab)["Best network: classic"] == "99.10%"
+    assert any("Best by validation accuracy, 99.80%." in text.value for text in tab.caption)

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from mnist_core import data, evaluation, maps, markup, schema, shipped
 from mnist_core.classifier import Classifier
+from mnist_core.errors import DownloadFailed
 from tests.helpers import PROJECT, add_worker, finished_run, running_run, waiting_run, write_archive
 from tests.pages.helpers import (
     GENERAL,
@@ -29,7 +30,8 @@ from tests.pages.helpers import (
 )
 
 WITH_NOTICE = ("overview", "explore", "train", "evaluate")
-SAMPLE = "This is the bundled sample of MNIST: 5,000 of its 70,000 digits."
+SAMPLE = "Using the 5,000 digits that came with the app, of MNIST's 70,000."
+OFFLINE = "No internet connection; using the 5,000 digits that came with the app."
 
 
 # --- the entrance ---
@@ -97,7 +99,7 @@ def test_the_sample_is_named_where_it_is_shown(open_page, name):
 def test_a_server_that_may_train_asks_for_the_download_by_itself(open_page, store, may_train, name):
     tab = open_page(name)
     assert store.download().state == "wanted"
-    assert any("is being downloaded; the page changes over" in text for text in sentences(tab))
+    assert any("switches to them by itself." in text for text in sentences(tab))
     assert_shown(tab, name)
 
 
@@ -111,28 +113,64 @@ def test_a_running_download_is_said_and_offers_no_second_one(open_page, store, m
     store.request_download()
     assert store.claim_download(add_worker(store))
     tab = open_page("explore")
-    assert any("is being downloaded" in text for text in sentences(tab, "info"))
-    assert "Try the download again" not in buttons(tab)
+    assert any("until all 70,000 (11 MB) are downloaded" in text for text in sentences(tab, "info"))
+    assert "Try again" not in buttons(tab)
     assert store.download().state == "running"
 
 
-def test_a_failed_download_says_why_and_can_be_tried_again(open_page, store, may_train):
+def fail_download(store, message: str = DownloadFailed.NO_INTERNET) -> None:
     store.request_download()
     store.claim_download(add_worker(store))
-    store.end_download("MNIST could not be downloaded (no route to host).")
-    tab = open_page("explore")
-    assert_one_sentence(sentences(tab, "warning"), "could not be downloaded (no route to host)")
-    assert alternative_texts(tab), "the sample is shown meanwhile"
-    button(tab, "Try the download again").click().run()
+    store.end_download(message)
+
+
+@pytest.mark.parametrize("name", WITH_NOTICE)
+def test_without_internet_one_line_says_so_and_the_download_can_be_tried_again(
+    open_page, store, may_train, name
+):
+    fail_download(store)
+    tab = open_page(name)
+    assert_shown(tab, name)
+    assert sentences(tab).count(OFFLINE) == 1
+    assert "internet" not in all_text(tab).replace(OFFLINE, "")
+    button(tab, "Try again").click().run()
     assert store.download().state == "wanted"
     tab.run()
-    assert sentences(tab, "warning") == []
-    assert any("is being downloaded" in text for text in sentences(tab, "info"))
+    assert OFFLINE not in sentences(tab)
+
+
+# What an older version stored, among others.
+@pytest.mark.parametrize(
+    "message",
+    [
+        DownloadFailed.FAILED,
+        "MNIST could not be downloaded ([Errno -2] Name or service not known). Check the network "
+        "and try again, or set MNIST_DATA to an mnist.npz you have.",
+    ],
+)
+def test_a_download_that_failed_otherwise_is_said_without_its_reason(
+    open_page, store, may_train, message
+):
+    fail_download(store, message)
+    tab = open_page("explore")
+    (notice,) = sentences(tab)
+    assert notice.startswith("The whole of MNIST could not be downloaded; using the 5,000 digits")
+    assert not any(part in all_text(tab) for part in ("Errno", "MNIST_DATA"))
+
+
+def test_a_dismissed_line_does_not_come_back_in_this_session(open_page, store, may_train):
+    fail_download(store)
+    tab = open_page("explore")
+    button(tab, "Dismiss").click().run()
+    for name in WITH_NOTICE:
+        visit(tab, name)
+        assert OFFLINE not in sentences(tab)
+        assert not {"Try again", "Dismiss"} & set(buttons(tab))
+    assert OFFLINE in sentences(open_page("explore")), "another visitor is told"
 
 
 def test_a_failed_download_is_not_asked_for_again_by_itself(open_page, store, may_train):
-    store.request_download()
-    store.end_download("MNIST could not be downloaded (no route to host).")
+    fail_download(store)
     open_page("overview").run()
     assert store.download().state == "failed"
 
@@ -154,20 +192,24 @@ def test_a_file_of_mnist_needs_no_notice(open_page, full_data, name):
     assert sentences(tab, "warning", "error") == []
 
 
+UNUSED = "The server's data file mine.npz cannot be used (its log says why); using "
+
+
 @pytest.mark.parametrize("name", WITH_NOTICE)
 def test_a_data_file_that_does_not_exist_is_named_and_the_sample_shown(
-    open_page, monkeypatch, name
+    open_page, monkeypatch, caplog, name
 ):
-    monkeypatch.setenv("MNIST_DATA", "/nowhere/mnist.npz")
+    monkeypatch.setenv("MNIST_DATA", "/nowhere/mine.npz")
     tab = open_page(name)
     assert_shown(tab, name)
-    (notice,) = [text for text in sentences(tab) if text.startswith(SAMPLE)]
-    assert "MNIST_DATA names /nowhere/mnist.npz, which does not exist" in notice
+    assert UNUSED + "the 5,000 digits that came with the app." in sentences(tab)
+    assert not any(part in all_text(tab) for part in ("MNIST_DATA", "/nowhere"))
+    assert "MNIST_DATA names /nowhere/mine.npz, which does not exist" in caplog.text
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>no network</html>", b"PK\x03\x04 cut short"])
 def test_a_broken_data_file_is_named_and_the_sample_shown(
-    open_page, monkeypatch, tmp_path, content
+    open_page, monkeypatch, tmp_path, caplog, content
 ):
     path = tmp_path / "mine.npz"
     path.write_bytes(content)
@@ -175,9 +217,8 @@ def test_a_broken_data_file_is_named_and_the_sample_shown(
     tab = open_page("overview")
     assert_shown(tab, "overview")
     assert metrics(tab)["Digits here"] == "5,000"
-    (notice,) = [text for text in sentences(tab) if text.startswith(SAMPLE)]
-    assert "mine.npz was broken and is now mine.npz.broken" in notice
-    assert path.with_name("mine.npz.broken").read_bytes() == content
+    assert sentences(tab) == [UNUSED + "the 5,000 digits that came with the app."]
+    assert str(path) in caplog.text
 
 
 def unreadable(monkeypatch, path) -> None:
@@ -195,22 +236,25 @@ def unreadable(monkeypatch, path) -> None:
 
 
 def test_a_data_file_that_may_not_be_read_is_named_and_the_sample_shown(
-    open_page, monkeypatch, tmp_path
+    open_page, monkeypatch, tmp_path, caplog
 ):
     unreadable(monkeypatch, tmp_path / "mine.npz")
     tab = open_page("explore")
     assert_shown(tab, "explore")
-    assert any("mine.npz cannot be read (Permission denied)" in text for text in sentences(tab))
+    assert sentences(tab) == [UNUSED + "the 5,000 digits that came with the app."]
+    assert "mine.npz cannot be read (Permission denied)" in caplog.text
 
 
 def test_a_missing_data_file_is_said_though_the_cache_has_mnist(
     open_page, monkeypatch, tiny_dataset
 ):
-    monkeypatch.setenv("MNIST_DATA", "/nowhere/mnist.npz")
+    monkeypatch.setenv("MNIST_DATA", "/nowhere/mine.npz")
     write_archive(data.keras_cache(), tiny_dataset)
     tab = open_page("overview")
     assert metrics(tab)["Digits here"] == "500"
-    assert_one_sentence(sentences(tab, "warning"), "MNIST_DATA names /nowhere/mnist.npz")
+    assert sentences(tab) == [UNUSED + "the MNIST found elsewhere."]
+    button(tab, "Dismiss").click().run()
+    assert sentences(visit(tab, "explore")) == []
 
 
 # --- a database that is away ---
@@ -405,3 +449,32 @@ def test_the_secret_is_remembered_by_the_browser_and_shown_nowhere(open_page):
     assert token not in shown + "".join(sentences(tab)) + str(tab.query_params)
     known = open_page("train", token="known").get("bidi_component")
     assert "remember_visitor" not in {part.proto.component_name for part in known}
+
+
+# --- what is kept for all ---
+
+
+def test_curves_that_change_all_the_time_push_no_heatmap_out():
+    from pages import shared
+
+    made = []
+
+    def heatmap() -> str:
+        made.append("heatmap")
+        return "heatmap"
+
+    shared.cached_for_all(("confusion", "cnn"), heatmap)
+    for number in range(200):
+        shared.cached_for_all(("accuracy_curves", number), lambda: "x" * 100_000)
+    shared.cached_for_all(("confusion", "cnn"), heatmap)
+    assert made == ["heatmap"]
+
+
+def test_who_moved_the_file_of_runs_is_told_and_new_runs_are_stored(open_page, store, tmp_path):
+    finished_run(store)
+    open_page("train")
+    (tmp_path / "runs.db").rename(tmp_path / "elsewhere.db")
+    button(open_page("train"), "Start training").click().run()
+    tab = open_page("train")
+    assert any("was moved or deleted while the app was running" in text for text in sentences(tab))
+    assert len(store.list_runs()) == 1

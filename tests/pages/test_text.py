@@ -45,12 +45,12 @@ MARKUP = [
 WILDEST = "- (x) + 'y', 1)"
 
 
-@pytest.mark.parametrize("name", MARKUP)
-def test_a_name_that_would_mean_something_somewhere_is_refused(store, name):
+def test_a_name_that_would_mean_something_somewhere_is_refused(store):
     run = finished_run(store, ME)
-    with pytest.raises(NotAllowed, match="A name has at most"):
-        store.rename(run.id, owner_of(ME), name)
-    assert store.get(run.id).name == ""
+    for name in MARKUP:
+        with pytest.raises(NotAllowed, match="A name has at most"):
+            store.rename(run.id, owner_of(ME), name)
+        assert store.get(run.id).name == "", name
 
 
 @pytest.mark.parametrize("page", ["explore", "train", "compare", "evaluate", "draw"])

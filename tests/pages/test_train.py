@@ -27,7 +27,7 @@ from tests.pages.helpers import (
 CLASSIC = shipped_runs()["classic"]
 
 ME = "token-of-this-visitor-0123456789abcdef"
-SAMPLE = "This is the bundled sample"
+SAMPLE = "Using the 5,000 digits"
 # What each setting is called on the page.
 LABELS = {
     "preset": "Network",
@@ -639,3 +639,19 @@ def test_a_read_only_installation_still_shows_its_charts(open_page, store, monke
     tab = open_page("train", ME, run=run.id)
     assert_shown(tab, "train")
     assert len(tab.get("plotly_chart")) == 3
+
+
+def test_a_run_that_learned_nothing_says_so_and_what_to_try(open_page, store):
+    run = finished_run(store, ME, TrainConfig(learning_rate=1.0), test_accuracy=0.098)
+    tab = open_page("train", ME, run=run.id)
+    assert_shown(tab, "train")
+    assert_one_sentence(
+        notices(tab, "warning"),
+        "This network learned nothing: it classifies 9.8% of the test images correctly, and 10% is "
+        "guessing. Train again with a lower learning rate.",
+    )
+    slow = finished_run(store, "other", TrainConfig(learning_rate=1e-5), test_accuracy=0.1135)
+    (sentence,) = notices(open_page("train", ME, run=slow.id), "warning")
+    assert sentence.endswith("Train again with a higher learning rate or more epochs.")
+    good = finished_run(store, "third", test_accuracy=0.5)
+    assert notices(open_page("train", ME, run=good.id), "warning") == []

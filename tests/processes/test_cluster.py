@@ -7,26 +7,26 @@ share the cluster and the database all the time.
 import os
 import signal
 
-import psutil
 import pytest
 
 from mnist_core.jobs import CLUSTER_EMPTY, SCHEDULER_AWAY, open_pool
 from mnist_core.progress import epoch_ends
 from mnist_core.runs import FINISHED, RUNNING, STOPPED, WAITING, RunStore, owner_of
 from tests.cluster import Cluster
+from tests.extras import needs
 from tests.helpers import wait_for_end, wait_until
 from tests.processes.helpers import (
     CONFIG,
     OWNER,
     after_epoch,
     freeze,
+    gone,
     outcome,
     submit,
     worker_of,
 )
 
-pytest.importorskip("distributed", reason="requirements-cluster.txt is not installed")
-pytestmark = pytest.mark.processes
+pytestmark = needs("processes", "cluster")
 
 OTHER = owner_of("somebody else")
 THIRD = owner_of("a third")
@@ -53,7 +53,7 @@ def pool(store, cluster):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(store, pool):
+def undisturbed(store, pool, psutil):
     """How the run ends that all tests begin, if nothing happens to it."""
     run_id = submit(store)
     worker = worker_of(store, run_id)
@@ -102,7 +102,7 @@ def test_a_run_outlives_the_kill_of_its_process_and_one_that_hangs(store, undist
     more = after_epoch(store, run_id, len(seen) + 1)
     assert more[: len(seen)] == seen
     freeze(store, second.pid)
-    wait_until(lambda: not psutil.pid_exists(second.pid))
+    wait_until(lambda: gone(second.pid))
 
     run = wait_for_end(store, run_id)
     assert run.worker not in (first.id, second.id)

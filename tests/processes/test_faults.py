@@ -33,6 +33,7 @@ from mnist_core.runs import (
     RunStore,
 )
 from mnist_core.schema import BUSY_SECONDS
+from tests.extras import needs
 from tests.helpers import PROJECT, wait_for_end, wait_until
 from tests.processes.helpers import (
     CONFIG,
@@ -46,7 +47,7 @@ from tests.processes.helpers import (
     worker_of,
 )
 
-pytestmark = pytest.mark.processes
+pytestmark = needs("processes")
 
 MORE_EPOCHS = 2
 # Longer than a writer waits for its turn, and than a worker may be silent.

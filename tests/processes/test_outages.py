@@ -14,9 +14,9 @@ import pytest
 from mnist_core.jobs import open_pool
 from mnist_core.progress import epoch_ends
 from mnist_core.runs import FINISHED, WAITING, RunStore
-from tests import databases
 from tests.cluster import Cluster
 from tests.databases import Postgres
+from tests.extras import needs
 from tests.helpers import free_port, wait_for_end, wait_until
 from tests.network import Network
 from tests.processes.helpers import (
@@ -28,11 +28,7 @@ from tests.processes.helpers import (
     worker_of,
 )
 
-pytest.importorskip("distributed", reason="requirements-cluster.txt is not installed")
-pytestmark = [
-    pytest.mark.processes,
-    pytest.mark.skipif(not databases.is_there(), reason=databases.MISSING),
-]
+pytestmark = needs("processes", "cluster", "postgres")
 
 CUT_SECONDS = 20.0
 

@@ -7,7 +7,6 @@ import dataclasses
 import os
 import signal
 
-import psutil
 import pytest
 
 from mnist_core.classifier import Classifier
@@ -22,9 +21,10 @@ from mnist_core.runs import (
     WAITING,
     owner_of,
 )
+from tests.extras import needs
 from tests.helpers import wait_for_end, wait_until
 
-pytestmark = pytest.mark.processes
+pytestmark = needs("processes")
 
 SHORT = dataclasses.replace(PRESETS["classic"], epochs=1)
 LONG = dataclasses.replace(PRESETS["classic"], dense=(512, 512), epochs=30, batch_size=16)
@@ -43,7 +43,7 @@ def submit(store, config, owner):
     return store.submit(config, owner_of(owner)).id
 
 
-def test_a_submitted_run_is_trained_by_another_process(store, pool):
+def test_a_submitted_run_is_trained_by_another_process(store, pool, psutil):
     run_id = submit(store, SHORT, "first")
     wait_until(lambda: store.get(run_id).state == RUNNING)
     (worker,) = store.workers()

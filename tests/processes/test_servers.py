@@ -7,15 +7,15 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-import psutil
 import pytest
 
 from mnist_core.runs import FINISHED, RUNNING, STOPPED, RunStore
 from tests.browser.server import Server
+from tests.extras import needs
 from tests.helpers import wait_for_end, wait_until
 from tests.visitor import Visitor
 
-pytestmark = pytest.mark.processes
+pytestmark = needs("processes", "postgres")
 
 # Long enough to be watched and stopped.
 LONG = "preset=classic&dense=512,512&epochs=60&batch_size=16"
@@ -24,7 +24,7 @@ EPOCH = re.compile(r"Epoch ([0-9.]+) of")
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory, postgres):
+def servers(tmp_path_factory, postgres, psutil):
     """Only the first has a worker. And the database of both."""
     url = postgres.database()
     running = [

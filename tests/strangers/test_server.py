@@ -4,17 +4,17 @@ import json
 import threading
 from contextlib import suppress
 
-import psutil
 import pytest
 from streamlit.components.v2.bidi_component.main import _make_trigger_id as trigger_id
 
 from mnist_core.rates import LIMITS, SIGN_IN
 from pages import uploads
+from tests.extras import needs
 from tests.helpers import PROJECT, wait_until
 from tests.strangers.client import BackMsg, ConnectionClosed, Stranger, state
 from tests.strangers.conftest import PASSWORD
 
-pytestmark = pytest.mark.processes
+pytestmark = needs("processes")
 
 REDACTED = "This app has encountered an error. The original error message is redacted"
 MEGABYTE = 1_000_000
@@ -121,7 +121,7 @@ def test_only_what_is_in_static_is_served(stranger, path):
 # --- messages ---
 
 
-def test_a_flood_of_reruns_does_not_stop_the_others(stranger, server):
+def test_a_flood_of_reruns_does_not_stop_the_others(stranger, server, psutil):
     """Three who send a hundred a second each: without the gate, nobody is answered."""
     flooders, end = [stranger().open("evaluate") for _ in range(3)], threading.Event()
 
@@ -157,7 +157,7 @@ def test_who_is_too_quick_is_shown_the_last_of_what_they_chose(stranger):
     wait_until(lambda: visitor.receive() and "seed=99" in visitor.query, timeout=30)
 
 
-def test_nobody_empties_the_caches_of_all(stranger, server):
+def test_nobody_empties_the_caches_of_all(stranger, server, psutil):
     """It would start the pool of workers once more, each time."""
     visitor = stranger().open("train")
     process = psutil.Process(server.process.pid)
@@ -264,7 +264,7 @@ def test_a_component_is_sent_what_no_browser_sends(server, first_page, page, que
 # --- ports ---
 
 
-def test_the_server_listens_on_its_own_port_only(server, first_page):
+def test_the_server_listens_on_its_own_port_only(server, first_page, psutil):
     listening = [
         connection.laddr.port
         for process in [

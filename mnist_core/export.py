@@ -1,0 +1,151 @@
+"""export: a trained network -> the two files that people take away, and that this app reads with.
+
+Both do by themselves all that the app does around the network: they take images as MNIST has
+them, scale the pixels, and average over as many views as the settings ask for. So they are as
+accurate as the run's page says. Loads TensorFlow.
+
+``python -m mnist_core.export FOLDER...`` writes the two files of shipped runs again, from the
+weights in the one that is there.
+"""
+
+import io
+import json
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from keras import layers, ops
+
+from mnist_core.classifier import CLASSIFY, LAYERS, PROBABILITIES
+from mnist_core.config import TrainConfig
+from mnist_core.data import SIDE
+from mnist_core.looks import MOVES
+from mnist_core.models import build_model
+
+IMAGES = "images"
+
+
+def classifying_model(network: keras.Sequential, looks: int) -> keras.Model:
+    """The network with all that goes before and after it.
+
+    Args:
+        network: as ``build_model`` makes it; its weights are shared, not copied.
+        looks: how many of ``looks.MOVES`` to average over, 1 to 5.
+
+    Returns:
+        A model of uint8 (n, 28, 28), 0 paper to 255 ink, that gives float32 (n, 10), the same
+        as ``looks.predict_in_looks``. It is made of Keras's own layers only.
+    """
+    images = keras.Input((SIDE, SIDE), dtype="uint8", name=IMAGES)
+    pixels = layers.Rescaling(1 / 255, name="scale")(images)
+    if looks == 1:
+        return keras.Model(images, network(pixels), name="digits")
+    paper_around = layers.ZeroPadding2D(1)(layers.Reshape((SIDE, SIDE, 1))(pixels))
+    logarithms = []
+    for down, right in MOVES[:looks]:
+        view = layers.Cropping2D(((1 - down, 1 + down), (1 - right, 1 + right)))(paper_around)
+        probabilities = network(layers.Reshape((SIDE, SIDE))(view))
+        logarithms.append(ops.log(ops.maximum(probabilities, 1e-30)))
+    agreed = layers.Softmax(name=PROBABILITIES)(layers.Average()(logarithms))
+    return keras.Model(images, agreed, name="digits")
+
+
+def keras_file(network: keras.Sequential, looks: int) -> bytes:
+    """``classifying_model`` as a ``.keras`` file.
+
+    Raises:
+        OSError: the disk took no temporary file.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        classifying_model(network, looks).save(path)
+        return path.read_bytes()
+
+
+def litert_file(network: keras.Sequential, looks: int) -> bytes:
+    """The same as a LiteRT file, with two signatures.
+
+    "classify", which runs where none is named: ``images`` uint8 (n, 28, 28) ->
+    ``probabilities`` float32 (n, 10). "layers": the same images, in a single view -> what each
+    layer gives, by the layer's number and name, such as ``01_conv1``.
+
+    Raises:
+        OSError, tf.errors.OpError: the disk took no temporary files.
+    """
+    every_layer = keras.Model(network.inputs, [layer.output for layer in network.layers])
+    classify, activate = _frozen(classifying_model(network, looks)), _frozen(every_layer)
+    names = [f"{place:02}_{layer.name}" for place, layer in enumerate(network.layers)]
+    signature = [tf.TensorSpec([None, SIDE, SIDE], tf.uint8, name=IMAGES)]
+
+    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+    def probabilities_of(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {PROBABILITIES: classify(images)}
+
+    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+    def layers_of(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        outputs = activate(tf.cast(images, tf.float32) / 255.0)
+        return dict(zip(names, tf.nest.flatten(outputs), strict=True))
+
+    signatures = {
+        CLASSIFY: probabilities_of.get_concrete_function(),
+        LAYERS: layers_of.get_concrete_function(),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(tf.Module(), folder, signatures=signatures)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[*signatures])
+        return bytes(converter.convert())
+
+
+def _frozen(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The model as a function of its input alone: LiteRT stores variables of several signatures
+    without their values."""
+    weights, others = (
+        [tf.constant(variable.numpy()) for variable in variables]
+        for variables in (model.trainable_variables, model.non_trainable_variables)
+    )
+    return lambda inputs: model.stateless_call(weights, others, inputs, training=False)[0]
+
+
+def write_again(folder: Path) -> None:
+    """Write ``model.keras`` and ``model.tflite`` of a shipped run from the weights in the former.
+
+    The same weights give the same bytes.
+    """
+    config = TrainConfig.from_json(
+        json.dumps(json.loads((folder / "run.json").read_text())["config"])
+    )
+    stored = keras.saving.load_model(folder / "model.keras")
+    inner = [layer for layer in stored.layers if isinstance(layer, keras.Sequential)]
+    network = build_model(config)
+    network.set_weights((inner[0] if inner else stored).get_weights())
+    saved = _undated(keras_file(network, config.looks))
+    (folder / "model.tflite").write_bytes(litert_file(network, config.looks))
+    (folder / "model.keras").write_bytes(saved)
+
+
+def _undated(archive: bytes) -> bytes:
+    """A ``.keras`` file without the time at which it was saved."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(archive)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "metadata.json":
+                facts = json.loads(content)
+                facts["date_saved"] = "1980-01-01@00:00:00"
+                content = json.dumps(facts).encode()
+            new.writestr(zipfile.ZipInfo(name), content)
+    return buffer.getvalue()
+
+
+def main(folders: list[str]) -> None:
+    for folder in map(Path, folders):
+        write_again(folder)
+        print(f"{folder}: model.keras and model.tflite written")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
