@@ -334,7 +334,7 @@ def load_training_alone() -> None:
 
     Keras also imports pandas and scikit-learn wherever they are installed, for features unused
     here: 115 MB of a worker's memory and a second of its start. They are hidden meanwhile, which
-    the whole process would notice: so never in one that others use too, such as a Dask worker.
+    the whole process would notice: so never in one that others use too.
 
     Raises:
         RuntimeError: other threads are running.
