@@ -526,12 +526,14 @@ def work(
             if is_over():
                 log.info("worker %s ends, for its server has ended", worker_id)
                 return
+            # Asked before the time: one look at a slow database may take longer than all of it.
+            has_errand = errand is not None and errand.is_alive()
+            if has_errand:
+                busy_at = time.monotonic()
             if time.monotonic() - busy_at > idle_seconds:
                 log.info("worker %s ends after %g s without work", worker_id, idle_seconds)
                 return
-            if errand and errand.is_alive():
-                busy_at = time.monotonic()
-            elif task := next_errand(store, studies, worker_id, dataset):
+            if not has_errand and (task := next_errand(store, studies, worker_id, dataset)):
                 errand = threading.Thread(target=aside, args=(task,), daemon=True, name="errand")
                 errand.start()
             run = patiently(lambda: store.claim(worker_id))
