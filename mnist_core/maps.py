@@ -18,7 +18,7 @@ MOST_FEATURES = 2048
 # t-SNE's usual preparation: van der Maaten and Hinton 2008, section 4.2, take 30.
 COMPONENTS = 50
 PERPLEXITY = 30.0
-# Pictures side by side in a sprite.
+# Pictures side by side in a sprite, at most.
 COLUMNS = 100
 ROWS_AT_ONCE = 500
 GREYS = 16
@@ -160,21 +160,28 @@ def compact(points: np.ndarray) -> dict[str, list[int]]:
     return {"x": x, "y": y}
 
 
+def sprite_columns(count: int) -> int:
+    """How many of so many pictures are in a row of their sprite: 100, or all if fewer."""
+    return max(1, min(count, COLUMNS))
+
+
 def sprite(images: np.ndarray) -> bytes:
     """One PNG that holds all the pictures, 100 in a row, for a browser to cut out.
 
-    Picture number i begins ``28 * (i % 100)`` pixels from the left and ``28 * (i // 100)``
-    from the top. White on black, in 16 greys: of 5,000 digits half a megabyte.
+    With c = ``sprite_columns(n)``, picture number i begins ``28 * (i % c)`` pixels from the left
+    and ``28 * (i // c)`` from the top. White on black, in 16 greys: of 5,000 digits half a
+    megabyte.
 
     Args:
         images: uint8 (n, 28, 28), at least one.
     """
-    rows = -(-len(images) // COLUMNS)
-    greys = np.zeros((rows * COLUMNS, SIDE, SIDE), np.uint8)
+    columns = sprite_columns(len(images))
+    rows = -(-len(images) // columns)
+    greys = np.zeros((rows * columns, SIDE, SIDE), np.uint8)
     # Rounded to the nearest: 255 is 15 times 17.
     greys[: len(images)] = ((np.arange(256) + 8) // 17).astype(np.uint8)[images]
-    sheet = greys.reshape(rows, COLUMNS, SIDE, SIDE).swapaxes(1, 2)
-    picture = Image.fromarray(sheet.reshape(rows * SIDE, COLUMNS * SIDE), "P")
+    sheet = greys.reshape(rows, columns, SIDE, SIDE).swapaxes(1, 2)
+    picture = Image.fromarray(sheet.reshape(rows * SIDE, columns * SIDE), "P")
     picture.putpalette([17 * grey for grey in range(GREYS) for _ in "rgb"])
     buffer = io.BytesIO()
     # The quickest compression: half the time for an eighth more bytes.

@@ -370,7 +370,8 @@ def explained() -> Iterator[None]:
     except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
         sentence = _sentence(str(cause).lower())
-        if not sentence and isinstance(error, MISTAKES):
+        lost = getattr(error, "connection_invalidated", False)
+        if not sentence and not lost and isinstance(error, MISTAKES):
             raise
         sentence = sentence or (
             "The database of runs does not answer; check that it is there and try again."
@@ -386,7 +387,6 @@ MISTAKES = (
     sa.exc.DataError,
     sa.exc.ProgrammingError,
     sa.exc.NotSupportedError,
-    sa.exc.InvalidRequestError,
     sa.exc.CompileError,
     sqlite3.IntegrityError,
     sqlite3.DataError,

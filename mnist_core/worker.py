@@ -334,7 +334,7 @@ def load_training_alone() -> None:
 
     Keras also imports pandas and scikit-learn wherever they are installed, for features unused
     here: 115 MB of a worker's memory and a second of its start. They are hidden meanwhile, which
-    the whole process would notice: so never in one that others use too, such as a Dask worker.
+    the whole process would notice: so never in one that others use too.
 
     Raises:
         RuntimeError: other threads are running.
@@ -526,12 +526,14 @@ def work(
             if is_over():
                 log.info("worker %s ends, for its server has ended", worker_id)
                 return
+            # Asked before the time: one look at a slow database may take longer than all of it.
+            has_errand = errand is not None and errand.is_alive()
+            if has_errand:
+                busy_at = time.monotonic()
             if time.monotonic() - busy_at > idle_seconds:
                 log.info("worker %s ends after %g s without work", worker_id, idle_seconds)
                 return
-            if errand and errand.is_alive():
-                busy_at = time.monotonic()
-            elif task := next_errand(store, studies, worker_id, dataset):
+            if not has_errand and (task := next_errand(store, studies, worker_id, dataset)):
                 errand = threading.Thread(target=aside, args=(task,), daemon=True, name="errand")
                 errand.start()
             run = patiently(lambda: store.claim(worker_id))

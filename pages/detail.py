@@ -107,12 +107,6 @@ def dialog() -> None:
                 "Most training images were seen with their labels when a network was trained, "
                 "so its answer is no test."
             )
-        elif others := [name for name in asked if shared.mismatch(runs[name])]:
-            # The sample's test images are some of MNIST's training images.
-            st.caption(
-                f"{charts.counted(len(others), 'network')} asked here had other test images, and "
-                "may have been trained on this one: no test of it then."
-            )
     show_neighbours(split, place)
 
 

@@ -165,18 +165,19 @@ def digit_map(
         if isinstance(numbers, list) and len(numbers) <= MOST_LASSOED:
             on_lasso(sorted({number for number in numbers if is_number(number)}))
 
+    # Tuples: to tell whether a list is a data frame, Streamlit would load pandas.
     _map(
         data={
-            **maps.compact(points),
-            "labels": labels.tolist(),
-            "names": names,
-            "colours": charts.DIGIT_COLOURS,
+            **{axis: tuple(steps) for axis, steps in maps.compact(points).items()},
+            "labels": tuple(labels.tolist()),
+            "names": tuple(names),
+            "colours": tuple(charts.DIGIT_COLOURS),
             "sprite": sprite,
-            "columns": maps.COLUMNS,
+            "columns": maps.sprite_columns(len(points)),
             "source": source,
             "alt": alt,
             "height": height,
-            "lassoed": lassoed,
+            "lassoed": None if lassoed is None else tuple(lassoed),
             "most": MOST_LASSOED,
             # Other points are another view; the same ones stay as the person left them.
             "revision": json.dumps([alt, len(labels)]),

@@ -214,7 +214,7 @@ def show_one_map(split: str, places: np.ndarray, run: Run | None, method: str) -
                 args=(study.key,),
             )
         elif study:
-            shared.fragment(wait_for_map, run_every="2s")(split, run)
+            shared.fragment(wait_for_map, run_every=2.0)(split, run)
     _, labels = shared.images_of(split)
     digit_map(
         points,

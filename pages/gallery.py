@@ -87,13 +87,15 @@ def gallery(
         if type(number) is int and 0 <= number < len(images):
             on_choose(number)
 
+    columns = maps.sprite_columns(len(images))
+    # Tuples: to tell whether a list is a data frame, Streamlit would load pandas.
     _gallery(
         data={
             "sprite": base64.b64encode(maps.sprite(images)).decode() if len(images) else "",
-            "columns": maps.COLUMNS,
-            "rows": -(-len(images) // maps.COLUMNS),
-            "captions": list(captions),
-            "texts": list(texts),
+            "columns": columns,
+            "rows": -(-len(images) // columns),
+            "captions": tuple(captions),
+            "texts": tuple(texts),
             "label": label,
         },
         key=key,

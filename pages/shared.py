@@ -314,7 +314,7 @@ def store() -> RunStore:
     return _store(url)
 
 
-@st.cache_data(ttl="5s", max_entries=1, show_spinner=False)
+@st.cache_data(ttl=5.0, max_entries=1, show_spinner=False)
 def _check_store(url: str) -> None:
     _store(url).check()
 
@@ -502,7 +502,7 @@ def seconds_until_turn(before: list[Run]) -> float:
     return sum(seconds.get(run.id, 0.0) for run in before) / max(pool().limit, 1)
 
 
-@st.cache_data(ttl="2s", max_entries=1, show_spinner=False)
+@st.cache_data(ttl=2.0, max_entries=1, show_spinner=False)
 def _seconds_of_active_runs(url: str) -> dict[str, float]:
     """How much longer each waiting or running run will take: three queries in two seconds,
     however many visitors wait."""
@@ -675,7 +675,7 @@ def data_notice() -> None:
         return
     if dataset().source == "sample":
         with presenter.aside("sample"):
-            fragment(_sample_notice, run_every="2s")(place)
+            fragment(_sample_notice, run_every=2.0)(place)
     elif problem := _unused_file():
         with presenter.aside("sample"):
             fragment(_notice)(f"{problem}; using the MNIST found elsewhere.", ":material/warning:")
@@ -795,8 +795,13 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def fragment(function: Callable[..., None], run_every: str | None = None) -> Callable[..., None]:
-    """A part of a page that reruns alone, and shows a sentence where it fails."""
+def fragment(function: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:
+    """A part of a page that reruns alone, and shows a sentence where it fails.
+
+    Args:
+        run_every: seconds between two reruns that nobody asked for. A text such as "2s", which
+            Streamlit takes too, would make it load pandas: 45 MB of the server's memory.
+    """
 
     @functools.wraps(function)
     def in_turn(*arguments: Any) -> None:

@@ -28,7 +28,7 @@ from pages.waiting import duration, show_waiting
 
 shared.guard("sweep")
 
-POLL = "1s"
+POLL = 1.0
 # Six runs of a few seconds each.
 FIRST_TRIED = ("learning_rate", "batch_size")
 FIRST_VALUES: dict[str, tuple[Any, ...]] = {
@@ -128,12 +128,12 @@ def shown_sweep(mine: Run | None) -> list[Trial]:
     return trials
 
 
-def poll(trials: list[Trial]) -> str | None:
-    """How often to look at a sweep; None once it has ended."""
+def poll(trials: list[Trial]) -> float | None:
+    """Seconds between two looks at a sweep; None once it has ended."""
     return POLL if any(trial.run.active for trial in trials) else None
 
 
-def live(sweep_id: str, visitor: str, polled: str | None) -> None:
+def live(sweep_id: str, visitor: str, polled: float | None) -> None:
     """One sweep: how far it is, its runs and their figure; polled while it is not done."""
     trials = shared.store().trials(sweep_id)
     if poll(trials) != polled:

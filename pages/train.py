@@ -31,7 +31,7 @@ shared.guard("train")
 MOST_POINTS = 300
 # The owner of a running training sees it move; thirty who watch it, or wait, cost the
 # server no more than a few such.
-POLL_MINE, POLL_OTHERS = "200ms", "1s"
+POLL_MINE, POLL_OTHERS = 0.2, 1.0
 
 
 @shared.guarded
@@ -69,8 +69,8 @@ def shown_run(mine: Run | None) -> Run | None:
     return mine
 
 
-def poll(run: Run, visitor: str) -> str | None:
-    """How often to look at a run; None once it has ended."""
+def poll(run: Run, visitor: str) -> float | None:
+    """Seconds between two looks at a run; None once it has ended."""
     if not run.active:
         return None
     if run.owner != visitor:
@@ -80,7 +80,7 @@ def poll(run: Run, visitor: str) -> str | None:
     return POLL_MINE if moving else POLL_OTHERS
 
 
-def live(run_id: str, visitor: str, polled: str | None) -> None:
+def live(run_id: str, visitor: str, polled: float | None) -> None:
     """One run: its state, numbers and curves; polled while it is not done."""
     run = shared.find_run(run_id)
     if poll(run, visitor) != polled:
@@ -331,4 +331,4 @@ if run and run.sweep:
         icon=":material/tune:",
         query_params={"sweep": run.sweep},
     )
-teacher.show(visitor, lambda: shared.fragment(show_queue, run_every="2s")(visitor))
+teacher.show(visitor, lambda: shared.fragment(show_queue, run_every=2.0)(visitor))

@@ -303,6 +303,7 @@ def test_the_test_accuracy_is_reported_and_not_chosen_by(open_page, store):
     assert rows(tab) == [
         f"classic · {better.id}",
         "cnn · shipped",
+        "sample · shipped",
         "classic · shipped",
         f"classic · {lucky.id}",
     ]

@@ -247,9 +247,9 @@ def test_with_the_sample_at_hand_evaluate_opens_with_a_network_whose_images_are_
     assert_shown(tab, "evaluate")
     assert tab.query_params["run"] == "sample"
     assert len(alternative_texts(tab)) >= least
-    assert metrics(tab)["Read wrongly"].endswith(" of 1,000")
+    assert metrics(tab)["Misclassified"].endswith(" of 1,000")
     assert any(
-        "Bundled sample of MNIST: 4,000 training and 1,000 test images" in text.value
+        "of the 4,000 training images (Bundled sample of MNIST)" in text.value
         for text in tab.caption
     )
 
