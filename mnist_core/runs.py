@@ -57,7 +57,8 @@ TEACHER = "teacher"
 # yet no address may have all places.
 MOST_ACTIVE, MOST_ACTIVE_EACH_ADDRESS = 150, 100
 # The disk is everybody's: so many runs, and so many bytes of their models in all.
-MOST_STORED = 200
+# A class of forty has a run and a default sweep of six each, beside those kept for good.
+MOST_STORED = 300
 MOST_BYTES = 1_000_000_000
 MOST_PINNED_EACH, MOST_PINNED = 3, 20
 MOST_LOSSES = 3
@@ -739,7 +740,7 @@ class RunStore:
             for kind, data in (artifacts or {}).items():
                 _store_artifact(connection, run_id, kind, data)
             # While it still counts as active: what just ended is not what is forgotten.
-            self._forget_oldest(connection)
+            self._forget_oldest(connection, ending=1)
             _change(
                 connection,
                 run_id,
@@ -812,25 +813,39 @@ class RunStore:
         )
         return run_id
 
-    def _forget_oldest(self, connection: sa.Connection) -> None:
+    def _forget_oldest(self, connection: sa.Connection, ending: int = 0) -> None:
         """Keep what is pinned or active, and of the rest what was trained last and has room.
 
         What has no network goes first: many runs stopped before they began push nobody's out.
+        Next goes what its owner has beside the newest thirteen, a run and the longest sweep: so
+        nobody pushes out others' by training all day. What is active takes no other run's place,
+        however long the queue: that has a bound of its own.
+
+        Args:
+            ending: how many active runs are about to end, and take a place then.
         """
         runs, artifacts = schema.runs.c, schema.artifacts.c
         size = sa.func.coalesce(sa.func.sum(sa.func.length(artifacts.data)), 0)
+        # The one that is about to end is among its owner's newest.
+        networks = sa.or_(runs.version > 0, runs.state == RUNNING)
+        nth_of_owner = sa.func.row_number().over(
+            partition_by=(runs.owner, networks), order_by=runs.turn.desc()
+        )
+        active = runs.state.in_(ACTIVE)
         query = (
-            sa.select(runs.id, sa.or_(runs.pinned, runs.state.in_(ACTIVE)), size)
+            sa.select(runs.id, active, runs.pinned, size)
             .select_from(schema.runs.outerjoin(schema.artifacts, artifacts.run_id == runs.id))
-            .group_by(runs.id, runs.turn, runs.pinned, runs.state, runs.version)
-            .order_by((runs.version > 0).desc(), runs.turn.desc())
+            .group_by(runs.id, runs.owner, runs.turn, runs.pinned, runs.state, runs.version)
+            .order_by((runs.version > 0).desc(), nth_of_owner > 1 + MOST_RUNS, runs.turn.desc())
         )
         stored = [tuple(row) for row in connection.execute(query)]
-        room = MOST_STORED - sum(bool(kept) for _, kept, _ in stored)
-        room_in_bytes = MOST_BYTES - sum(data for _, kept, data in stored if kept)
+        room = MOST_STORED - ending - sum(pinned and not active for _, active, pinned, _ in stored)
+        room_in_bytes = MOST_BYTES - sum(
+            data for _, active, pinned, data in stored if active or pinned
+        )
         forgotten = []
-        for run_id, kept, data in stored:
-            if kept:
+        for run_id, active, pinned, data in stored:
+            if active or pinned:
                 continue
             room, room_in_bytes = room - 1, room_in_bytes - data
             if room < 0 or room_in_bytes < 0:
@@ -866,7 +881,7 @@ def _run(row: sa.RowMapping) -> Run:
 
 # Every visitor's page reads all runs at every look, and keeps them while it is open: with
 # forty pages and seventy runs what is equal, and cannot change, had better be there once.
-@functools.lru_cache(maxsize=2 * MOST_STORED)
+@functools.lru_cache(maxsize=MOST_STORED + MOST_ACTIVE * MOST_RUNS)
 def _shared_run(*, config: str, **values: Any) -> Run:
     return Run(config=TrainConfig.from_json(config), **values)
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from mnist_core import runs, schema
+from mnist_core import runs, schema, sweeps
 from mnist_core.config import PRESETS
 from mnist_core.errors import InvalidConfig, NotAllowed, RunNotFound
 from mnist_core.runs import (
@@ -765,7 +765,7 @@ def test_a_run_that_is_not_over_is_never_forgotten(store, monkeypatch):
     running = running_run(store, "first")
     ended = [finished_run(store, visitor).id for visitor in "abc"]
     assert store.get(running.id).state == RUNNING
-    assert [run.id for run in store.list_runs()] == [ended[2], running.id]
+    assert [run.id for run in store.list_runs()] == [ended[2], ended[1], running.id]
 
 
 def test_a_pinned_run_is_never_forgotten(store, monkeypatch):
@@ -804,10 +804,34 @@ def test_a_run_that_went_on_counts_as_new(store, monkeypatch):
     store.resume(first.id, owner_of("a"))
     store.claim("worker")
     store.complete(first.id, "worker", FINISHED)
-    monkeypatch.setattr(runs, "MOST_STORED", 2)
+    monkeypatch.setattr(runs, "MOST_STORED", 1)
     third = waiting_run(store, "c")
     assert {run.id for run in store.list_runs()} == {first.id, third.id}
     assert second.id not in {run.id for run in store.list_runs()}
+
+
+def test_a_long_queue_pushes_no_network_out(store, monkeypatch):
+    monkeypatch.setattr(runs, "MOST_STORED", 3)
+    trained = [finished_run(store, visitor).id for visitor in "abc"]
+    for student in range(4):
+        waiting_sweep(store, f"student {student}", (0.001, 0.01, 0.1))
+    assert [run.id for run in store.list_runs(trained=True)] == trained[::-1]
+
+
+def test_what_a_class_trains_and_sweeps_is_still_there_when_all_of_it_is_done(store):
+    for student in range(40):
+        waiting_run(store, f"student {student}")
+        store.submit_sweep([CONFIG] * 6, owner_of(f"student {student}"))
+    assert len(claimed_in_order(store)) == 40 + 40 * 6
+    assert len(store.list_runs(states=(FINISHED,))) == 40 + 40 * 6
+
+
+def test_whoever_trains_all_day_pushes_out_their_own_runs_and_not_others(store, monkeypatch):
+    share = 1 + sweeps.MOST_RUNS
+    monkeypatch.setattr(runs, "MOST_STORED", share + 2)
+    others = [finished_run(store, visitor).id for visitor in "ab"]
+    mine = [finished_run(store, "me").id for _ in range(share + 3)]
+    assert [run.id for run in store.list_runs()] == [*mine[: -share - 1 : -1], *others[::-1]]
 
 
 def test_runs_that_were_stopped_before_they_began_push_no_network_out(store, monkeypatch):
@@ -816,7 +840,9 @@ def test_runs_that_were_stopped_before_they_began_push_no_network_out(store, mon
     for number in range(10):
         withdrawn = waiting_run(store, f"stranger {number}")
         store.request_stop(withdrawn.id, withdrawn.owner)
-    assert {run.id for run in store.list_runs()} == {*trained, withdrawn.id}
+    # One has room, and the newest takes it with the next change.
+    assert [run.id for run in store.list_runs(trained=True)] == trained[::-1]
+    assert len(store.list_runs()) == 2 + 2
 
 
 # --- an address among many ---
@@ -1103,7 +1129,7 @@ def test_the_best_of_a_sweep_is_chosen_on_validation_images_whatever_it_is_in_th
 def test_runs_of_a_sweep_are_forgotten_like_others(store, monkeypatch):
     sweep = waiting_sweep(store, "me", (0.001, 0.01, 0.1))
     claimed_in_order(store)
-    monkeypatch.setattr(runs, "MOST_STORED", 2)
+    monkeypatch.setattr(runs, "MOST_STORED", 1)
     waiting_run(store, "somebody else")
     assert store.sweep_runs(sweep[0].id) == [store.get(run.id) for run in sweep[-1:]]
 
