@@ -183,8 +183,12 @@ class Pool(ABC):
     def _tend_on(self) -> None:
         while not self._end.wait(TEND_SECONDS):
             # A database that is away is asked again; schema.py told the log.
-            with suppress(StoreUnavailable):
-                self.tend()
+            try:
+                with suppress(StoreUnavailable):
+                    self.tend()
+            except Exception:
+                # Whatever it is, the next look may do better; without one nobody would train.
+                log.exception("the workers could not be tended to")
 
     def _failed(self) -> None:
         """Wait longer after each failure to start; after the third it is a problem."""
