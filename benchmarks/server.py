@@ -22,7 +22,7 @@ from playwright.sync_api import sync_playwright
 from tests.browser.server import CHROMIUM_FLAGS, Server, settled
 
 STARTS = 5
-PAGES = ("", "explore", "train", "evaluate", "draw")
+PAGES = ("", "explore", "train", "sweep", "compare", "evaluate", "draw")
 
 
 def seconds_to_first_page(chromium: Any, data: dict[str, str]) -> float:

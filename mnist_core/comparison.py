@@ -47,13 +47,11 @@ def luck(only_first: int, only_second: int) -> float:
     Args:
         only_first, only_second: how many images only the first, only the second reads.
     """
-    # Here, because most pages compare nothing; evaluation.py says what it costs.
-    from scipy.stats import binomtest
+    from scipy.special import bdtr
 
     disagreements = only_first + only_second
-    if not disagreements:
-        return 1.0
-    return float(binomtest(only_first, disagreements).pvalue)
+    # A fair coin's two tails are equal. They overlap where both numbers are.
+    return min(1.0, 2 * float(bdtr(min(only_first, only_second), disagreements, 0.5)))
 
 
 def verdict(only_first: int, only_second: int) -> str:

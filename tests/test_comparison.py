@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from mnist_core.comparison import compare, luck, verdict
 
@@ -42,6 +43,12 @@ def test_no_images_are_no_fault():
 )
 def test_luck_is_that_of_a_tossed_coin(only_first, only_second, chance):
     assert luck(only_first, only_second) == pytest.approx(chance)
+
+
+@pytest.mark.parametrize(("only_first", "only_second"), [(0, 1), (4, 4), (3, 9), (120, 80)])
+def test_luck_agrees_with_scipy(only_first, only_second):
+    expected = stats.binomtest(only_first, only_first + only_second).pvalue
+    assert luck(only_first, only_second) == pytest.approx(expected)
 
 
 def test_a_difference_that_may_be_luck_in_words():

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from mnist_core.evaluation import (
     accuracy,
@@ -112,11 +113,13 @@ def test_scores_are_those_of_scikit_learn(digits):
         np.testing.assert_allclose(mine, reference)
 
 
-def test_no_library_of_statistics_is_loaded_before_it_is_needed():
+def test_the_statistics_load_no_library_that_costs_a_server_its_memory():
     code = (
         "import sys, numpy\n"
         "from mnist_core import comparison, confidence, evaluation, report\n"
         "evaluation.worst_confusion(evaluation.confusion_matrix(*numpy.ones((2, 5), int)))\n"
+        "evaluation.wilson_interval(37, 100), evaluation.prediction_interval(37, 100)\n"
+        "comparison.luck(3, 7)\n"
         "print(*{'scipy.stats', 'sklearn', 'pandas'} & set(sys.modules))"
     )
     answer = subprocess.run(
@@ -263,6 +266,17 @@ def test_wilson_interval_stays_between_nothing_and_everything():
     assert high == 1
     assert low == pytest.approx(1 - 0.1611, abs=5e-5)
     assert wilson_interval(0, 0) == (0, 1)
+
+
+@pytest.mark.parametrize("total", [1, 2, 37, 10_000])
+@pytest.mark.parametrize("share", [0, 0.004, 0.5, 1])
+@pytest.mark.parametrize("confidence", [0.9, 0.99])
+def test_intervals_agree_with_scipy(total, share, confidence):
+    count, tail = round(share * total), (1 - confidence) / 2
+    expected = stats.binomtest(count, total).proportion_ci(confidence, method="wilson")
+    assert wilson_interval(count, total, confidence) == pytest.approx(tuple(expected), abs=1e-12)
+    counts = stats.betabinom(total, count + 0.5, total - count + 0.5).ppf([tail, 1 - tail])
+    assert prediction_interval(count, total, confidence) == tuple(counts)
 
 
 def test_more_confidence_and_fewer_images_both_widen_the_interval():

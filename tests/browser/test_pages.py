@@ -521,3 +521,18 @@ def test_the_server_never_maps_tensorflow_however_much_is_visited(server, wide):
         open_page(wide, server, address)
     with open(f"/proc/{server.process.pid}/maps") as maps:
         assert "tensorflow" not in maps.read()
+
+
+def test_no_page_but_draw_makes_the_server_load_pandas(new_server, wide):
+    """It would take 60 MB. On Draw the canvas hands Streamlit a dictionary, which loads it."""
+    server = new_server(MNIST_WORKERS="0")
+    for address in (
+        *(address for address in HEADINGS if "draw" not in address),
+        "explore?show=A+map",
+        "explore?image=train-7",
+        "evaluate?view=Confidence",
+    ):
+        open_page(wide, server, address)
+        settled(wide)
+    with open(f"/proc/{server.process.pid}/maps") as maps:
+        assert not re.search("pandas|pyarrow|scipy/stats|scipy/optimize", maps.read())
