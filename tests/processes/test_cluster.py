@@ -4,6 +4,7 @@ Whatever happens, a run ends with the numbers that it has if nothing happens. Tw
 share the cluster and the database all the time.
 """
 
+import dataclasses
 import os
 import signal
 
@@ -75,18 +76,19 @@ def test_a_run_stops_and_resumes_on_a_cluster_as_anywhere(store, undisturbed):
 
 
 def test_two_runs_train_at_once_and_a_third_has_its_place_in_the_queue(store, undisturbed):
-    runs = [submit(store, owner=owner) for owner in (OWNER, OTHER, THIRD)]
-    third = store.get(runs[2])
-    assert [run.id for run in store.before(third)] == runs[:2]
-
-    def at_work():
-        running = store.list_runs(states=(RUNNING,))
-        workers = {worker.id: worker.pid for worker in store.workers()}
-        return {workers[run.worker] for run in running if run.worker in workers}
-
-    wait_until(lambda: len(at_work()) == 2)
-    for run_id in runs:
-        assert outcome(store, wait_for_end(store, run_id)) == undisturbed
+    # Longer than a second worker can take to start, however busy the machine; stopped below.
+    long = dataclasses.replace(CONFIG, epochs=30, batch_size=5)
+    pair = [submit(store, long, OWNER), submit(store, long, OTHER)]
+    third = submit(store, owner=THIRD)
+    assert [run.id for run in store.before(store.get(third))] == pair
+    wait_until(lambda: {store.get(run_id).state for run_id in pair} == {RUNNING})
+    workers = {worker.id: worker.pid for worker in store.workers()}
+    assert len({workers[store.get(run_id).worker] for run_id in pair}) == 2
+    assert store.get(third).state == WAITING
+    for run_id, owner in zip(pair, (OWNER, OTHER), strict=True):
+        store.request_stop(run_id, owner)
+        assert wait_for_end(store, run_id).state == STOPPED
+    assert outcome(store, wait_for_end(store, third)) == undisturbed
     assert len(store.workers()) <= 2
 
 
