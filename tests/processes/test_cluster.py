@@ -77,7 +77,7 @@ def test_a_run_stops_and_resumes_on_a_cluster_as_anywhere(store, undisturbed):
 
 def test_two_runs_train_at_once_and_a_third_has_its_place_in_the_queue(store, undisturbed):
     # Longer than a second worker can take to start, however busy the machine; stopped below.
-    long = dataclasses.replace(CONFIG, epochs=30, batch_size=5)
+    long = dataclasses.replace(CONFIG, dense=(512, 512), epochs=30, batch_size=16)
     pair = [submit(store, long, OWNER), submit(store, long, OTHER)]
     third = submit(store, owner=THIRD)
     assert [run.id for run in store.before(store.get(third))] == pair
