@@ -182,10 +182,11 @@ class Pool(ABC):
 
     def _tend_on(self) -> None:
         while not self._end.wait(TEND_SECONDS):
-            # A database that is away is asked again; schema.py told the log.
             try:
-                with suppress(StoreUnavailable):
-                    self.tend()
+                self.tend()
+            except StoreUnavailable:
+                # A database that is away is asked again; schema.py told the log.
+                pass
             except Exception:
                 # Whatever it is, the next look may do better; without one nobody would train.
                 log.exception("the workers could not be tended to")

@@ -219,12 +219,12 @@ def find_figures_in_drawing_file(picture: np.ndarray) -> list[Figure]:
     ink = remove_rules(find_ink(grey))
     labels, pieces, dots = find_strokes(ink)
     # A shadow and the edge of a table stand out too.
-    bold = (ink > 0.5).astype(np.int32)
+    is_drawn_sharply = soft_edges(ink, (ink > 0.5).astype(np.int32))[-1] < SOFTEST_LARGE
     figures = [
         figure
         for figure in group(pieces, max(ink.shape), REACH_OF_DRAWING)
-        if not dots.issuperset(figure.labels)
-        and soft_edges(ink, bold)[-1] < SOFTEST_LARGE
+        if is_drawn_sharply
+        and not dots.issuperset(figure.labels)
         and sum(at_edges(figure, ink.shape)) <= 2
         and is_no_blot(figure, int(np.isin(labels, figure.labels).sum()), FULLEST_LARGE)
     ]

@@ -420,7 +420,6 @@ class RunStore:
             run = _read_own(connection, run_id, owner)
             runs = schema.runs.c
             kept = sa.select(sa.func.count()).where(runs.pinned)
-            by_teacher = owner == TEACHER
             if pinned and not run.pinned:
                 # What the teacher keeps is not counted as its owner's.
                 own = kept.where(runs.owner == owner, sa.not_(runs.pinned_by_teacher))
@@ -428,7 +427,7 @@ class RunStore:
                     raise NotAllowed(f"You can keep {MOST_PINNED_EACH} runs; let go of one first.")
                 if (connection.execute(kept).scalar() or 0) >= MOST_PINNED:
                     raise NotAllowed("As many runs are kept as there is room for.")
-                _change(connection, run_id, pinned=True, pinned_by_teacher=by_teacher)
+                _change(connection, run_id, pinned=True, pinned_by_teacher=owner == TEACHER)
             elif not pinned:
                 _change(connection, run_id, pinned=False, pinned_by_teacher=False)
 

@@ -47,7 +47,8 @@ WRITERS = 28_28_10
 TELL_SECONDS = 600.0
 # When the file of each database was last replaced, by its address; of this process.
 replaced_at: dict[str, float] = {}
-_one_maker = threading.Lock()
+# Reentrant, for the file may be moved once more while it is opened again.
+_one_opener = threading.RLock()
 
 metadata = sa.MetaData()
 
@@ -188,7 +189,7 @@ def open_engine(url: str) -> sa.Engine:
         if parsed.database:
             path = Path(parsed.database)
             sa.event.listen(engine, "connect", partial(_note_file, path))
-            sa.event.listen(engine, "checkout", partial(_check_file, engine, url, path))
+            sa.event.listen(engine, "checkout", partial(_check_file, url, path))
     elif backend == "postgresql":
         if engine.driver == "psycopg":
             sa.event.listen(engine, "connect", _prepare_postgres)
@@ -292,25 +293,20 @@ def _note_file(path: Path, _connection: object, record: Any) -> None:
     record.info["file"] = _identity(path)
 
 
-def _check_file(
-    engine: sa.Engine, url: str, path: Path, _connection: object, record: Any, _proxy: object
-) -> None:
+def _check_file(url: str, path: Path, _connection: object, record: Any, _proxy: object) -> None:
     """A file that was moved or deleted is noticed before anything is stored in it, where nobody
     would find it: a new database is made in its place.
 
     Raises:
         InvalidatePoolError: SQLAlchemy connects anew, to the new file.
+        StoreUnavailable: the new file cannot be made, or is of another version.
     """
     if record.info["file"] == _identity(path):
         return
-    with _one_maker:
-        maker = sa.create_engine(engine.url)
-        sa.event.listen(maker, "connect", _prepare_sqlite)
-        sa.event.listen(maker, "begin", _begin_sqlite)
-        if not sa.inspect(maker).has_table(facts.name):
+    with _one_opener:
+        if _identity(path) is None:
             log.warning("the file of runs was moved or deleted; a new one takes its place")
-            _create(maker, True)
-        maker.dispose()
+        open_engine(url).dispose()
         replaced_at[url] = time.monotonic()
     raise sa.exc.InvalidatePoolError("the file of runs was moved or deleted")
 

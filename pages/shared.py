@@ -468,16 +468,12 @@ def find_run(run_id: str) -> Run:
     return shipped.shipped_runs().get(run_id) or store().get(run_id)
 
 
-def active_run(visitor: str) -> Run | None:
-    """A visitor's run that waits or runs and belongs to no sweep."""
-    runs = store().list_runs(states=ACTIVE, owner=visitor)
-    return next((run for run in runs if run.sweep is None), None)
-
-
-def active_sweep(visitor: str) -> Run | None:
-    """Of a visitor's sweep the run that runs, or else the next; None once all have ended."""
-    runs = store().list_runs(states=ACTIVE, owner=visitor)
-    return min((run for run in runs if run.sweep is not None), key=queue_place, default=None)
+def active_run_and_sweep(visitor: str) -> tuple[Run | None, Run | None]:
+    """A visitor's run that waits or runs and belongs to no sweep; and of their sweep the run that
+    runs, or else the next. None where there is none, or all have ended."""
+    runs = sorted(store().list_runs(states=ACTIVE, owner=visitor), key=queue_place)
+    single = next((run for run in runs if run.sweep is None), None)
+    return single, next((run for run in runs if run.sweep is not None), None)
 
 
 def shipped_runs() -> list[Run]:

@@ -275,7 +275,7 @@ with left, presenter.aside("sweep_form"):
     if st.session_state.pop("sweep_pressed", False) and configs:
         with place:
             start(configs, visitor)
-    mine = shared.active_sweep(visitor)
+    _, mine = shared.active_run_and_sweep(visitor)
     if configs:
         seconds = forecast.sweep_seconds(
             configs,

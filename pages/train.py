@@ -263,7 +263,7 @@ with left:
     if st.session_state.pop("start_pressed", False) and config:
         with place:
             start(config, visitor)
-    mine = shared.active_run(visitor)
+    mine, sweeping = shared.active_run_and_sweep(visitor)
     place.button(
         "Start training",
         type="primary",
@@ -273,7 +273,6 @@ with left:
         disabled=mine is not None or config is None,
         help="One run at a time for each visitor." if mine else None,
     )
-    sweeping = shared.active_sweep(visitor)
     sweep_id = sweeping.sweep if sweeping else None
     place.page_link(
         "pages/sweep.py",

@@ -211,10 +211,9 @@ def test_it_trains_the_same_network_without_this_project(tmp_path):
     assert described[0] == described[1]
 
 
-@pytest.mark.parametrize("name", ["classic", "cnn"])
-def test_the_examples_of_use_measure_what_the_app_measures(
-    name, tiny_dataset, tmp_path, monkeypatch, capsys
-):
+@pytest.fixture
+def folder_of_examples(tiny_dataset, tmp_path, monkeypatch):
+    """The working folder, where both ways to get at MNIST give a few of its digits."""
     write_archive(tmp_path / "mnist.npz", tiny_dataset)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
@@ -222,6 +221,13 @@ def test_the_examples_of_use_measure_what_the_app_measures(
         "load_data",
         lambda: (None, (tiny_dataset.x_test, tiny_dataset.y_test)),
     )
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["classic", "cnn"])
+def test_the_examples_of_use_measure_what_the_app_measures(
+    name, tiny_dataset, folder_of_examples, capsys
+):
     expected = (
         Classifier.bundled(name).predict_proba(tiny_dataset.x_test).argmax(axis=1)
         == tiny_dataset.y_test
@@ -236,19 +242,12 @@ def test_the_examples_of_use_measure_what_the_app_measures(
 
 
 def test_the_examples_of_files_of_an_earlier_version_scale_the_pixels(
-    tiny_dataset, tmp_path, monkeypatch, capsys
+    tiny_dataset, folder_of_examples, capsys
 ):
     network = build_model(TrainConfig(dense=(8,)))
-    network.save(tmp_path / "old.keras")
+    network.save(folder_of_examples / "old.keras")
     every_layer = keras.Model(network.inputs, [layer.output for layer in network.layers])
-    every_layer.export(str(tmp_path / "old.tflite"), format="litert", verbose=False)
-    write_archive(tmp_path / "mnist.npz", tiny_dataset)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        keras.datasets.mnist,
-        "load_data",
-        lambda: (None, (tiny_dataset.x_test, tiny_dataset.y_test)),
-    )
+    every_layer.export(str(folder_of_examples / "old.tflite"), format="litert", verbose=False)
     scaled = tiny_dataset.x_test / np.float32(255)
     expected = (network.predict(scaled, verbose=0).argmax(axis=1) == tiny_dataset.y_test).mean()
     for text in (
