@@ -25,6 +25,16 @@ def settled(page: Any) -> None:
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
+def upload(page: Any, name: str, content: bytes) -> None:
+    """Give the page's uploader a file of this name."""
+    # Each file gets an uploader of its own: until the page is at rest the last one is there too.
+    settled(page)
+    wait_until(lambda: page.locator("input[type=file]").count() == 1)
+    page.locator("input[type=file]").set_input_files(
+        {"name": name, "mimeType": "", "buffer": content}
+    )
+
+
 class Server:
     """``streamlit run dashboard.py`` on a free port of this machine."""
 

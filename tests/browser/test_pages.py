@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests import pictures
-from tests.browser.server import settled
+from tests.browser.server import settled, upload
 from tests.extras import needs
 from tests.helpers import cut, finished_run, wait_until, write_archive
 
@@ -182,9 +182,7 @@ def test_a_photograph_of_a_row_is_read_digit_by_digit(server, wide, sample):
     Image.fromarray(sheet).save(file, "JPEG", quality=80)
     open_page(wide, server, "draw")
     wide.get_by_text("Read a test digit or a photograph instead").click()
-    wide.locator("input[type=file]").set_input_files(
-        {"name": "row.jpg", "mimeType": "image/jpeg", "buffer": file.getvalue()}
-    )
+    upload(wide, "row.jpg", file.getvalue())
     wait_until(lambda: re.search(r"^717$", prediction(wide), re.M), timeout=30)
     assert_no_fault(wide)
 
@@ -196,22 +194,16 @@ def test_what_a_file_is_is_said_by_us_whatever_it_is_called(server, wide):
         ("IMG_1.HEIC", pictures.heif(b"heic"), "This is HEIC, a kind of picture that is not read"),
         ("letter.pdf", b"%PDF-1.7", "The file is not a PNG, JPEG"),
     ):
-        wide.locator("input[type=file]").set_input_files(
-            {"name": name, "mimeType": "", "buffer": content}
-        )
+        upload(wide, name, content)
         wide.get_by_text(sentence).wait_for()
     # A picture by another name, on its side.
     lying = np.rot90(np.asarray(pictures.seven()))
-    wide.locator("input[type=file]").set_input_files(
-        {"name": "scan.dat", "mimeType": "", "buffer": pictures.encode(lying, "BMP")}
-    )
+    upload(wide, "scan.dat", pictures.encode(lying, "BMP"))
     wide.get_by_text(sentence).wait_for(state="detached")
     wide.get_by_role("button", name="Turn").click()
     wait_until(lambda: re.search(r"^7$", prediction(wide), re.M), timeout=30)
     # And what was wrong goes with the next stroke too.
-    wide.locator("input[type=file]").set_input_files(
-        {"name": "letter.pdf", "mimeType": "", "buffer": b"%PDF-1.7"}
-    )
+    upload(wide, "letter.pdf", b"%PDF-1.7")
     wide.get_by_text(sentence).wait_for()
     wide.get_by_role("heading", name=HEADINGS["draw"], level=1).scroll_into_view_if_needed()
     draw(wide, [(0.5, 0.1), (0.5, 0.9)])

@@ -19,7 +19,7 @@ from mnist_core.config import PRESETS
 from mnist_core.data import Dataset
 from mnist_core.runs import RunStore
 from mnist_core.shipped import shipped_metrics, shipped_runs
-from tests.browser.server import Server, settled
+from tests.browser.server import Server, settled, upload
 from tests.helpers import finished_run, running_run, trained_sweep, waiting_run
 from tests.pages.helpers import run_on
 
@@ -228,6 +228,4 @@ def photograph_nothing(page: Any) -> None:
 
 def _upload(page: Any, content: bytes) -> None:
     page.get_by_text("Read a test digit or a photograph instead").click()
-    page.locator("input[type=file]").set_input_files(
-        {"name": "row.png", "mimeType": "image/png", "buffer": content}
-    )
+    upload(page, "row.png", content)
