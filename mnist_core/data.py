@@ -412,7 +412,8 @@ def sample_indices(labels: np.ndarray, digits: list[int], count: int, seed: int)
     wanted = np.zeros(CLASSES, bool)
     wanted[digits] = True
     eligible = np.flatnonzero(wanted[labels])
-    return np.random.default_rng(seed).permutation(eligible)[:count]
+    count = min(count, len(eligible))
+    return np.random.default_rng(seed).choice(eligible, count, replace=False)
 
 
 def scale(images: np.ndarray) -> np.ndarray:

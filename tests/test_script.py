@@ -16,6 +16,7 @@ from mnist_core.config import CHOICES, PRESETS, TrainConfig
 from mnist_core.data import SAMPLE_PATH
 from mnist_core.models import build_model
 from mnist_core.script import keras_script, use_keras, use_litert
+from tests.extras import needs
 from tests.helpers import write_archive
 
 CONVOLUTIONAL = TrainConfig(
@@ -153,8 +154,13 @@ def test_it_trains_on_as_many_images_and_shuffles_as_many_labels(untrained, tiny
 
 
 # Batches of 16 make a warm-up of several steps; of 1024, one step is the whole run.
-@pytest.mark.parametrize(("batch_size", "epochs", "more_epochs"), [(16, 2, (3, 1)), (1024, 1, ())])
-@pytest.mark.parametrize("schedule", CHOICES["schedule"])
+@pytest.mark.parametrize(
+    ("schedule", "batch_size", "epochs", "more_epochs"),
+    [
+        *((schedule, 16, 2, (3, 1)) for schedule in CHOICES["schedule"]),
+        (TrainConfig.schedule, 1024, 1, ()),
+    ],
+)
 def test_its_learning_rates_are_those_of_the_project(
     schedule, batch_size, epochs, more_epochs, archive, monkeypatch
 ):
@@ -199,6 +205,7 @@ def run_elsewhere(config: TrainConfig, folder: Path) -> str:
     return done.stdout
 
 
+@needs("processes")
 def test_it_trains_the_same_network_without_this_project(tmp_path):
     printed = run_elsewhere(CONVOLUTIONAL, tmp_path)
     assert float(printed.rsplit("test accuracy ", 1)[1]) > 0.8

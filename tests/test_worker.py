@@ -34,6 +34,7 @@ from mnist_core.runs import (
 )
 from mnist_core.shipped import shipped_runs, unpack_predictions
 from mnist_core.studies import DONE, MapKey, StudyStore, unpack_points
+from tests.extras import needs
 from tests.helpers import (
     PROJECT,
     add_worker,
@@ -1091,6 +1092,7 @@ def output_of(script):
     return done.stdout.splitlines()
 
 
+@needs("processes")
 def test_a_worker_process_loads_no_pandas_and_can_still_import_it_later():
     script = (
         "import sys\n"
@@ -1103,6 +1105,7 @@ def test_a_worker_process_loads_no_pandas_and_can_still_import_it_later():
     assert output_of(script) == ["['tensorflow', 'keras']"]
 
 
+@needs("processes")
 def test_nothing_is_hidden_where_another_thread_could_miss_it():
     assert output_of(LOAD_WITH_A_THREAD) == [
         "Other threads would not find what is hidden here.",
@@ -1110,5 +1113,6 @@ def test_nothing_is_hidden_where_another_thread_could_miss_it():
     ]
 
 
+@needs("processes")
 def test_whoever_shares_a_process_with_a_worker_can_import_pandas_meanwhile(store):
     assert output_of(WORK_AMONG_OTHERS) == ["[]"]
