@@ -179,6 +179,8 @@ def test_its_learning_rates_are_those_of_the_project(
             rates.append(float(model.optimizer.learning_rate))
 
         listener = keras.callbacks.LambdaCallback(on_train_batch_begin=listen)
+        # So small a network takes longer to compile than to train.
+        model.run_eagerly = True
         return fit(model, *args, callbacks=[*callbacks, listener], verbose=0, **options)
 
     monkeypatch.setattr(keras.Sequential, "fit", fit_and_listen)
