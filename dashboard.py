@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages import shared
+from pages.shared import shell
 
 st.set_page_config(page_title="Watch a network learn to read", page_icon="🔢", layout="wide")
 
@@ -19,4 +19,4 @@ PAGES = {
     )
 }
 
-shared.enter(PAGES)
+shell.enter(PAGES)

@@ -11,7 +11,6 @@ from mnist_core.config import describe
 from mnist_core.data import Dataset
 from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, epoch_ends, thin, to_csv
-from mnist_core.rates import CHANGE
 from mnist_core.runs import (
     FINISHED,
     KERAS,
@@ -23,10 +22,14 @@ from mnist_core.runs import (
     Run,
 )
 from mnist_core.script import keras_script, use_keras, use_litert
-from pages import limits, presenter, shared, teacher
-from pages.live_chart import drawn, live_chart
+from pages.components import notices, run_picker, teacher
+from pages.components.live_chart import drawn, live_chart
+from pages.server import limits
+from pages.server.rates import CHANGE
+from pages.shared import cache, presenter, shell
+from pages.shared import visitor as visitor_module
 
-shared.guard("compare")
+shell.guard("compare")
 
 MOST_OVERLAID = 6
 MOST_ROWS = 60
@@ -153,9 +156,9 @@ def show_curves(runs: list[Run]) -> None:
         format_func=lambda over: "Epochs" if over == "epoch" else "Seconds of training",
     )
     axis = "epochs" if over == "epoch" else "seconds of training"
-    curves = [(run.title, thin(shared.curves(run), MOST_POINTS)) for run in runs]
+    curves = [(run.title, thin(cache.curves(run), MOST_POINTS)) for run in runs]
     states = [
-        (title, *shared.state_of(run), len(reports))
+        (title, *cache.state_of(run), len(reports))
         for run, (title, reports) in zip(runs, curves, strict=True)
     ]
     for column, value in zip(st.columns(2), ("accuracy", "loss"), strict=True):
@@ -192,8 +195,8 @@ def show_one(run: Run, visitor: str) -> None:
             ("Keras model (.keras)", KERAS, "keras"),
             ("LiteRT model (.tflite)", LITERT, "tflite"),
         ):
-            download(label, partial(shared.artifact, run.id, kind), f"{file}.{ending}")
-        download("Curves (.csv)", lambda: to_csv(shared.curves(run)), f"{file}.csv")
+            download(label, partial(cache.artifact, run.id, kind), f"{file}.{ending}")
+        download("Curves (.csv)", lambda: to_csv(cache.curves(run)), f"{file}.csv")
         download("Keras script (.py)", lambda: keras_script(run.config), f"{file}.py")
     show_use(run, file)
     if teacher.may_change(run, visitor):
@@ -203,7 +206,7 @@ def show_one(run: Run, visitor: str) -> None:
 def show_use(run: Run, file: str) -> None:
     """What the two model files do, and how to use them."""
     try:
-        complete = shared.classifier(run).complete
+        complete = cache.classifier(run).complete
     except (RunNotFound, ValueError):
         st.caption("The network's files cannot be read here.")
         return
@@ -279,31 +282,31 @@ def manage(run: Run, visitor: str) -> None:
     )
 
 
-@shared.guarded
+@shell.guarded
 def rename(run_id: str, visitor: str) -> None:
     # What the box holds now: an argument would still be what it held when it was drawn.
     name = str(st.session_state[f"name-{run_id}"])
     with limits.counted(CHANGE, visitor):
-        shared.store().rename(run_id, teacher.acting_as(visitor), name)
+        cache.store().rename(run_id, teacher.acting_as(visitor), name)
 
 
-@shared.guarded
+@shell.guarded
 def pin(run_id: str, visitor: str, pinned: bool) -> None:
     with limits.counted(CHANGE, visitor):
-        shared.store().pin(run_id, teacher.acting_as(visitor), pinned)
+        cache.store().pin(run_id, teacher.acting_as(visitor), pinned)
 
 
-@shared.guarded
+@shell.guarded
 def delete(run_id: str, visitor: str) -> None:
     with limits.counted(CHANGE, visitor):
-        shared.store().delete(run_id, teacher.acting_as(visitor))
+        cache.store().delete(run_id, teacher.acting_as(visitor))
     st.query_params.pop("run", None)
 
 
 st.title("Compare runs")
-visitor = shared.visitor()
-shared.check_address(sort=lambda text: text in ORDERS)
-runs = [run for run in shared.trained_runs() if run.test_accuracy is not None]
+visitor = visitor_module.visitor()
+shell.check_address(sort=lambda text: text in ORDERS)
+runs = [run for run in run_picker.trained_runs() if run.test_accuracy is not None]
 if all(run.shipped for run in runs):
     st.info(
         "These networks came with the app. Train one of your own, and it stands beside them.",
@@ -317,12 +320,12 @@ else:
     st.info("Choose one or more runs to see their curves.", icon=":material/show_chart:")
 with presenter.aside("one_run"):
     st.subheader("One run", anchor=False)
-    run = shared.pick_run("Run", runs=runs)
+    run = run_picker.pick_run("Run", runs=runs)
     show_one(run, visitor)
 if all(run.shipped for run in runs):
-    shared.next_step("train", "Train a network of your own", ":material/play_arrow:")
+    notices.next_step("train", "Train a network of your own", ":material/play_arrow:")
 else:
-    shared.next_step(
+    notices.next_step(
         "evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id
     )
 teacher.show(visitor)

@@ -9,12 +9,14 @@ import streamlit as st
 from mnist_core import drawing, explanation, markup, photo, shipped
 from mnist_core.calibration import NO_DIGIT, SURE, best_two
 from mnist_core.errors import EmptyDrawing, UserError
-from mnist_core.rates import PICTURE
 from mnist_core.runs import Run
-from pages import canvas, limits, presenter, shared, uploads
-from pages.canvas import Subject
+from pages.components import canvas, notices, run_picker
+from pages.components.canvas import Subject
+from pages.server import limits, uploads
+from pages.server.rates import PICTURE
+from pages.shared import cache, presenter, shell, visitor
 
-shared.guard("draw")
+shell.guard("draw")
 
 EVERY_STEP = list(drawing.STEPS)
 # The strip's pictures are at most this many pixels a side.
@@ -39,14 +41,12 @@ class Answer:
 
 def take_test_digit(place: int | None = None) -> None:
     """One of the test images, by its number or at random, instead of a drawing."""
-    dataset = shared.dataset()
+    dataset = cache.dataset()
     if place is None:
         place = int(np.random.default_rng().integers(len(dataset.x_test)))
     place = min(max(place, 0), len(dataset.x_test) - 1)
     source = f"Test image {place}, labelled {dataset.y_test[place]}"
-    if trained := [
-        run.label for run in shared.shipped_runs() if shared.has_learned_the_sample(run)
-    ]:
+    if trained := [run.label for run in cache.shipped_runs() if cache.has_learned_the_sample(run)]:
         source += f", which {' and '.join(trained)} were trained on"
     canvas.take(source, [dataset.x_test[place].copy()], prepared=True)
 
@@ -81,8 +81,8 @@ def read_picture(decode: Callable[[], np.ndarray]) -> None:
     """Find the figures in a picture. It is kept as it is, for it may have to be turned."""
     file = b""
     try:
-        limits.check(PICTURE, shared.visitor(remember=False))
-        with shared.ONE_PICTURE_AT_A_TIME:
+        limits.check(PICTURE, visitor.visitor(remember=False))
+        with cache.ONE_PICTURE_AT_A_TIME:
             # Grey is all that is looked at, and all that is kept.
             picture = drawing.to_bytes(drawing.to_grey(decode()))
             file = markup.png(picture)
@@ -102,19 +102,19 @@ def read_picture(decode: Callable[[], np.ndarray]) -> None:
 def other_ways() -> None:
     """A test digit by its number, for who cannot draw; a photograph."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        most = len(shared.dataset().x_test) - 1
+        most = len(cache.dataset().x_test) - 1
         st.number_input(
             f"Number of a test image, 0 to {most}", 0, most, key="test_number", width=280
         )
         st.button(
-            "Read it", icon=":material/looks_one:", on_click=shared.guarded(take_numbered_digit)
+            "Read it", icon=":material/looks_one:", on_click=shell.guarded(take_numbered_digit)
         )
     # Every kind of file is let through: telephones then send photographs as JPEG, and what is
     # wrong with another file is said by us, in one sentence.
     st.file_uploader(
         "A photograph or scan of one digit or many; forgotten when you leave or send another",
         key=upload_key(),
-        on_change=shared.guarded(take_picture),
+        on_change=shell.guarded(take_picture),
     )
 
 
@@ -122,8 +122,8 @@ def other_ways() -> None:
 
 
 def answer(run: Run, images: np.ndarray) -> Answer:
-    probabilities = shared.classifier(run).predict_proba(images)
-    calibration = shared.calibration(run)
+    probabilities = cache.classifier(run).predict_proba(images)
+    calibration = cache.calibration(run)
     return Answer(run, probabilities, [calibration.verdict(row) for row in probabilities])
 
 
@@ -174,7 +174,7 @@ def test_digit_button() -> None:
     st.button(
         "Use a test digit",
         icon=":material/casino:",
-        on_click=shared.guarded(take_test_digit),
+        on_click=shell.guarded(take_test_digit),
     )
 
 
@@ -263,7 +263,7 @@ def show_worth(run: Run, skip: list[str]) -> None:
 
 def show_layers(image: np.ndarray, found: Answer) -> None:
     """What each layer makes of the digit: brighter is more."""
-    outputs = shared.classifier(found.run).activations(image[np.newaxis])
+    outputs = cache.classifier(found.run).activations(image[np.newaxis])
     st.write("From the pixels to the answer; the brighter, the more a map or unit responds.")
     for layer in explanation.layers_of(found.run.config):
         shown = outputs[layer.place][0]
@@ -274,7 +274,7 @@ def show_layers(image: np.ndarray, found: Answer) -> None:
 def show_pixels(image: np.ndarray, found: Answer, place: int) -> None:
     """Which places of the picture the answer hangs on."""
     digit = int(found.probabilities[place].argmax())
-    predict = shared.classifier(found.run).predict_proba
+    predict = cache.classifier(found.run).predict_proba
     weights = explanation.occlusion(predict, image, digit)
     st.write(
         f"What speaks for a {digit}: each place in turn is covered with paper, and the "
@@ -285,8 +285,8 @@ def show_pixels(image: np.ndarray, found: Answer, place: int) -> None:
 
 def show_nearest(image: np.ndarray, found: Answer) -> None:
     """The training digits that the network can hardly tell from this one."""
-    images, labels, features = shared.known_digits(found.run)
-    query = explanation.hidden(shared.classifier(found.run).activations, image[np.newaxis])[0]
+    images, labels, features = cache.known_digits(found.run)
+    query = explanation.hidden(cache.classifier(found.run).activations, image[np.newaxis])[0]
     places, distances = explanation.nearest(features, query, NEAREST)
     st.write(
         f"Of {len(labels):,} training digits, the {NEAREST} nearest in the network's last "
@@ -338,7 +338,7 @@ def left_out() -> list[str]:
     return [step for step in EVERY_STEP if step not in taken]
 
 
-@shared.fragment
+@shell.fragment
 def draw_and_read(runs: list[Run]) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
@@ -364,7 +364,7 @@ def draw_and_read(runs: list[Run]) -> None:
             other_ways()
         # Right above the answer on a telephone, and in sight however many figures there are.
         if (subject := canvas.subject()) and subject.file:
-            st.button("Turn", icon=":material/rotate_right:", on_click=shared.guarded(turn_picture))
+            st.button("Turn", icon=":material/rotate_right:", on_click=shell.guarded(turn_picture))
     place = 0
     with right:
         if subject is None:
@@ -434,12 +434,12 @@ def prepared(picture: np.ndarray, subject: Subject) -> np.ndarray:
 st.title("Draw a digit")
 # The sheet first: on a phone, canvas and answer then fit the screen together.
 sheet = st.container()
-found = shared.trained_runs()
+found = run_picker.trained_runs()
 with presenter.aside("runs"), st.container(horizontal=True, gap="medium"):
-    run = shared.pick_run("Who reads it", runs=found)
-    other = shared.pick_other_run("And beside it", run, found)
+    run = run_picker.pick_run("Who reads it", runs=found)
+    other = run_picker.pick_other_run("And beside it", run, found)
 if st.session_state.get("arrived", True):
     canvas.arrive()
 with sheet:
     draw_and_read([run, other] if other else [run])
-shared.next_step("evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id)
+notices.next_step("evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id)

@@ -9,10 +9,11 @@ import streamlit as st
 
 from mnist_core import charts, comparison, confidence, data, evaluation, markup, report
 from mnist_core.runs import Run
-from pages import detail, presenter, shared
-from pages.gallery import gallery
+from pages.components import detail, notices, run_picker
+from pages.components.gallery import gallery
+from pages.shared import cache, presenter, shell
 
-shared.guard("evaluate")
+shell.guard("evaluate")
 
 MOST_IMAGES = 60
 DIGITS = list(range(data.CLASSES))
@@ -40,9 +41,9 @@ def cell_clicked(key: str) -> None:
             st.session_state["true"], st.session_state["predicted"] = true, predicted
 
 
-@shared.fragment
+@shell.fragment
 def show_matrix(run: Run) -> None:
-    counts = shared.confusion(run)
+    counts = cache.confusion(run)
     left, right = st.columns([3, 2], gap="large")
     with left:
         with presenter.aside("numbers"), st.container(horizontal=True, vertical_alignment="bottom"):
@@ -57,10 +58,10 @@ def show_matrix(run: Run) -> None:
             )
             mistakes = st.toggle("Mistakes only", key="mistakes", bind="query-params")
         show_heatmap(
-            shared.figure(
-                ("confusion", *shared.state_of(run), written, mistakes),
+            cache.figure(
+                ("confusion", *cache.state_of(run), written, mistakes),
                 lambda: charts.confusion_heatmap(
-                    counts, NUMBERS[written or "Images"], mistakes, shared.dark()
+                    counts, NUMBERS[written or "Images"], mistakes, cache.dark()
                 ),
             ),
             "heatmap",
@@ -84,7 +85,7 @@ def show_heatmap(figure: go.Figure, key: str, alt: str) -> None:
 
 def choose_cell(run: Run) -> tuple[int, int]:
     """The cell that was chosen, by a click on the heatmap or by hand: true and predicted digit."""
-    worst = evaluation.worst_confusion(shared.confusion(run)) or (4, 9, 0)
+    worst = evaluation.worst_confusion(cache.confusion(run)) or (4, 9, 0)
     with st.container(horizontal=True):
         true = st.selectbox(
             "True digit", DIGITS, index=worst[0], key="true", bind="query-params", width=150
@@ -102,7 +103,7 @@ def choose_cell(run: Run) -> tuple[int, int]:
 
 def show_cell(run: Run) -> None:
     """The images in the chosen cell."""
-    probabilities, labels = shared.predictions(run)
+    probabilities, labels = cache.predictions(run)
     true, predicted = choose_cell(run)
     places = evaluation.cell_images(labels, probabilities, true, predicted)
     images = charts.counted(len(places), "image")
@@ -115,16 +116,16 @@ def show_cell(run: Run) -> None:
 
 def show_images(run: Run, key: str, places: np.ndarray, rival: Run | None = None) -> None:
     """Test images with a network's answers, or with those of two networks."""
-    if sentence := shared.mismatch(run):
+    if sentence := run_picker.mismatch(run):
         st.info(sentence, icon=":material/image_not_supported:")
         return
-    probabilities, labels = shared.predictions(run)
+    probabilities, labels = cache.predictions(run)
     if len(places) > MOST_IMAGES:
         st.caption(f"The first {MOST_IMAGES} of {len(places):,}.")
     shown = places[:MOST_IMAGES]
     answers = answers_at(probabilities, shown)
     if rival:
-        others = answers_at(shared.predictions(rival)[0], shown)
+        others = answers_at(cache.predictions(rival)[0], shown)
         both = list(zip(shown, answers, others, strict=True))
         captions = [
             f"{labels[place]}\n{one} · {sure}\n{other} · {other_sure}"
@@ -145,7 +146,7 @@ def show_images(run: Run, key: str, places: np.ndarray, rival: Run | None = None
         ]
         below = "its label, what the network reads"
     gallery(
-        data.take(shared.images_of("test")[0], shown),
+        data.take(cache.images_of("test")[0], shown),
         captions,
         texts,
         label="Test images",
@@ -174,7 +175,7 @@ ORDERS: dict[str, Callable[[evaluation.DigitRow], float]] = {
 
 
 def show_digits(run: Run) -> None:
-    counts = shared.confusion(run)
+    counts = cache.confusion(run)
     order = st.selectbox("Sort by", list(ORDERS), key="order", bind="query-params", width=260)
     rows = sorted(evaluation.digit_rows(counts), key=ORDERS[order])
     st.html(
@@ -205,9 +206,9 @@ def show_digits(run: Run) -> None:
 # --- the surest and the least sure ---
 
 
-@shared.fragment
+@shell.fragment
 def show_sure(run: Run) -> None:
-    probabilities, labels = shared.predictions(run)
+    probabilities, labels = cache.predictions(run)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         which = st.segmented_control(
             "Which",
@@ -234,18 +235,18 @@ def show_sure(run: Run) -> None:
 # --- what its confidence is worth ---
 
 
-@shared.fragment
+@shell.fragment
 def show_belief(run: Run) -> None:
-    probabilities, labels = shared.predictions(run)
+    probabilities, labels = cache.predictions(run)
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Is it as often right as it is sure?", anchor=False)
         error = evaluation.expected_calibration_error(probabilities, labels)
         st.plotly_chart(
-            shared.figure(
-                ("reliability", *shared.state_of(run)),
+            cache.figure(
+                ("reliability", *cache.state_of(run)),
                 lambda: charts.reliability_chart(
-                    confidence.reliability(labels, probabilities), shared.dark()
+                    confidence.reliability(labels, probabilities), cache.dark()
                 ),
             ),
             key="reliability",
@@ -269,10 +270,10 @@ def show_belief(run: Run) -> None:
         )
         point = confidence.coverage(labels, probabilities, percent / 100)
         st.plotly_chart(
-            shared.figure(
-                ("coverage", *shared.state_of(run), percent),
+            cache.figure(
+                ("coverage", *cache.state_of(run), percent),
                 lambda: charts.coverage_chart(
-                    confidence.coverage_curve(labels, probabilities), point, shared.dark()
+                    confidence.coverage_curve(labels, probabilities), point, cache.dark()
                 ),
             ),
             key="coverage",
@@ -295,10 +296,10 @@ def refused(point: confidence.Coverage, total: int) -> str:
 # --- two networks ---
 
 
-@shared.fragment
+@shell.fragment
 def show_beside(run: Run) -> None:
-    runs = [other for other in shared.trained_runs() if other.test_fingerprint]
-    rival = shared.pick_other_run("Compare with", run, runs)
+    runs = [other for other in run_picker.trained_runs() if other.test_fingerprint]
+    rival = run_picker.pick_other_run("Compare with", run, runs)
     if rival is None:
         st.write("Choose a second network above: which images does only one of them read?")
         return
@@ -309,9 +310,9 @@ def show_beside(run: Run) -> None:
             icon=":material/compare_arrows:",
         )
         return
-    if not shared.is_readable(rival):
+    if not run_picker.is_readable(rival):
         return
-    (first, labels), (second, _) = shared.predictions(run), shared.predictions(rival)
+    (first, labels), (second, _) = cache.predictions(run), cache.predictions(rival)
     found = comparison.compare(labels, first.argmax(axis=1), second.argmax(axis=1))
     one, other = len(found.only_first), len(found.only_second)
     st.markdown(f"The first is **{run.title}**, the second **{rival.title}**.")
@@ -320,10 +321,10 @@ def show_beside(run: Run) -> None:
     with left:
         st.subheader("Images more in the first (+) or in the second (−)", anchor=False)
         show_heatmap(
-            shared.figure(
-                ("difference", *shared.state_of(run), *shared.state_of(rival)),
+            cache.figure(
+                ("difference", *cache.state_of(run), *cache.state_of(rival)),
                 lambda: charts.difference_heatmap(
-                    shared.confusion(run), shared.confusion(rival), shared.dark()
+                    cache.confusion(run), cache.confusion(rival), cache.dark()
                 ),
             ),
             "difference",
@@ -332,8 +333,7 @@ def show_beside(run: Run) -> None:
     with right:
         true, predicted = choose_cell(run)
         here, there = (
-            charts.counted(shared.confusion(each)[true, predicted], "image")
-            for each in (run, rival)
+            charts.counted(cache.confusion(each)[true, predicted], "image") for each in (run, rival)
         )
         st.subheader(f"True {true}, predicted {predicted}", anchor=False)
         st.write(f"The first has {here} there, the second {there}.")
@@ -352,12 +352,12 @@ def show_beside(run: Run) -> None:
 
 
 def show_downloads(run: Run) -> None:
-    probabilities, labels = shared.predictions(run)
-    counts = shared.confusion(run)
+    probabilities, labels = cache.predictions(run)
+    counts = cache.confusion(run)
     day = datetime.fromtimestamp(run.created_at, UTC).date().isoformat()
 
     def page() -> str:
-        pictures = None if shared.mismatch(run) else shared.images_of("test")[0]
+        pictures = None if run_picker.mismatch(run) else cache.images_of("test")[0]
         return report.html_report(
             run.title, tested_on(run, len(labels)), day, labels, probabilities, pictures
         )
@@ -383,7 +383,7 @@ def show_downloads(run: Run) -> None:
 
 
 def show_headline(run: Run) -> None:
-    counts = shared.confusion(run)
+    counts = cache.confusion(run)
     total, right = int(counts.sum()), int(counts.trace())
     low, high = evaluation.wilson_interval(right, total)
     fewest, most = evaluation.prediction_interval(total - right, total)
@@ -394,7 +394,7 @@ def show_headline(run: Run) -> None:
         st.metric(
             "95% confidence interval", f"{low:.2%} – {high:.2%}", border=True, width="content"
         )
-    shared.warn_of_guessing(run, right / total, total, "test")
+    run_picker.warn_of_guessing(run, right / total, total, "test")
     st.caption(
         f"{tested_on(run, total)}. The confidence interval (Wilson) is for the accuracy on all "
         f"such images. Of {total:,} other such images the network would misclassify between "
@@ -409,10 +409,10 @@ def tested_on(run: Run, total: int) -> str:
 
 
 st.title("Where is it wrong?")
-shared.data_notice()
-shared.check_address(
-    true=lambda text: shared.is_number(text, data.CLASSES - 1),
-    predicted=lambda text: shared.is_number(text, data.CLASSES - 1),
+notices.data_notice()
+shell.check_address(
+    true=lambda text: shell.is_number(text, data.CLASSES - 1),
+    predicted=lambda text: shell.is_number(text, data.CLASSES - 1),
     view=lambda text: text in VIEWS,
     numbers=lambda text: text in NUMBERS,
     order=lambda text: text in ORDERS,
@@ -420,10 +420,10 @@ shared.check_address(
     image=detail.is_name,
 )
 with presenter.aside("run"):
-    run = shared.pick_run(runs=shared.pictured_first(shared.trained_runs()))
-if shared.is_readable(run):
+    run = run_picker.pick_run(runs=cache.pictured_first(run_picker.trained_runs()))
+if run_picker.is_readable(run):
     show_headline(run)
-    view = shared.pick_view("view", VIEWS)
+    view = notices.pick_view("view", VIEWS)
     shows: dict[str, Callable[..., None]] = {
         BY_DIGIT: show_digits,
         SURE: show_sure,
@@ -435,4 +435,4 @@ if shared.is_readable(run):
         show_downloads(run)
     detail.show()
 
-shared.next_step("draw", "Now let it read your own handwriting", ":material/draw:")
+notices.next_step("draw", "Now let it read your own handwriting", ":material/draw:")

@@ -12,11 +12,12 @@ from mnist_core import charts, data, evaluation, markup, studies
 from mnist_core.errors import NotAllowed, StoreUnavailable
 from mnist_core.runs import FAILED, WAITING, Run
 from mnist_core.studies import DONE, Study
-from pages import detail, presenter, shared
-from pages.digit_map import digit_map
-from pages.gallery import gallery
+from pages.components import detail, maps, notices, run_picker
+from pages.components.digit_map import digit_map
+from pages.components.gallery import gallery
+from pages.shared import cache, presenter, shell
 
-shared.guard("explore")
+shell.guard("explore")
 
 LARGEST_SEED = 9999
 SPLITS = {"Training": "train", "Test": "test"}
@@ -60,11 +61,11 @@ def choose_sample() -> tuple[int, int, list[int]]:
     return count, seed, digits
 
 
-@shared.fragment
+@shell.fragment
 def show_sample(split: str) -> None:
     with presenter.aside("choice"):
         count, seed, digits = choose_sample()
-    _, labels = shared.images_of(split)
+    _, labels = cache.images_of(split)
     places = data.sample_indices(labels, digits or list(range(data.CLASSES)), count, seed)
     st.caption(
         f"{len(places)} of {len(labels):,} {kind(split)} images, chosen at random. Choose one to "
@@ -75,7 +76,7 @@ def show_sample(split: str) -> None:
 
 
 def choose_by_number(split: str) -> None:
-    _, labels = shared.images_of(split)
+    _, labels = cache.images_of(split)
     with (
         presenter.aside("number"),
         st.container(horizontal=True, vertical_alignment="bottom"),
@@ -100,7 +101,7 @@ def kind(split: str) -> str:
 
 def show_digits(key: str, split: str, places: np.ndarray, captions: list[str]) -> None:
     """Digits that open in the detail view."""
-    images, labels = shared.images_of(split)
+    images, labels = cache.images_of(split)
     gallery(
         data.take(images, places),
         captions,
@@ -112,15 +113,15 @@ def show_digits(key: str, split: str, places: np.ndarray, captions: list[str]) -
 
 
 def show_glance(split: str) -> None:
-    found = shared.glance_at(split)
+    found = cache.glance_at(split)
     left, right = st.columns(2, gap="large")
     plain = {"displayModeBar": False}
     with left:
         st.subheader("How many of each", anchor=False)
         st.plotly_chart(
-            shared.figure(
-                ("counts", split, shared.fingerprint_of(split)),
-                lambda: charts.digit_counts(found.counts, shared.dark()),
+            cache.figure(
+                ("counts", split, cache.fingerprint_of(split)),
+                lambda: charts.digit_counts(found.counts, cache.dark()),
             ),
             key="counts",
             config=plain,
@@ -130,9 +131,9 @@ def show_glance(split: str) -> None:
     with right:
         st.subheader("How much ink", anchor=False)
         st.plotly_chart(
-            shared.figure(
-                ("ink", split, shared.fingerprint_of(split)),
-                lambda: charts.ink_boxes(found.ink, shared.dark()),
+            cache.figure(
+                ("ink", split, cache.fingerprint_of(split)),
+                lambda: charts.ink_boxes(found.ink, cache.dark()),
             ),
             key="ink",
             config=plain,
@@ -162,16 +163,16 @@ def show_glance(split: str) -> None:
     )
 
 
-@shared.fragment
+@shell.fragment
 def show_map(split: str) -> None:
     with presenter.aside("map"), st.container(horizontal=True, vertical_alignment="bottom"):
         method = st.segmented_control(
             "Method", METHODS, default=METHODS[0], key="method", bind="query-params", required=True
         )
-        network = shared.pick_other_run(
-            "Beside the pixels, a network's last hidden layer", None, shared.trained_runs()
+        network = run_picker.pick_other_run(
+            "Beside the pixels, a network's last hidden layer", None, run_picker.trained_runs()
         )
-    places = shared.map_places(split)
+    places = maps.map_places(split)
     shown = [None, network] if network else [None]
     for column, run in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
         with column:
@@ -198,7 +199,7 @@ def show_map(split: str) -> None:
 
 
 def show_one_map(split: str, places: np.ndarray, run: Run | None, method: str) -> None:
-    points, variance = shared.flat_map(split, run)
+    points, variance = maps.flat_map(split, run)
     words = f"PCA: the two directions hold {variance.sum():.0%} of the variance."
     if method == "t-SNE":
         study = ask_for_map(split, run)
@@ -210,17 +211,17 @@ def show_one_map(split: str, places: np.ndarray, run: Run | None, method: str) -
             st.button(
                 "Try again",
                 key=f"again_{run and run.id}",
-                on_click=shared.guarded(shared.ask_again),
+                on_click=shell.guarded(maps.ask_again),
                 args=(study.key,),
             )
         elif study:
-            shared.fragment(wait_for_map, run_every=2.0)(split, run)
-    _, labels = shared.images_of(split)
+            shell.fragment(wait_for_map, run_every=2.0)(split, run)
+    _, labels = cache.images_of(split)
     digit_map(
         points,
         labels[places],
         [f"{labels[place]} · {kind(split)} image {place}" for place in places],
-        shared.map_sprite(split),
+        maps.map_sprite(split),
         alt=f"A map of {len(places):,} digits by {method}, coloured by digit; below it all of one "
         "digit can be chosen with the keyboard",
         key=f"map_{run.id if run else 'pixels'}",
@@ -234,7 +235,7 @@ def show_one_map(split: str, places: np.ndarray, run: Run | None, method: str) -
 def ask_for_map(split: str, run: Run | None) -> Study | None:
     """The study of a t-SNE map; None if it cannot be asked for, and a sentence says why."""
     try:
-        return shared.studied_map(split, run)
+        return maps.studied_map(split, run)
     except (StoreUnavailable, NotAllowed) as error:
         st.warning(f"{error} Meanwhile: PCA.")
         return None
@@ -247,14 +248,14 @@ def lasso(split: str, numbers: list[int]) -> None:
 
 def loop_around_digit(split: str) -> None:
     digit = st.session_state["looped_digit"]
-    _, labels = shared.images_of(split)
-    numbers = np.flatnonzero(labels[shared.map_places(split)] == digit).tolist()
+    _, labels = cache.images_of(split)
+    numbers = np.flatnonzero(labels[maps.map_places(split)] == digit).tolist()
     st.session_state[loop_key(split)] = numbers or None
 
 
 def loop_key(split: str) -> str:
     """Where the numbers of the points in the loop are kept; of other data they are others."""
-    return f"lassoed_{split}_{shared.fingerprint_of(split)}"
+    return f"lassoed_{split}_{cache.fingerprint_of(split)}"
 
 
 def wait_for_map(split: str, run: Run | None) -> None:
@@ -263,10 +264,8 @@ def wait_for_map(split: str, run: Run | None) -> None:
         return
     if study.state in (DONE, FAILED):
         st.rerun()
-    if study.state == WAITING and shared.pool().problem:
-        st.warning(
-            f"This map waits for a training process. {shared.pool().problem} Meanwhile: PCA."
-        )
+    if study.state == WAITING and cache.pool().problem:
+        st.warning(f"This map waits for a training process. {cache.pool().problem} Meanwhile: PCA.")
         return
     st.info(
         "The training process is computing this map; it takes about half a minute. Meanwhile: PCA.",
@@ -275,7 +274,7 @@ def wait_for_map(split: str, run: Run | None) -> None:
 
 
 def show_lassoed(split: str, places: np.ndarray) -> None:
-    _, labels = shared.images_of(split)
+    _, labels = cache.images_of(split)
     counts = Counter(labels[places].tolist()).most_common()
     with st.container(horizontal=True, vertical_alignment="center"):
         digits = charts.counted(len(places), "digit")
@@ -290,7 +289,7 @@ def show_doubts(split: str) -> None:
     if split == "test":
         show_test_doubts()
         return
-    found = shared.suspects()
+    found = cache.suspects()
     if found is None:
         st.info(
             "Nobody has looked for doubtful labels among these digits yet. Whoever keeps this "
@@ -315,15 +314,15 @@ def show_doubts(split: str) -> None:
 
 
 def show_test_doubts() -> None:
-    run = shared.pick_run(runs=shared.pictured_first(shared.trained_runs()))
+    run = run_picker.pick_run(runs=cache.pictured_first(run_picker.trained_runs()))
     st.caption("Test images that this network reads as something else, and is surest of.")
-    if not shared.is_readable(run):
+    if not run_picker.is_readable(run):
         return
-    mismatch = shared.mismatch(run)
+    mismatch = run_picker.mismatch(run)
     if mismatch:
         st.info(mismatch, icon=":material/image_not_supported:")
         return
-    probabilities, labels = shared.predictions(run)
+    probabilities, labels = cache.predictions(run)
     places = evaluation.surest_mistakes(labels, probabilities)[:MOST_SHOWN]
     answers = probabilities[places].argmax(axis=1)
     show_digits(
@@ -335,20 +334,20 @@ def show_test_doubts() -> None:
 
 
 st.title("Explore the digits")
-shared.data_notice()
-shared.check_address(
+notices.data_notice()
+shell.check_address(
     split=lambda text: text in SPLITS,
     show=lambda text: text in VIEWS,
     count=lambda text: text in map(str, COUNTS),
-    seed=lambda text: shared.is_number(text, LARGEST_SEED),
-    digits=lambda text: shared.is_number(text, data.CLASSES - 1),
+    seed=lambda text: shell.is_number(text, LARGEST_SEED),
+    digits=lambda text: shell.is_number(text, data.CLASSES - 1),
     method=lambda text: text in METHODS,
     image=detail.is_name,
 )
 # By hand, not by binding: a bound number stumbles over seed=1e400 before it can be checked.
 st.session_state.setdefault("explore_seed", int(st.query_params.get("seed", "0")))
 
-view = shared.pick_view("show", VIEWS)
+view = notices.pick_view("show", VIEWS)
 with presenter.aside("split"):
     chosen_split = st.segmented_control(
         "Images",
@@ -370,4 +369,4 @@ if view == SAMPLE:
     choose_by_number(split)
 detail.show()
 
-shared.next_step("train", "Train a network on these", ":material/model_training:")
+notices.next_step("train", "Train a network on these", ":material/model_training:")

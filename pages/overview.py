@@ -4,18 +4,19 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import data, evaluation, markup
-from pages import presenter, shared
+from pages.components import notices, run_picker
+from pages.shared import cache, presenter, shell
 
-shared.guard("overview")
+shell.guard("overview")
 
 st.title("Watch a network learn to read handwriting")
 st.markdown(
     "MNIST is 70,000 digits that people wrote by hand. Here you see them, train a small "
     "neural network on them, find out where it is wrong, and let it read a digit you draw."
 )
-shared.data_notice()
+notices.data_notice()
 
-dataset = shared.dataset()
+dataset = cache.dataset()
 first_of_each = [int(np.flatnonzero(dataset.y_train == digit)[0]) for digit in range(data.CLASSES)]
 st.html(
     markup.digit_grid(
@@ -24,14 +25,14 @@ st.html(
         [f"A handwritten {digit}" for digit in range(data.CLASSES)],
     )
 )
-runs = shared.trained_runs()
+runs = run_picker.trained_runs()
 # A run that was tested on the easier or smaller test images of the sample is no rival.
 official = [run for run in runs if run.test_fingerprint == runs[0].test_fingerprint]
 # By validation accuracy: a test accuracy that was chosen by would say too much.
 best = max(official, key=lambda run: run.validation_accuracy or 0.0, default=None)
 # The network to look at more closely is one whose test images are here.
-shown = shared.pictured_first([best, *runs])[0] if best else None
-worst = evaluation.worst_confusion(shared.confusion(shown)) if shown else None
+shown = cache.pictured_first([best, *runs])[0] if best else None
+worst = evaluation.worst_confusion(cache.confusion(shown)) if shown else None
 
 explore, train, evaluate, draw = st.columns(4)
 
@@ -85,4 +86,4 @@ if not presenter.is_on():
         icon=":material/co_present:",
         query_params={presenter.PARAMETER: presenter.ON},
     )
-shared.next_step("draw", "Draw a digit and see what the network reads", ":material/draw:")
+notices.next_step("draw", "Draw a digit and see what the network reads", ":material/draw:")

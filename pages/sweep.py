@@ -21,12 +21,15 @@ from mnist_core.runs import (
     chosen,
     ranked,
 )
-from pages import limits, presenter, shared, teacher
-from pages.live_chart import drawn, live_chart
-from pages.settings import begin_anew
-from pages.waiting import duration, show_waiting
+from pages.components import notices, run_picker, teacher
+from pages.components.live_chart import drawn, live_chart
+from pages.components.settings import begin_anew
+from pages.components.waiting import duration, show_waiting
+from pages.server import limits
+from pages.shared import cache, presenter, shell
+from pages.shared import visitor as visitor_module
 
-shared.guard("sweep")
+shell.guard("sweep")
 
 POLL = 1.0
 # Six runs of a few seconds each.
@@ -49,17 +52,17 @@ STATES = {
 MOST_OVERLAID = 6
 
 
-@shared.guarded
+@shell.guarded
 def start(configs: list[TrainConfig], visitor: str) -> None:
     """Called once the settings are read, as on the Train page."""
-    runs = limits.submit_sweep(shared.store(), configs, visitor)
-    shared.pool().wake()
+    runs = limits.submit_sweep(cache.store(), configs, visitor)
+    cache.pool().wake()
     st.query_params["sweep"] = runs[0].id
 
 
-@shared.guarded
+@shell.guarded
 def stop(sweep_id: str, visitor: str) -> None:
-    shared.store().stop_sweep(sweep_id, teacher.acting_as(visitor))
+    cache.store().stop_sweep(sweep_id, teacher.acting_as(visitor))
 
 
 def choose() -> list[TrainConfig]:
@@ -119,7 +122,7 @@ def shown_sweep(mine: Run | None) -> list[Trial]:
     if not wanted:
         return []
     try:
-        trials = shared.store().trials(wanted)
+        trials = cache.store().trials(wanted)
     except RunNotFound as error:
         st.warning(str(error), icon=":material/link_off:")
         st.query_params.pop("sweep", None)
@@ -135,7 +138,7 @@ def poll(trials: list[Trial]) -> float | None:
 
 def live(sweep_id: str, visitor: str, polled: float | None) -> None:
     """One sweep: how far it is, its runs and their figure; polled while it is not done."""
-    trials = shared.store().trials(sweep_id)
+    trials = cache.store().trials(sweep_id)
     if poll(trials) != polled:
         # The page as a whole changes: no poll any more, and a verdict.
         st.rerun()
@@ -152,7 +155,7 @@ def live(sweep_id: str, visitor: str, polled: float | None) -> None:
 def show_state(trials: list[Trial], visitor: str) -> None:
     active = [trial.run for trial in trials if trial.run.active]
     epochs = sum(trial.run.config.all_epochs for trial in trials)
-    seconds = shared.seconds_until_turn(active)
+    seconds = cache.seconds_until_turn(active)
     st.progress(
         min(1.0, sum(trial.epoch for trial in trials) / epochs),
         text=f"{len(trials) - len(active)} of {len(trials)} runs are done, about "
@@ -164,7 +167,7 @@ def show_state(trials: list[Trial], visitor: str) -> None:
     if waiting and not any(run.state == RUNNING for run in active):
         # Between two runs of the sweep the next one waits for a moment, not worth a word.
         begun = any(trial.run.worker for trial in trials)
-        held_up = waiting.losses or shared.pool().problem or shared.store().before(waiting)
+        held_up = waiting.losses or cache.pool().problem or cache.store().before(waiting)
         if held_up or not begun:
             show_waiting(waiting)
     if teacher.may_change(trials[0].run, visitor):
@@ -228,7 +231,7 @@ def show_figure(trials: list[Trial]) -> None:
         alt += f". Of {len(ended)} the best is {sweeps.summary(best.run.config, names)}"
         alt += f" with {percent(best.validation_accuracy)}"
     st.markdown("**What is tried, and how well it does**: the more orange, the better")
-    dark = shared.dark()
+    dark = cache.dark()
     live_chart(
         drawn(
             ("sweep", dark, str(axes), str(lines)),
@@ -250,7 +253,7 @@ def show_verdict(trials: list[Trial], best: Trial) -> None:
     with st.container(horizontal=True, gap="small"):
         st.metric("Validation", percent(accuracy), border=True, width=150)
         st.metric("Test accuracy", percent(best.run.test_accuracy), border=True, width=150)
-    shared.warn_of_guessing(best.run, accuracy, images, "validation")
+    run_picker.warn_of_guessing(best.run, accuracy, images, "validation")
     others = "No other run's validation accuracy lies within it."
     if rivals:
         lie = "lies" if rivals == 1 else "lie"
@@ -263,10 +266,10 @@ def show_verdict(trials: list[Trial], best: Trial) -> None:
 
 
 st.title("Try several settings")
-shared.data_notice()
-visitor = shared.visitor()
-shared.store()
-shared.pool().wake()
+notices.data_notice()
+visitor = visitor_module.visitor()
+cache.store()
+cache.pool().wake()
 
 left, right = presenter.columns([1, 2])
 with left, presenter.aside("sweep_form"):
@@ -275,13 +278,13 @@ with left, presenter.aside("sweep_form"):
     if st.session_state.pop("sweep_pressed", False) and configs:
         with place:
             start(configs, visitor)
-    _, mine = shared.active_run_and_sweep(visitor)
+    _, mine = cache.active_run_and_sweep(visitor)
     if configs:
         seconds = forecast.sweep_seconds(
             configs,
-            shared.store().list_runs(states=(FINISHED,)),
-            shared.pool().limit,
-            len(shared.dataset().x_train),
+            cache.store().list_runs(states=(FINISHED,)),
+            cache.pool().limit,
+            len(cache.dataset().x_train),
         )
         place.caption(
             f"{charts.counted(len(configs), 'run')}, about {duration(seconds)} in all; longer "
@@ -327,7 +330,7 @@ with right:
                     + next((trial.run.message for trial in trials if trial.run.message), ""),
                     icon=":material/error:",
                 )
-        shared.fragment(live, run_every=often)(sweep_id, visitor, often)
+        shell.fragment(live, run_every=often)(sweep_id, visitor, often)
 
 if best:
     st.space("small")
@@ -354,5 +357,5 @@ if best:
         query_params={"runs": ",".join(trained)},
     )
 else:
-    shared.next_step("train", "Train a single network", ":material/model_training:", primary=False)
+    notices.next_step("train", "Train a single network", ":material/model_training:", primary=False)
 teacher.show(visitor)

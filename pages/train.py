@@ -21,12 +21,15 @@ from mnist_core.runs import (
     Run,
     queue_place,
 )
-from pages import limits, presenter, shared, teacher
-from pages.live_chart import drawn, live_chart
-from pages.settings import begin_anew, settings
-from pages.waiting import duration, show_waiting
+from pages.components import notices, run_picker, teacher
+from pages.components.live_chart import drawn, live_chart
+from pages.components.settings import begin_anew, settings
+from pages.components.waiting import duration, show_waiting
+from pages.server import limits
+from pages.shared import cache, presenter, shell
+from pages.shared import visitor as visitor_module
 
-shared.guard("train")
+shell.guard("train")
 
 MOST_POINTS = 300
 # The owner of a running training sees it move; thirty who watch it, or wait, cost the
@@ -34,33 +37,33 @@ MOST_POINTS = 300
 POLL_MINE, POLL_OTHERS = 0.2, 1.0
 
 
-@shared.guarded
+@shell.guarded
 def start(config: TrainConfig, visitor: str) -> None:
     """Called once the settings are read: a callback would be given those before the last
     change, which a press may bring along."""
-    run = limits.submit(shared.store(), config, visitor)
-    shared.pool().wake()
+    run = limits.submit(cache.store(), config, visitor)
+    cache.pool().wake()
     st.query_params["run"] = run.id
 
 
-@shared.guarded
+@shell.guarded
 def resume(run_id: str, visitor: str, more_key: str = "") -> None:
     """The number of more epochs is read by its key, for the same reason."""
     more_epochs = int(st.session_state[more_key]) if more_key else 0
-    limits.resume(shared.store(), run_id, visitor, teacher.acting_as(visitor), more_epochs)
-    shared.pool().wake()
+    limits.resume(cache.store(), run_id, visitor, teacher.acting_as(visitor), more_epochs)
+    cache.pool().wake()
 
 
-@shared.guarded
+@shell.guarded
 def stop(run_id: str, visitor: str) -> None:
-    shared.store().request_stop(run_id, teacher.acting_as(visitor))
+    cache.store().request_stop(run_id, teacher.acting_as(visitor))
 
 
 def shown_run(mine: Run | None) -> Run | None:
     """The run to show: the one in the address, or else the visitor's own active one."""
     if wanted := st.query_params.get("run"):
         try:
-            return shared.find_run(wanted)
+            return cache.find_run(wanted)
         except RunNotFound as error:
             st.warning(str(error), icon=":material/link_off:")
             del st.query_params["run"]
@@ -76,18 +79,18 @@ def poll(run: Run, visitor: str) -> float | None:
     if run.owner != visitor:
         return POLL_OTHERS
     # Of several workers each has a run; what others train matters only to one that waits.
-    moving = run.state == RUNNING or not shared.store().before(run)
+    moving = run.state == RUNNING or not cache.store().before(run)
     return POLL_MINE if moving else POLL_OTHERS
 
 
 def live(run_id: str, visitor: str, polled: float | None) -> None:
     """One run: its state, numbers and curves; polled while it is not done."""
-    run = shared.find_run(run_id)
+    run = cache.find_run(run_id)
     if poll(run, visitor) != polled:
         # The page as a whole changes: another poll or none, new links, a free button.
         st.rerun()
     # Thirty who look on see the same moment, drawn once.
-    reports = shared.curves(run, 0.0 if run.owner == visitor else 1.0)
+    reports = cache.curves(run, 0.0 if run.owner == visitor else 1.0)
     # Each in a box of its own, so that what comes and goes in them does not move the charts
     # to another place on the page: they would be built anew, and blink.
     with st.container():
@@ -96,7 +99,7 @@ def live(run_id: str, visitor: str, polled: float | None) -> None:
         show_numbers(run, reports)
         if run.test_accuracy is not None and not run.active:
             images = Dataset.test_images_in(run.dataset)
-            shared.warn_of_guessing(run, run.test_accuracy, images, "test")
+            run_picker.warn_of_guessing(run, run.test_accuracy, images, "test")
     if reports:
         show_curves(run, reports)
 
@@ -105,7 +108,7 @@ def show_curves(run: Run, reports: list[Progress]) -> None:
     epochs = run.config.all_epochs
 
     def figure(draw: Callable[[list[Progress], int], go.Figure]) -> str:
-        now = (*shared.state_of(run), run.turn, run.worker, len(reports), epochs)
+        now = (*cache.state_of(run), run.turn, run.worker, len(reports), epochs)
         return drawn((draw.__name__, *now), lambda: draw(thin(reports, MOST_POINTS), epochs))
 
     left, right = st.columns(2)
@@ -234,7 +237,7 @@ def show_progress(run: Run, reports: list[Progress]) -> None:
 
 def show_queue(visitor: str) -> None:
     """For the teacher: all that waits or runs, each with a way to stop it."""
-    runs = sorted(shared.store().list_runs(states=ACTIVE), key=queue_place)
+    runs = sorted(cache.store().list_runs(states=ACTIVE), key=queue_place)
     if not runs:
         st.write("No run is waiting or running.")
     for run in runs:
@@ -252,10 +255,10 @@ def show_queue(visitor: str) -> None:
 
 
 st.title("Train a network")
-shared.data_notice()
-visitor = shared.visitor()
-shared.store()
-shared.pool().wake()
+notices.data_notice()
+visitor = visitor_module.visitor()
+cache.store()
+cache.pool().wake()
 
 left, right = presenter.columns([1, 2])
 with left:
@@ -263,7 +266,7 @@ with left:
     if st.session_state.pop("start_pressed", False) and config:
         with place:
             start(config, visitor)
-    mine, sweeping = shared.active_run_and_sweep(visitor)
+    mine, sweeping = cache.active_run_and_sweep(visitor)
     place.button(
         "Start training",
         type="primary",
@@ -288,27 +291,27 @@ with right:
             "You may leave the page meanwhile; it goes on.",
             icon=":material/show_chart:",
         )
-        if example := shared.shipped_run(config.preset if config else shared.BEST):
+        if example := cache.shipped_run(config.preset if config else cache.BEST):
             expected = (
                 f"What to expect: the {example.config.preset} network that came with the app "
                 f"reached {example.test_accuracy:.2%} on the test images after "
                 f"{example.train_seconds:.0f} s of training."
             )
-            if shared.has_learned_the_sample(example):
+            if cache.has_learned_the_sample(example):
                 expected += (
                     " It was trained on all of MNIST; with the 4,000 images here expect less."
                 )
             st.caption(expected)
-            show_curves(example, shared.curves(example))
+            show_curves(example, cache.curves(example))
     else:
         st.subheader(f"Run {run.title}" + ("" if run.active else f" · {run.state}"), anchor=False)
         st.caption(describe(run.config))
         # The poll ends with the run.
         often = poll(run, visitor)
-        shared.fragment(live, run_every=often)(run.id, visitor, often)
+        shell.fragment(live, run_every=often)(run.id, visitor, often)
 
 if run and run.trained:
-    shared.next_step(
+    notices.next_step(
         "evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id
     )
     for page, label, icon in (
@@ -317,7 +320,7 @@ if run and run.trained:
     ):
         st.page_link(f"pages/{page}.py", label=label, icon=icon, query_params={"run": run.id})
 else:
-    shared.next_step(
+    notices.next_step(
         "evaluate",
         "See where the shipped networks are wrong",
         ":material/grid_on:",
@@ -330,4 +333,4 @@ if run and run.sweep:
         icon=":material/tune:",
         query_params={"sweep": run.sweep},
     )
-teacher.show(visitor, lambda: shared.fragment(show_queue, run_every=2.0)(visitor))
+teacher.show(visitor, lambda: shell.fragment(show_queue, run_every=2.0)(visitor))

@@ -1,125 +1,43 @@
-"""Who may import whom: the rules of the design, read from the code itself."""
+"""Who may import whom: read from the code itself, one rule a test."""
 
 import ast
 import json
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from tests.helpers import CORE, PROJECT
 
-# Modules may import those of lower rooms only.
-ROOMS = [
-    {"config", "architecture", "errors", "progress", "logs", "rates"},
-    {
-        "checkpoint",
-        "script",
-        "sweeps",
-        "data",
-        "drawing",
-        "strokes",
-        "photo",
-        "paper",
-        "calibration",
-        "looks",
-        "models",
-        "augmentation",
-    },
-    {
-        "training",
-        "export",
-        "classifier",
-        "evaluation",
-        "confidence",
-        "comparison",
-        "explanation",
-        "glance",
-        "neighbours",
-        "maps",
-    },
-    {"schema", "runs", "shipped", "forecast", "studies", "suspects"},
-    {"worker", "jobs"},
-    {"charts", "markup"},
-    {"report"},
+# What lies directly in mnist_core/ may import what is in an earlier layer; within a layer modules
+# may import each other, and folders may not.
+CORE_LAYERS = [
+    {"errors", "progress", "logs", "architecture", "checkpoint"} | {"migrations"},
+    {"config", "data"},
+    {"sweeps", "keras_script", "classifier"} | {"script", "looks", "calibration"},
+    {"drawing", "analysis", "store"}
+    | {"strokes", "photo", "paper", "models", "augmentation"}
+    | {"evaluation", "confidence", "comparison", "explanation", "glance", "neighbours", "maps"}
+    | {"schema", "runs", "studies"},
+    {"plots", "training", "shipped"} | {"suspects", "export", "forecast", "charts"},
+    {"jobs"} | {"markup", "report", "worker"},
     {"__main__"},
 ]
-# Within a room, these go on.
-WITHIN = {
-    ("config", "errors"),
-    ("config", "architecture"),
-    ("architecture", "errors"),
-    ("drawing", "data"),
-    ("models", "data"),
-    ("augmentation", "data"),
-    ("strokes", "data"),
-    ("strokes", "drawing"),
-    ("paper", "drawing"),
-    ("photo", "drawing"),
-    ("photo", "paper"),
-    ("confidence", "evaluation"),
-    ("export", "classifier"),
-    ("runs", "schema"),
-    ("studies", "schema"),
-    ("studies", "runs"),
-    ("shipped", "runs"),
-    ("forecast", "runs"),
-    # Of which it is a part in the processes of a cluster, and only there.
-    ("jobs", "worker"),
-}
+# The folders in pages/; the pages themselves come after all of them.
+PAGE_LAYERS = [{"server"}, {"shared"}, {"components"}]
+
 FRAMEWORKS = {"tensorflow", "keras"}
-# The only ones that load TensorFlow, at once or when called; the server imports none of them
-# but data, whose download runs in the worker, and suspects, whose search the command line runs.
-WITH_TENSORFLOW = {"models", "augmentation", "training", "export"}
-WITH_TENSORFLOW_WHEN_CALLED = {"data", "suspects", "worker", "__main__"}
+# The only ones that import TensorFlow, or what does, in functions: they run in no server.
+WITH_TENSORFLOW_WHEN_CALLED = {"data.py", "suspects.py", "worker.py", "__main__.py"}
+TRAINING = {"models.py", "augmentation.py", "training.py", "export.py"}
 
-# What pages have in common; all else in pages/ is a page, which knows no other.
-SHARED = {
-    "shared",
-    "bounded",
-    "turnstile",
-    "host",
-    "memory",
-    "presenter",
-    "live_chart",
-    "canvas",
-    "settings",
-    "served",
-    "gallery",
-    "digit_map",
-    "detail",
-    "limits",
-    "messages",
-    "teacher",
-    "uploads",
-    "waiting",
-}
-# Among what they have in common, these go on.
-AMONG_SHARED = {
-    ("shared", "bounded"),
-    ("shared", "host"),
-    ("host", "memory"),
-    ("shared", "served"),
-    ("shared", "turnstile"),
-    ("shared", "presenter"),
-    ("settings", "presenter"),
-    ("shared", "limits"),
-    ("shared", "messages"),
-    ("shared", "uploads"),
-    ("teacher", "limits"),
-    ("live_chart", "served"),
-    ("live_chart", "shared"),
-    ("live_chart", "presenter"),
-    ("digit_map", "live_chart"),
-    ("detail", "shared"),
-    ("detail", "gallery"),
-    ("waiting", "shared"),
-}
 
-MODULES = sorted(path.stem for path in CORE.glob("*.py") if path.stem != "__init__")
+def files(root: Path) -> list[Path]:
+    return sorted(path for path in root.rglob("*.py") if path.name != "__init__.py")
 
 
 def imports(path: Path, everywhere: bool = True) -> set[str]:
-    """Full names of all modules a file imports; also those within functions, if wished."""
+    """Full names of all that a file imports; also within functions, if wished."""
     tree = ast.parse(path.read_text())
     found = set()
     for node in ast.walk(tree) if everywhere else tree.body:
@@ -127,78 +45,100 @@ def imports(path: Path, everywhere: bool = True) -> set[str]:
             found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relative to itself"
-            found.add(node.module)
             found |= {f"{node.module}.{name.name}" for name in node.names}
     return found
 
 
-def roots(path: Path) -> set[str]:
-    """The packages a file imports."""
-    return {name.split(".")[0] for name in imports(path)}
+def roots(path: Path, everywhere: bool = True) -> set[str]:
+    """The packages that a file imports."""
+    return {name.split(".")[0] for name in imports(path, everywhere)}
 
 
-def of_core(path: Path) -> set[str]:
-    """Names of the core's modules that a file imports."""
-    parts = [name.split(".") for name in imports(path) if name.startswith("mnist_core.")]
-    return {part[1] for part in parts if (CORE / f"{part[1]}.py").exists()}
+def part(path: Path, root: Path) -> str:
+    """The folder or module directly in ``root`` that a file belongs to."""
+    return path.relative_to(root).parts[0].removesuffix(".py")
 
 
-def room(module: str) -> int:
-    return next(place for place, modules in enumerate(ROOMS) if module in modules)
+def upward(root: Path, layers: list[set[str]], last: int) -> list[str]:
+    """Imports, within a package, of what is beside or above the file that imports it.
 
-
-def test_every_module_has_a_room():
-    assert sorted(module for modules in ROOMS for module in modules) == MODULES
+    Args:
+        last: the layer of whatever ``layers`` does not name.
+    """
+    layer = {name: number for number, names in enumerate(layers) for name in names}
+    offenders = []
+    for path in files(root):
+        here = part(path, root)
+        for name in sorted(imports(path)):
+            package, _, rest = name.partition(".")
+            there = rest.split(".")[0]
+            if package != root.name or there == here or not rest:
+                continue
+            apart = layer.get(there, last) - layer.get(here, last)
+            both_modules = not (root / here).is_dir() and not (root / there).is_dir()
+            if apart > 0 or (apart == 0 and not (both_modules and here in layer)):
+                offenders.append(f"{path.relative_to(PROJECT)} imports {name}")
+    return offenders
 
 
 def test_imports_point_one_way():
-    assert [
-        f"{module} must not import {imported}"
-        for module in MODULES
-        for imported in of_core(CORE / f"{module}.py")
-        if room(imported) >= room(module) and (module, imported) not in WITHIN
-    ] == []
+    assert upward(CORE, CORE_LAYERS, len(CORE_LAYERS)) == []
+    assert upward(PROJECT / "pages", PAGE_LAYERS, len(PAGE_LAYERS)) == []
+
+
+def test_no_imports_go_in_a_circle():
+    modules = {}
+    for path in [*files(CORE), *files(PROJECT / "pages")]:
+        name = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
+        modules[name] = imports(path, everywhere=False)
+    graph = {
+        name: {
+            other
+            for other in modules
+            if other in found or any(f.startswith(f"{other}.") for f in found)
+        }
+        for name, found in modules.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise AssertionError(" imports ".join(error.args[1])) from None
 
 
 def test_the_core_knows_nothing_of_streamlit_and_of_pages():
     outside = {"streamlit", "streamlit_drawable_canvas", "pages", "dashboard", "tests"}
-    wrong = {module: roots(CORE / f"{module}.py") & outside for module in MODULES}
-    assert {module: found for module, found in wrong.items() if found} == {}
+    assert [path for path in files(CORE) if roots(path) & outside] == []
 
 
-def test_tensorflow_is_loaded_by_those_only_who_train():
-    training = {f"mnist_core.{module}" for module in WITH_TENSORFLOW}
-    wrong = {}
-    for module in set(MODULES) - WITH_TENSORFLOW:
+def test_only_training_loads_tensorflow():
+    wrong = []
+    for path in files(CORE):
+        name = str(path.relative_to(CORE))
+        if name in TRAINING:
+            continue
         # Some may when they are called; nobody else may as soon as it is imported.
-        path, when_called = CORE / f"{module}.py", module in WITH_TENSORFLOW_WHEN_CALLED
-        found = imports(path, everywhere=not when_called)
-        wrong[module] = {name for name in found if name.split(".")[0] in FRAMEWORKS}
-        wrong[module] |= found & training
-    assert {module: found for module, found in wrong.items() if found} == {}
+        found = imports(path, everywhere=name not in WITH_TENSORFLOW_WHEN_CALLED)
+        trains = {f"mnist_core.{other.removesuffix('.py')}" for other in TRAINING}
+        if {one.split(".")[0] for one in found} & FRAMEWORKS or any(
+            one == other or one.startswith(f"{other}.") for one in found for other in trains
+        ):
+            wrong.append(name)
+    assert wrong == []
 
 
-def test_only_charts_draw():
-    drawing = {module for module in MODULES if "plotly" in roots(CORE / f"{module}.py")}
-    assert drawing == {"charts"}
+def test_only_plots_draw():
+    drawing = {str(path.relative_to(CORE)) for path in files(CORE) if "plotly" in roots(path)}
+    assert drawing == {"charts.py"}
 
 
-def test_the_server_never_imports_the_worker():
-    for path in [*(PROJECT / "pages").glob("*.py"), PROJECT / "dashboard.py"]:
-        assert "worker" not in of_core(path), path
-    assert "mnist_core.worker" not in imports(CORE / "jobs.py", everywhere=False)
-
-
-def test_pages_import_only_what_they_share_and_the_core():
-    for path in (PROJECT / "pages").glob("*.py"):
+def test_the_server_never_imports_what_trains():
+    served = [PROJECT / "dashboard.py", *files(PROJECT / "pages")]
+    assert [path for path in served if roots(path) & FRAMEWORKS] == []
+    for path in served:
         names = imports(path)
-        assert not any(name.split(".")[0] == "dashboard" for name in names), path
-        own = {name.split(".")[1] for name in names if name.startswith("pages.")}
-        own &= {other.stem for other in (PROJECT / "pages").glob("*.py")}
-        among = {other for name, other in AMONG_SHARED if name == path.stem}
-        assert own <= (among if path.stem in SHARED else SHARED), f"{path.name} imports {own}"
-        assert not roots(path) & FRAMEWORKS, path
-        assert not of_core(path) & WITH_TENSORFLOW, path
+        assert not any(
+            name.startswith(("mnist_core.training", "mnist_core.worker")) for name in names
+        ), path
 
 
 def test_the_dashboard_is_a_router_only():

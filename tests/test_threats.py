@@ -3,9 +3,9 @@
 import re
 import tomllib
 
-from mnist_core import drawing, rates, runs, sweeps
-from mnist_core.rates import LIMITS
-from pages import messages, uploads
+from mnist_core import drawing, runs, sweeps
+from pages.server import messages, rates, uploads
+from pages.server.rates import LIMITS
 from tests.helpers import PROJECT
 
 TEXT = (PROJECT / "docs" / "threats.md").read_text()

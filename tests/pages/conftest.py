@@ -10,7 +10,7 @@ from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.testing.v1 import AppTest
 
 from mnist_core import data, jobs
-from pages import served
+from pages.server import served
 from tests.helpers import PROJECT, write_archive
 from tests.pages.helpers import Canvas
 
@@ -65,9 +65,9 @@ def canvas(monkeypatch) -> Canvas:
     module.st_canvas = double
     monkeypatch.setitem(sys.modules, "streamlit_drawable_canvas", module)
     # Only now: without the double the import would ask for a browser.
-    from pages import canvas as sheet
+    from pages.components import canvas as canvas_module
 
-    monkeypatch.setattr(sheet, "st_canvas", double)
+    monkeypatch.setattr(canvas_module, "st_canvas", double)
     return double
 
 

@@ -325,7 +325,9 @@ def test_what_the_downloaded_models_do_is_said_beside_them_with_an_example(open_
 
 
 def test_files_of_an_earlier_version_are_said_to_be_otherwise(open_page, mine, monkeypatch):
-    monkeypatch.setattr("pages.shared.classifier", lambda run: SimpleNamespace(complete=False))
+    monkeypatch.setattr(
+        "pages.shared.cache.classifier", lambda run: SimpleNamespace(complete=False)
+    )
     tab = open_page("compare", run=mine.id)
     assert any("from 0 (paper) to 1 (ink)" in caption.value for caption in tab.caption)
     assert all("np.float32(255)" in code.value for code in tab.code)

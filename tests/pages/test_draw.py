@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mnist_core import drawing, shipped
-from pages import shared
+from pages.shared import cache
 from tests import pictures
 from tests.helpers import finished_run, running_run
 from tests.pages.helpers import (
@@ -218,8 +218,8 @@ def test_a_clear_digit_is_given_with_how_sure_the_network_is(tab, canvas):
 
 
 def test_when_in_doubt_it_says_so_and_names_its_two_best_guesses(tab, canvas, monkeypatch):
-    doubts = shared.Calibration(sure_from=1.1, digit_from=0.0)
-    monkeypatch.setattr(shared, "calibration", lambda run: doubts)
+    doubts = cache.Calibration(sure_from=1.1, digit_from=0.0)
+    monkeypatch.setattr(cache, "calibration", lambda run: doubts)
     canvas.draw(SEVEN)
     tab.run()
     assert prediction(tab) == "7"

@@ -522,7 +522,7 @@ def test_without_a_folder_to_write_to_a_map_is_a_sentence(
     open_page, full_data, monkeypatch, tmp_path
 ):
     (tmp_path / "file").touch()
-    monkeypatch.setattr("pages.served.STATIC", tmp_path / "file" / "static")
+    monkeypatch.setattr("pages.server.served.STATIC", tmp_path / "file" / "static")
     tab = open_page("explore", show="A map")
     assert_shown(tab, "explore")
     assert components(tab, "digit_map") == {}

@@ -1,9 +1,10 @@
 import pytest
 
-from mnist_core import rates, runs
+from mnist_core import runs
 from mnist_core.config import PRESETS
-from mnist_core.rates import TRAIN
 from mnist_core.runs import FINISHED, INTERRUPTED, RUNNING, STOPPED, WAITING, owner_of
+from pages.server import rates
+from pages.server.rates import TRAIN
 from tests.helpers import (
     end_as_shipped,
     finished_run,

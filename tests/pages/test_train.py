@@ -635,7 +635,7 @@ def test_a_run_that_is_deleted_while_it_is_watched_is_a_sentence(open_page, stor
 
 def test_a_read_only_installation_still_shows_its_charts(open_page, store, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
-    monkeypatch.setattr("pages.served.STATIC", tmp_path / "file" / "static")
+    monkeypatch.setattr("pages.server.served.STATIC", tmp_path / "file" / "static")
     run = finished_run(store, ME)
     tab = open_page("train", ME, run=run.id)
     assert_shown(tab, "train")

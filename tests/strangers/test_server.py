@@ -7,8 +7,8 @@ from contextlib import suppress
 import pytest
 from streamlit.components.v2.bidi_component.main import _make_trigger_id as trigger_id
 
-from mnist_core.rates import LIMITS, SIGN_IN
-from pages import uploads
+from pages.server import uploads
+from pages.server.rates import LIMITS, SIGN_IN
 from tests.extras import needs
 from tests.helpers import PROJECT, wait_until
 from tests.strangers.client import BackMsg, ConnectionClosed, Stranger, state

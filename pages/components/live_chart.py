@@ -1,0 +1,101 @@
+"""live_chart: a Plotly figure that is redrawn in place while points arrive.
+
+``st.plotly_chart`` builds its chart anew whenever the figure changes: it blinks, and zoom
+and hidden lines are lost. This component hands the new data to ``Plotly.react`` instead.
+Plotly's script comes from the installed package, through Streamlit's static files.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import plotly
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.server import served
+from pages.shared import cache, presenter
+
+# One script for all charts of a page, however many ask for it.
+LOAD = """
+function load(source) {
+  window.plotlyLoading ??= new Promise((resolve, reject) => {
+    const script = document.createElement('script');
+    script.src = source;
+    script.onload = resolve;
+    script.onerror = () => { window.plotlyLoading = undefined; reject(); };
+    document.head.append(script);
+  });
+  return window.plotlyLoading;
+}
+"""
+SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+
+_chart = st.components.v2.component(
+    "live_chart",
+    html='<div class="chart" role="img"></div>',
+    css=".chart { width: 100%; }",
+    js=LOAD
+    + """
+export default async function({ data, parentElement }) {
+  const chart = parentElement.querySelector('.chart');
+  const { data: traces, layout } = JSON.parse(data.figure);
+  chart.setAttribute('aria-label', data.alt);
+  chart.style.minHeight = `${layout.height}px`;
+  try {
+    await load(data.source);
+  } catch {
+    chart.textContent = 'The chart could not be loaded; the numbers above still count.';
+    return;
+  }
+  const theme = getComputedStyle(parentElement.host ?? parentElement);
+  const text = theme.getPropertyValue('--st-text-color').trim() || '#888';
+  const grid = theme.getPropertyValue('--st-border-color').trim() || '#8884';
+  const transparent = 'rgba(0,0,0,0)';
+  Object.assign(layout, { paper_bgcolor: transparent, plot_bgcolor: transparent });
+  layout.font = { ...layout.font, color: text, family: theme.getPropertyValue('--st-font') };
+  for (const axis of ['xaxis', 'yaxis'])
+    Object.assign(layout[axis] ??= {}, { gridcolor: grid, zerolinecolor: grid });
+  layout.hoverlabel = { bgcolor: theme.getPropertyValue('--st-background-color').trim() };
+  await Plotly.react(chart, traces, layout, { displayModeBar: false, responsive: true });
+}
+""",
+    isolate_styles=False,
+)
+
+
+def plotly_address() -> str | None:
+    """Where a browser finds Plotly's script; None where the folder cannot be written."""
+    return served.address(f"plotly-{plotly.__version__}.min.js", SCRIPT.read_bytes)
+
+
+def drawn(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> str:
+    """A figure for ``live_chart`` in this visitor's size, drawn once for all like them.
+
+    Args:
+        key: all else that it depends on, as ``shared.cached_for_all`` takes it.
+    """
+    return cache.cached_for_all((*key, presenter.is_on()), lambda: _packed(presenter.sized(draw())))
+
+
+def _packed(figure: go.Figure) -> str:
+    """The figure as JSON, without what this component sets itself."""
+    plain = json.loads(figure.to_json())
+    plain["layout"].pop("template", None)
+    return json.dumps(plain)
+
+
+def live_chart(figure: str, alt: str, key: str) -> None:
+    """Show the figure; at the next rerun with the same key, only its data changes.
+
+    Args:
+        figure: as ``drawn`` gives it.
+        alt: what the chart shows, for who cannot see it.
+    """
+    source = plotly_address()
+    if source is None:
+        # A read-only installation: the chart blinks, but it is there.
+        st.plotly_chart(json.loads(figure), key=key, config={"displayModeBar": False}, alt=alt)
+        return
+    _chart(data={"figure": figure, "source": source, "alt": alt}, key=key)

@@ -1,0 +1,120 @@
+"""What several pages say: which data is shown, and the one next step."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from mnist_core import data
+from mnist_core.errors import DownloadFailed, StoreUnavailable
+from pages.shared import presenter
+from pages.shared.cache import dataset, pool, store
+from pages.shared.shell import fragment, guarded
+
+DISMISSED = "notice_dismissed"
+
+
+def data_notice() -> None:
+    """One line on which digits the page shows, where they are not those it should have.
+
+    A visitor who dismisses it does not see it again in this session.
+    """
+    # The place first: a download that ends in between is then seen at the next look.
+    place = data.locate()
+    if st.session_state.get(DISMISSED):
+        return
+    if dataset().source == "sample":
+        with presenter.aside("sample"):
+            fragment(_sample_notice, run_every=2.0)(place)
+    elif problem := _unused_file():
+        with presenter.aside("sample"):
+            fragment(_notice)(f"{problem}; using the MNIST found elsewhere.", ":material/warning:")
+
+
+def _sample_notice(place: tuple[Path, str]) -> None:
+    if st.session_state.get(DISMISSED):
+        return
+    if data.locate() != place and dataset().source != "sample":
+        # The download has ended: the whole page shows other digits now.
+        st.rerun()
+    using = "using the 5,000 digits that came with the app"
+    try:
+        download, fetches = store().download(), pool().fetches
+        if download.state == "none" and fetches:
+            request_download()
+    except StoreUnavailable as error:
+        _notice(f"{using.capitalize()}. {error}", ":material/inventory_2:")
+        return
+    failed = download.state == "failed"
+    # The reason of a failure is in the log. An older version kept it in the database.
+    offline = download.message == DownloadFailed.NO_INTERNET
+    if problem := _unused_file():
+        _notice(f"{problem}; {using}.", ":material/warning:", try_again=failed)
+    elif failed:
+        reason = DownloadFailed.NO_INTERNET if offline else DownloadFailed.FAILED
+        _notice(f"{reason}; {using}.", ":material/cloud_off:", try_again=True)
+    elif fetches:
+        _notice(
+            "Using the 5,000 digits that came with the app until all 70,000 (11 MB) are "
+            "downloaded; the page then switches to them by itself.",
+            ":material/downloading:",
+        )
+    else:
+        _notice(f"{using.capitalize()}, of MNIST's 70,000.", ":material/inventory_2:")
+
+
+def _notice(text: str, icon: str, *, try_again: bool = False) -> None:
+    with st.container(key="data_notice", horizontal=True, vertical_alignment="center"):
+        st.info(text, icon=icon)
+        if try_again:
+            st.button("Try again", icon=":material/refresh:", on_click=guarded(request_download))
+        st.button("Dismiss", icon=":material/close:", type="tertiary", on_click=_dismiss_notice)
+
+
+def _dismiss_notice() -> None:
+    st.session_state[DISMISSED] = True
+
+
+def _unused_file() -> str:
+    """The beginning of a sentence if the data file this server was given is not what it uses."""
+    path, source = data.candidates()[0]
+    if source != "file" or dataset().source == source:
+        return ""
+    return f"The server's data file {path.name} cannot be used (its log says why)"
+
+
+def request_download() -> None:
+    """Ask for MNIST, and for a worker to fetch it."""
+    store().request_download()
+    pool().wake()
+
+
+def pick_view(parameter: str, views: list[str]) -> str:
+    """Let the visitor choose what a page shows; kept in the address, the first at first.
+
+    Args:
+        parameter: its name there, another one on each page: Streamlit may bring what one
+            page's widget held to another page's of the same name.
+    """
+    view = st.segmented_control(
+        "View",
+        views,
+        default=views[0],
+        key=parameter,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    return view or views[0]
+
+
+def next_step(page: str, text: str, icon: str, *, primary: bool = True, **query: str) -> None:
+    """The one thing to do next, at the end of a page.
+
+    Args:
+        query: address parameters for that page.
+        primary: False where the page itself has something more important to press.
+    """
+    st.space("small")
+    kind: Any = "primary" if primary else "secondary"
+    if st.button(text, icon=icon, type=kind, key="next_step"):
+        st.switch_page(f"pages/{page}.py", query_params=query or None)

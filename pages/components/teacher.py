@@ -1,0 +1,119 @@
+"""teacher: whoever knows the password may change every stored run.
+
+There is a teacher only where MNIST_TEACHER_PASSWORD is set. That somebody is signed in is
+known to their session on the server and to nothing else. What they may do, RunStore decides.
+"""
+
+import functools
+import hashlib
+import hmac
+import logging
+import os
+import secrets
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from mnist_core.errors import NotAllowed
+from mnist_core.runs import TEACHER, Run
+from pages.server import limits
+from pages.server.rates import SIGN_IN
+
+log = logging.getLogger("pages")
+
+VARIABLE = "MNIST_TEACHER_PASSWORD"
+SHORTEST = 10
+SIGNED_IN, BOX, PROBLEM = "teacher", "teacher_password", "teacher_problem"
+HASH_KEY = secrets.token_bytes(32)
+
+
+def password(environ: Mapping[str, str] = os.environ) -> str:
+    """The teacher's password; empty if there is no teacher."""
+    text = environ.get(VARIABLE, "")
+    if 0 < len(text) < SHORTEST:
+        _warn_once()
+        return ""
+    return text
+
+
+@functools.cache
+def _warn_once() -> None:
+    log.warning(
+        "%s is shorter than %d characters, so nobody can sign in as the teacher; set a longer one.",
+        VARIABLE,
+        SHORTEST,
+    )
+
+
+def signed_in() -> bool:
+    """Whether this session knows the password; another password signs everybody out."""
+    return bool(password()) and st.session_state.get(SIGNED_IN) == _mark()
+
+
+def acting_as(visitor: str) -> str:
+    """As whom runs are changed: the teacher, or just this visitor."""
+    return TEACHER if signed_in() else visitor
+
+
+def may_change(run: Run, visitor: str) -> bool:
+    """Whether to offer it; the store checks it again."""
+    return not run.shipped and (run.owner == visitor or signed_in())
+
+
+def show(visitor: str, more: Callable[[], None] | None = None) -> None:
+    """The teacher's corner at the end of a page.
+
+    Args:
+        more: shows what else there is for the teacher.
+    """
+    if not password():
+        return
+    problem = st.session_state.pop(PROBLEM, "")
+    with st.expander(
+        "For the teacher", icon=":material/school:", expanded=bool(problem) or signed_in()
+    ):
+        if problem:
+            # Here, where it was typed, and not at the head of the page.
+            st.error(problem, icon=":material/error:")
+        if signed_in():
+            st.write("You may stop, resume, rename, keep and delete every run trained here.")
+            if more:
+                more()
+            st.button("Sign out", icon=":material/logout:", on_click=sign_out)
+            return
+        with st.form("teacher_form", border=False, clear_on_submit=True):
+            st.text_input(
+                "Password",
+                type="password",
+                key=BOX,
+                max_chars=200,
+                autocomplete="current-password",
+                width=300,
+            )
+            st.form_submit_button(
+                "Sign in", icon=":material/login:", on_click=sign_in, args=(visitor,)
+            )
+
+
+def sign_in(visitor: str) -> None:
+    """Whatever is typed counts, right or wrong: nobody finds out by trying for long."""
+    try:
+        limits.check(SIGN_IN, visitor)
+    except NotAllowed as error:
+        st.session_state[PROBLEM] = str(error)
+        return
+    typed = str(st.session_state.get(BOX, ""))
+    # An empty password is never right, not even where there is no teacher.
+    if password() and hmac.compare_digest(typed.encode(), password().encode()):
+        st.session_state[SIGNED_IN] = _mark()
+    else:
+        st.session_state[PROBLEM] = "That is not the teacher's password."
+
+
+def sign_out() -> None:
+    st.session_state.pop(SIGNED_IN, None)
+
+
+def _mark() -> str:
+    """What a session remembers in place of the password."""
+    return hashlib.blake2b(password().encode(), key=HASH_KEY).hexdigest()

@@ -1,0 +1,127 @@
+"""The shell around every page: how it is entered, and how errors become one sentence."""
+
+import functools
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from streamlit import runtime
+
+from mnist_core import schema
+from mnist_core.errors import UserError
+from pages.server import host, messages, uploads
+from pages.server.turnstile import turn
+from pages.shared import presenter
+
+log = logging.getLogger("pages")
+
+
+STYLE = Path(__file__).parent / "look.css"
+
+
+def enter(pages: Mapping[str, Any]) -> None:
+    """Show the page the address asks for, or one sentence if it cannot be shown."""
+    host.greet()
+    st.session_state["shell"] = True
+    # Nothing of ours runs before the first visitor comes; later calls find it done.
+    uploads.guard(runtime.get_instance())
+    messages.guard(runtime.get_instance())
+    page = st.navigation(list(pages.values()), position="top")
+    if (goto := st.query_params.pop("goto", "")) in pages:
+        st.switch_page(pages[goto], query_params=st.query_params.to_dict())
+    # Widgets forget what they hold when their page is left; a page may want to know.
+    st.session_state["arrived"] = st.session_state.get("page") != page.url_path
+    st.session_state["page"] = page.url_path
+    st.html(STYLE)
+    with told(), turn():
+        check_address(presenter=presenter.is_value)
+        presenter.enter()
+        if schema.was_replaced(schema.database_url()):
+            st.warning(
+                "The file of runs was moved or deleted while the app was running, so the runs in "
+                "it are gone from here; new runs are stored in a new file.",
+                icon=":material/database:",
+            )
+        page.run()
+
+
+def guard(name: str) -> None:
+    """First line of every page: come in through dashboard.py.
+
+    On a fresh server Streamlit runs a page whose address was opened directly without the
+    dashboard around it, and then shows the wrong menu.
+    """
+    if "shell" not in st.session_state:
+        st.switch_page("dashboard.py", query_params={**st.query_params.to_dict(), "goto": name})
+
+
+def check_address(**possible: Callable[[str], bool]) -> None:
+    """Forget address parameters that cannot be, before widgets read them, and say so.
+
+    Args:
+        possible: for each parameter of the page, whether a text is a value of it.
+    """
+    impossible = [
+        name
+        for name, is_possible in possible.items()
+        if not all(is_possible(text) for text in st.query_params.get_all(name))
+    ]
+    for name in impossible:
+        del st.query_params[name]
+    if impossible:
+        st.warning(
+            f"The address asks for what cannot be ({', '.join(impossible)}); the usual choice is "
+            "shown instead.",
+            icon=":material/link_off:",
+        )
+
+
+def is_number(text: str, most: int) -> bool:
+    """Whether an address parameter is a whole number from 0 to ``most``."""
+    return text.isdecimal() and len(text) <= len(str(most)) and int(text) <= most
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn whatever goes wrong inside into one sentence on the page."""
+    try:
+        yield
+    except UserError as error:
+        st.error(str(error), icon=":material/error:")
+    except Exception:
+        log.exception("page failed")
+        st.error(
+            "Something went wrong on this page. Reload it; if it happens again, the server's "
+            "log says what it was.",
+            icon=":material/error:",
+        )
+
+
+def guarded(function: Callable[..., None]) -> Callable[..., None]:
+    """The function, showing a sentence on the page where it fails."""
+
+    @functools.wraps(function)
+    def wrapped(*arguments: Any) -> None:
+        with told():
+            function(*arguments)
+
+    return wrapped
+
+
+def fragment(function: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:
+    """A part of a page that reruns alone, and shows a sentence where it fails.
+
+    Args:
+        run_every: seconds between two reruns that nobody asked for. A text such as "2s", which
+            Streamlit takes too, would make it load pandas: 45 MB of the server's memory.
+    """
+
+    @functools.wraps(function)
+    def in_turn(*arguments: Any) -> None:
+        with turn():
+            function(*arguments)
+
+    return st.fragment(guarded(in_turn), run_every=run_every)

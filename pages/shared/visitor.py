@@ -1,0 +1,36 @@
+"""The visitor: a secret in a cookie, of which only a hash is ever stored."""
+
+import secrets
+
+import streamlit as st
+
+from mnist_core.runs import owner_of
+
+COOKIE = "mnist_visitor"
+
+
+def visitor(*, remember: bool = True) -> str:
+    """What is stored as the owner of this visitor's runs.
+
+    The secret behind it is a cookie, so that it survives a reload; it is never shown.
+
+    Args:
+        remember: let the browser keep it, where it does not yet; once on a page.
+    """
+    if "visitor" not in st.session_state:
+        token = st.context.cookies.get(COOKIE, "")
+        known = len(token) >= 32
+        st.session_state["visitor"] = token if known else secrets.token_urlsafe(32)
+        st.session_state["visitor_known"] = known
+    if remember and not st.session_state["visitor_known"]:
+        _remember(data={"name": COOKIE, "token": st.session_state["visitor"]}, key="remember")
+    return owner_of(st.session_state["visitor"])
+
+
+_remember = st.components.v2.component(
+    "remember_visitor",
+    js="""export default function({ data }) {
+  const secure = location.protocol === 'https:' ? '; Secure' : '';
+  document.cookie = `${data.name}=${data.token}; path=/; max-age=31536000; SameSite=Lax${secure}`;
+}""",
+)
