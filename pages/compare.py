@@ -6,10 +6,12 @@ from functools import partial
 
 import streamlit as st
 
-from mnist_core import charts, evaluation, markup
+from mnist_core import evaluation
 from mnist_core.config import describe
 from mnist_core.data import Dataset
 from mnist_core.errors import RunNotFound
+from mnist_core.plots import html
+from mnist_core.plots.curves import overlaid_curves
 from mnist_core.progress import Progress, epoch_ends, thin, to_csv
 from mnist_core.runs import (
     FINISHED,
@@ -82,7 +84,7 @@ def show_table(runs: list[Run], visitor: str) -> None:
         for run in runs[:MOST_ROWS]
     ]
     with st.container(key="runs_table"):
-        st.html(markup.table(header, rows, long=(0, len(header) - 1)))
+        st.html(html.table(header, rows, long=(0, len(header) - 1)))
     st.caption(
         "Choose by validation accuracy; the test accuracy is only reported. The interval holds "
         "the accuracy on all such images with 95% confidence."
@@ -164,7 +166,7 @@ def show_curves(runs: list[Run]) -> None:
     for column, value in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         figure = drawn(
             ("overlaid", value, over, *states),
-            partial(charts.overlaid_curves, curves, value, over),
+            partial(overlaid_curves, curves, value, over),
         )
         with column:
             st.markdown(f"**{value.capitalize()}**: validation marked, training batches dotted")

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from mnist_core import drawing, explanation, markup, photo, shipped
+from mnist_core import drawing, explanation, photo, shipped
 from mnist_core.calibration import NO_DIGIT, SURE, best_two
 from mnist_core.errors import EmptyDrawing, UserError
+from mnist_core.plots import html
 from mnist_core.runs import Run
 from pages.components import canvas, notices, run_picker
 from pages.components.canvas import Subject
@@ -85,7 +86,7 @@ def read_picture(decode: Callable[[], np.ndarray]) -> None:
         with cache.ONE_PICTURE_AT_A_TIME:
             # Grey is all that is looked at, and all that is kept.
             picture = drawing.to_bytes(drawing.to_grey(decode()))
-            file = markup.png(picture)
+            file = html.png(picture)
             figures, note = photo.read_figures(picture)
     except UserError as error:
         canvas.refuse(str(error), file)
@@ -153,7 +154,7 @@ def show_one(found: Answer) -> None:
     if verdict == NO_DIGIT:
         likeliest, _ = best_two(probabilities)
         st.write(f"This does not look like a digit. If it is one, then a {likeliest}.")
-    st.html(markup.probability_bars(probabilities))
+    st.html(html.probability_bars(probabilities))
 
 
 def show_row(found: Answer, images: np.ndarray) -> None:
@@ -167,7 +168,7 @@ def show_row(found: Answer, images: np.ndarray) -> None:
         f"{digit}: {in_words(row, verdict)}"
         for digit, row, verdict in zip(digits, found.probabilities, found.verdicts, strict=True)
     ]
-    st.html(markup.digit_grid(images, words, [f"A figure read as {word}" for word in words]))
+    st.html(html.digit_grid(images, words, [f"A figure read as {word}" for word in words]))
 
 
 def test_digit_button() -> None:
@@ -197,7 +198,7 @@ def show_answers(answers: Sequence[Answer], images: np.ndarray, subject: Subject
     with st.container(horizontal=True, vertical_alignment="center"):
         if len(images) == 1:
             with st.container(width=110):
-                st.html(markup.seen_picture(images[0], "The 28 by 28 pixels the network was given"))
+                st.html(html.seen_picture(images[0], "The 28 by 28 pixels the network was given"))
         skipped = 0 if subject.prepared else len(left_out())
         st.caption(
             f"{subject.source}, as the network sees it"
@@ -235,7 +236,7 @@ def show_preparation(subject: Subject, place: int, run: Run) -> None:
         text = drawing.STEPS[stage.step]
         captions.append(f"{number}. Left out: {text}" if stage.skipped else f"{number}. {text}")
     small = [drawing.shrink(picture, STRIP_SIDE) for picture in pictures]
-    st.html(markup.strip(small, captions, captions))
+    st.html(html.strip(small, captions, captions))
     show_worth(run, left_out())
 
 
@@ -267,7 +268,7 @@ def show_layers(image: np.ndarray, found: Answer) -> None:
     st.write("From the pixels to the answer; the brighter, the more a map or unit responds.")
     for layer in explanation.layers_of(found.run.config):
         shown = outputs[layer.place][0]
-        make = markup.feature_maps if shown.ndim == 3 else markup.units
+        make = html.feature_maps if shown.ndim == 3 else html.units
         st.html(make(shown, layer.name, f"{layer.name}, brighter where they respond more"))
 
 
@@ -280,7 +281,7 @@ def show_pixels(image: np.ndarray, found: Answer, place: int) -> None:
         f"What speaks for a {digit}: each place in turn is covered with paper, and the "
         "network is asked again."
     )
-    st.html(markup.heat(image, weights, f"The digit, coloured where its ink speaks for a {digit}"))
+    st.html(html.heat(image, weights, f"The digit, coloured where its ink speaks for a {digit}"))
 
 
 def show_nearest(image: np.ndarray, found: Answer) -> None:
@@ -294,7 +295,7 @@ def show_nearest(image: np.ndarray, found: Answer) -> None:
     )
     captions = [f"{labels[p]} · {d:.2f}" for p, d in zip(places, distances, strict=True)]
     texts = [f"A training digit labelled {labels[place]}" for place in places]
-    st.html(markup.digit_grid(images[places], captions, texts))
+    st.html(html.digit_grid(images[places], captions, texts))
 
 
 def closer_look(

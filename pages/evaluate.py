@@ -7,7 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from mnist_core import charts, comparison, confidence, data, evaluation, markup, report
+from mnist_core import comparison, confidence, data, evaluation
+from mnist_core.plots import heatmaps, html, reliability, report, style
 from mnist_core.runs import Run
 from pages.components import detail, notices, run_picker
 from pages.components.gallery import gallery
@@ -60,7 +61,7 @@ def show_matrix(run: Run) -> None:
         show_heatmap(
             cache.figure(
                 ("confusion", *cache.state_of(run), written, mistakes),
-                lambda: charts.confusion_heatmap(
+                lambda: heatmaps.confusion_heatmap(
                     counts, NUMBERS[written or "Images"], mistakes, cache.dark()
                 ),
             ),
@@ -106,7 +107,7 @@ def show_cell(run: Run) -> None:
     probabilities, labels = cache.predictions(run)
     true, predicted = choose_cell(run)
     places = evaluation.cell_images(labels, probabilities, true, predicted)
-    images = charts.counted(len(places), "image")
+    images = style.counted(len(places), "image")
     st.subheader(f"True {true}, predicted {predicted}: {images}", anchor=False)
     if len(places):
         show_images(run, "cell", places)
@@ -179,7 +180,7 @@ def show_digits(run: Run) -> None:
     order = st.selectbox("Sort by", list(ORDERS), key="order", bind="query-params", width=260)
     rows = sorted(evaluation.digit_rows(counts), key=ORDERS[order])
     st.html(
-        markup.table(
+        html.table(
             ["Digit", "Precision", "Recall", "F1", "Images", "Wrong", "Most often taken for"],
             [
                 [
@@ -224,7 +225,7 @@ def show_sure(run: Run) -> None:
     which = which or SURE_WRONG
     pick = evaluation.surest_mistakes if which == SURE_WRONG else evaluation.least_sure_right
     places = pick(labels, probabilities, between=(lowest / 100, highest / 100))
-    st.subheader(f"{which}: {charts.counted(len(places), 'image')}", anchor=False)
+    st.subheader(f"{which}: {style.counted(len(places), 'image')}", anchor=False)
     if len(places):
         show_images(run, "sure", places)
     else:
@@ -245,7 +246,7 @@ def show_belief(run: Run) -> None:
         st.plotly_chart(
             cache.figure(
                 ("reliability", *cache.state_of(run)),
-                lambda: charts.reliability_chart(
+                lambda: reliability.reliability_chart(
                     confidence.reliability(labels, probabilities), cache.dark()
                 ),
             ),
@@ -272,7 +273,7 @@ def show_belief(run: Run) -> None:
         st.plotly_chart(
             cache.figure(
                 ("coverage", *cache.state_of(run), percent),
-                lambda: charts.coverage_chart(
+                lambda: reliability.coverage_chart(
                     confidence.coverage_curve(labels, probabilities), point, cache.dark()
                 ),
             ),
@@ -323,7 +324,7 @@ def show_beside(run: Run) -> None:
         show_heatmap(
             cache.figure(
                 ("difference", *cache.state_of(run), *cache.state_of(rival)),
-                lambda: charts.difference_heatmap(
+                lambda: heatmaps.difference_heatmap(
                     cache.confusion(run), cache.confusion(rival), cache.dark()
                 ),
             ),
@@ -333,7 +334,7 @@ def show_beside(run: Run) -> None:
     with right:
         true, predicted = choose_cell(run)
         here, there = (
-            charts.counted(cache.confusion(each)[true, predicted], "image") for each in (run, rival)
+            style.counted(cache.confusion(each)[true, predicted], "image") for each in (run, rival)
         )
         st.subheader(f"True {true}, predicted {predicted}", anchor=False)
         st.write(f"The first has {here} there, the second {there}.")
@@ -342,7 +343,7 @@ def show_beside(run: Run) -> None:
         ("Only the second is right", "only_second", found.only_second),
         ("Neither is right", "neither", found.neither),
     ):
-        st.subheader(f"{title}: {charts.counted(len(places), 'image')}", anchor=False)
+        st.subheader(f"{title}: {style.counted(len(places), 'image')}", anchor=False)
         if len(places):
             show_images(run, key, places, rival)
     detail.show()
@@ -404,7 +405,7 @@ def show_headline(run: Run) -> None:
 
 def tested_on(run: Run, total: int) -> str:
     """What a run was trained on, and tested with, in words."""
-    tested = f"ested once, on {charts.counted(total, 'test image')} that it was not trained on"
+    tested = f"ested once, on {style.counted(total, 'test image')} that it was not trained on"
     return f"Trained on {run.trained_on}, and t{tested}" if run.trained_on else f"T{tested}"
 
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from mnist_core import charts, data, evaluation, markup, studies
+from mnist_core import data, evaluation, studies
 from mnist_core.errors import NotAllowed, StoreUnavailable
+from mnist_core.plots import digits, html, style
 from mnist_core.runs import FAILED, WAITING, Run
 from mnist_core.studies import DONE, Study
 from pages.components import detail, maps, notices, run_picker
@@ -121,7 +122,7 @@ def show_glance(split: str) -> None:
         st.plotly_chart(
             cache.figure(
                 ("counts", split, cache.fingerprint_of(split)),
-                lambda: charts.digit_counts(found.counts, cache.dark()),
+                lambda: digits.digit_counts(found.counts, cache.dark()),
             ),
             key="counts",
             config=plain,
@@ -133,7 +134,7 @@ def show_glance(split: str) -> None:
         st.plotly_chart(
             cache.figure(
                 ("ink", split, cache.fingerprint_of(split)),
-                lambda: charts.ink_boxes(found.ink, cache.dark()),
+                lambda: digits.ink_boxes(found.ink, cache.dark()),
             ),
             key="ink",
             config=plain,
@@ -143,7 +144,7 @@ def show_glance(split: str) -> None:
     st.subheader("The mean of each digit", anchor=False)
     names = [str(digit) for digit in range(data.CLASSES)]
     st.html(
-        markup.digit_grid(
+        html.digit_grid(
             np.rint(found.mean).astype(np.uint8),
             names,
             [f"The mean of all images of a {digit}" for digit in names],
@@ -151,7 +152,7 @@ def show_glance(split: str) -> None:
     )
     st.subheader("Where people write it differently", anchor=False)
     st.html(
-        markup.digit_grid(
+        html.digit_grid(
             np.rint(2 * found.deviation).clip(0, 255).astype(np.uint8),
             names,
             [f"The spread of each pixel over the images of a {digit}" for digit in names],
@@ -277,7 +278,7 @@ def show_lassoed(split: str, places: np.ndarray) -> None:
     _, labels = cache.images_of(split)
     counts = Counter(labels[places].tolist()).most_common()
     with st.container(horizontal=True, vertical_alignment="center"):
-        digits = charts.counted(len(places), "digit")
+        digits = style.counted(len(places), "digit")
         st.subheader(f"{digits} in the loop", anchor=False, width="content")
         st.button("Forget the loop", on_click=lasso, args=(split, []))
     st.caption(", ".join(f"{count}× {digit}" for digit, count in counts))

@@ -3,7 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from mnist_core import data, evaluation, markup
+from mnist_core import data, evaluation
+from mnist_core.plots import html
 from pages.components import notices, run_picker
 from pages.shared import cache, presenter, shell
 
@@ -19,7 +20,7 @@ notices.data_notice()
 dataset = cache.dataset()
 first_of_each = [int(np.flatnonzero(dataset.y_train == digit)[0]) for digit in range(data.CLASSES)]
 st.html(
-    markup.digit_grid(
+    html.digit_grid(
         dataset.x_train[first_of_each],
         [""] * data.CLASSES,
         [f"A handwritten {digit}" for digit in range(data.CLASSES)],

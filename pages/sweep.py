@@ -5,10 +5,11 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core import charts, evaluation, forecast, markup, sweeps
+from mnist_core import evaluation, forecast, sweeps
 from mnist_core.config import PRESETS, TrainConfig, to_text, words
 from mnist_core.data import Dataset
 from mnist_core.errors import InvalidConfig, RunNotFound
+from mnist_core.plots import html, parallel, style
 from mnist_core.runs import (
     FAILED,
     FINISHED,
@@ -193,7 +194,7 @@ def show_table(trials: list[Trial]) -> None:
         )
         for trial in trials
     ]
-    st.html(markup.table(header, rows))
+    st.html(html.table(header, rows))
 
 
 def state(trial: Trial) -> str:
@@ -235,7 +236,7 @@ def show_figure(trials: list[Trial]) -> None:
     live_chart(
         drawn(
             ("sweep", dark, str(axes), str(lines)),
-            lambda: charts.parallel_coordinates(axes, lines, dark),
+            lambda: parallel.parallel_coordinates(axes, lines, dark),
         ),
         alt,
         key=f"sweep-figure-{trials[0].run.sweep}",
@@ -257,7 +258,7 @@ def show_verdict(trials: list[Trial], best: Trial) -> None:
     others = "No other run's validation accuracy lies within it."
     if rivals:
         lie = "lies" if rivals == 1 else "lie"
-        others = f"{charts.counted(rivals, 'other run')} {lie} within it, and may be as good."
+        others = f"{style.counted(rivals, 'other run')} {lie} within it, and may be as good."
     st.write(
         f"95% confidence interval, from about {images:,} validation images: {low:.2%} to "
         f"{high:.2%}. {others} As the best of {len(trials)} it is flattered by the choice. Nothing "
@@ -287,7 +288,7 @@ with left, presenter.aside("sweep_form"):
             len(cache.dataset().x_train),
         )
         place.caption(
-            f"{charts.counted(len(configs), 'run')}, about {duration(seconds)} in all; longer "
+            f"{style.counted(len(configs), 'run')}, about {duration(seconds)} in all; longer "
             "while others train, for a sweep lets them go first."
         )
     place.button(
@@ -313,7 +314,7 @@ with right:
         sweep_id, often = trials[0].run.sweep, poll(trials)
         best = None if often else chosen(trials)
         names = sweeps.varied([trial.run.config for trial in trials])
-        heading = f"{charts.counted(len(trials), 'run')} of {trials[0].run.config.preset}"
+        heading = f"{style.counted(len(trials), 'run')} of {trials[0].run.config.preset}"
         note = f"Sweep {sweep_id}"
         if best and names:
             note += f" · {heading}"

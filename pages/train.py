@@ -6,10 +6,11 @@ from collections.abc import Callable
 import plotly.graph_objects as go
 import streamlit as st
 
-from mnist_core import charts, forecast
+from mnist_core import forecast
 from mnist_core.config import LIMITS, TrainConfig, describe
 from mnist_core.data import Dataset
 from mnist_core.errors import RunNotFound
+from mnist_core.plots import curves
 from mnist_core.progress import Progress, epoch_ends, steps_per_second, thin
 from mnist_core.runs import (
     ACTIVE,
@@ -115,21 +116,21 @@ def show_curves(run: Run, reports: list[Progress]) -> None:
     with left:
         st.markdown("**Accuracy**: share of the images read rightly")
         live_chart(
-            figure(charts.accuracy_curves),
+            figure(curves.accuracy_curves),
             f"Accuracy over epochs; now {reports[-1].accuracy:.1%} on training batches",
             key=f"accuracy-{run.id}",
         )
     with right:
         st.markdown("**Loss**: how far its answers are from the truth")
         live_chart(
-            figure(charts.loss_curves),
+            figure(curves.loss_curves),
             f"Loss over epochs; now {reports[-1].loss:.3f} on training batches",
             key=f"loss-{run.id}",
         )
     with presenter.aside("rate"):
         st.markdown("**Learning rate**: how far each change goes")
         live_chart(
-            figure(charts.learning_rate_curve),
+            figure(curves.learning_rate_curve),
             f"Learning rate over epochs; now {reports[-1].learning_rate:.2g}",
             key=f"rate-{run.id}",
         )

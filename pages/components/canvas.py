@@ -16,8 +16,9 @@ import streamlit as st
 from PIL import Image, UnidentifiedImageError
 from streamlit_drawable_canvas import st_canvas
 
-from mnist_core import drawing, markup, photo
+from mnist_core import drawing, photo
 from mnist_core.errors import EmptyDrawing
+from mnist_core.plots import html
 
 log = logging.getLogger("pages")
 
@@ -213,7 +214,7 @@ def inks(figures: Sequence[photo.Figure]) -> list[np.ndarray]:
 def framed(source: str, picture: np.ndarray, figures: Sequence[photo.Figure]) -> str:
     """HTML: a picture from there with a frame around each of its figures."""
     count = f"{len(figures)} figures were" if len(figures) > 1 else "one figure was"
-    return markup.framed(
+    return html.framed(
         drawing.shrink(picture, SHEET_SIDE),
         [figure.box for figure in figures],
         picture.shape,

@@ -10,7 +10,8 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from mnist_core import charts, data, markup
+from mnist_core import data
+from mnist_core.plots import digits, html
 from mnist_core.runs import Run
 from pages.components import run_picker
 from pages.components.gallery import gallery
@@ -74,7 +75,7 @@ def dialog() -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.plotly_chart(
-            charts.pixels(image),
+            digits.pixels(image),
             key="pixels",
             config={"displayModeBar": False},
             alt=f"The image, a handwritten {label}, pixel by pixel",
@@ -119,7 +120,7 @@ def show_answer(run: Run, image: np.ndarray, label: int) -> None:
         verdict = "right" if answer == label else "not its label"
         # A name is a visitor's text, and no markdown.
         st.text(f"{run.title} reads a {answer}: {verdict}.")
-        st.html(markup.probability_bars(probabilities))
+        st.html(html.probability_bars(probabilities))
 
 
 def show_doubt(split: str, place: int) -> None:

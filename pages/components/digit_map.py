@@ -10,7 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from mnist_core import charts, maps
+from mnist_core import maps
+from mnist_core.plots import style
 from pages.components.live_chart import LOAD, plotly_address
 
 MOST_LASSOED = 2000
@@ -171,7 +172,7 @@ def digit_map(
             **{axis: tuple(steps) for axis, steps in maps.compact(points).items()},
             "labels": tuple(labels.tolist()),
             "names": tuple(names),
-            "colours": tuple(charts.DIGIT_COLOURS),
+            "colours": tuple(style.DIGIT_COLOURS),
             "sprite": sprite,
             "columns": maps.sprite_columns(len(points)),
             "source": source,

@@ -8,7 +8,7 @@ from mnist_core.runs import RUNNING, WAITING, Run
 from mnist_core.studies import PIXELS, MapKey, Study, features_of
 from pages.server import limits, served
 from pages.server.rates import STUDY
-from pages.shared.cache import _home, classifier, fingerprint_of, images_of, pool, studies
+from pages.shared.cache import classifier, fingerprint_of, home, images_of, pool, studies
 from pages.shared.visitor import visitor
 
 
@@ -20,7 +20,7 @@ def map_places(split: str) -> np.ndarray:
 def flat_map(split: str, run: Run | None) -> tuple[np.ndarray, np.ndarray]:
     """A map by PCA, of the pixels or of a run's last hidden layer: points, and the share of
     the variance along each axis."""
-    names = (run.id, _home(run), run.version) if run else (PIXELS, "", 0)
+    names = (run.id, home(run), run.version) if run else (PIXELS, "", 0)
     return _flat_map(run, split, fingerprint_of(split), *names)
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mnist_core import architecture, markup
+from mnist_core import architecture
 from mnist_core.config import ADDRESS_FIELDS, CHOICES, LIMITS, PRESETS, TrainConfig, words
 from mnist_core.errors import InvalidConfig
+from mnist_core.plots import html
 from pages.shared import presenter
 
 BATCH_SIZES = [16, 32, 64, 128, 256, 512, 1024]
@@ -243,4 +244,4 @@ def _show_network(config: TrainConfig) -> None:
             (layer.name, " × ".join(map(str, layer.shape)), f"{layer.parameters:,}")
             for layer in config.layers
         ]
-        st.html(markup.table(("Layer", "Output", "Parameters"), rows))
+        st.html(html.table(("Layer", "Output", "Parameters"), rows))

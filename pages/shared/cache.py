@@ -185,19 +185,19 @@ def _pool(url: str) -> Pool:
     return open_pool(_store(url)).start()
 
 
-def _home(run: Run) -> str:
+def home(run: Run) -> str:
     """Where a run is kept, for the caches: runs of another database are other runs."""
     return "" if run.shipped else schema.database_url()
 
 
 def state_of(run: Run) -> tuple[str, str, int]:
     """What tells a run's network from all others, for the key of ``cached_for_all``."""
-    return run.id, _home(run), run.version
+    return run.id, home(run), run.version
 
 
 def classifier(run: Run) -> Classifier:
     """The network of a run that has one."""
-    return _classifier(run.id, _home(run), run.version, run.config.looks)
+    return _classifier(run.id, home(run), run.version, run.config.looks)
 
 
 # A run that went on has another network: its version is part of what is remembered.
@@ -208,7 +208,7 @@ def _classifier(run_id: str, url: str, version: int, looks: int) -> Classifier:
 
 def calibration(run: Run) -> Calibration:
     """From where on a run's answers are to be believed; the usual for a run without one."""
-    return _calibration(run.id, _home(run), run.version)
+    return _calibration(run.id, home(run), run.version)
 
 
 @st.cache_resource(max_entries=50, show_spinner=False)
@@ -241,7 +241,7 @@ def _features(_network: Classifier, run_id: str, version: int) -> np.ndarray:
 
 def predictions(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """A run's test probabilities, float32 (n, 10), and the true digits, uint8 (n,)."""
-    return _predictions(run.id, _home(run), run.version)
+    return _predictions(run.id, home(run), run.version)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -335,7 +335,7 @@ def curves(run: Run, age: float = 0.0) -> list[Progress]:
     """A run's reports so far, or as they were at most ``age`` seconds ago."""
     if run.shipped:
         return shipped.shipped_metrics(run.id)
-    return _reports(run.id, _home(run), run.worker, run.turn).known(age)
+    return _reports(run.id, home(run), run.worker, run.turn).known(age)
 
 
 # Another worker, or another turn, may begin at an earlier step again. Few are looked at at

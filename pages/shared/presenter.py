@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from mnist_core import charts
+from mnist_core.plots import style
 
 PARAMETER, ON = "presenter", "on"
 STYLE = Path(__file__).parent / "presenter.css"
@@ -64,4 +64,4 @@ def columns(shares: list[int]) -> list[DeltaGenerator]:
 
 def sized(figure: go.Figure) -> go.Figure:
     """The figure, larger where it is for a class."""
-    return charts.enlarged(figure, ENLARGED) if is_on() else figure
+    return style.enlarged(figure, ENLARGED) if is_on() else figure

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from mnist_core.report import html_report
+from mnist_core.plots.report import html_report
 from mnist_core.runs import NAME_LENGTH
 from tests.extras import needs
 

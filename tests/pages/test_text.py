@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from mnist_core import charts, markup, report
 from mnist_core.errors import NotAllowed
+from mnist_core.plots import curves, html, report
 from mnist_core.progress import Progress, to_csv
 from mnist_core.runs import owner_of
 from tests.helpers import finished_run, reports
@@ -73,15 +73,15 @@ def test_what_is_typed_for_layers_is_not_repeated(open_page):
 
 
 def test_tables_and_pictures_escape_what_they_are_given():
-    table = markup.table(["<i>"], [["<b>x</b>\"'&"]])
+    table = html.table(["<i>"], [["<b>x</b>\"'&"]])
     assert "<b>" not in table
     assert "<i>" not in table
-    picture = markup.seen_picture(np.zeros((28, 28), np.uint8), '"><script>')
+    picture = html.seen_picture(np.zeros((28, 28), np.uint8), '"><script>')
     assert "<script>" not in picture
 
 
 def test_a_legend_escapes_what_plotly_would_take_for_markup():
-    figure = charts.overlaid_curves(
+    figure = curves.overlaid_curves(
         [("<a href='https://example.org'>x</a>", reports(10))], "accuracy", "epoch"
     )
     names = [trace.name for trace in figure.data if trace.name]

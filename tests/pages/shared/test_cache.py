@@ -6,9 +6,10 @@ import sqlite3
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import data, evaluation, maps, markup, schema, shipped
+from mnist_core import data, evaluation, maps, schema, shipped
 from mnist_core.classifier import Classifier
 from mnist_core.errors import DownloadFailed
+from mnist_core.plots import html
 from tests.helpers import PROJECT, add_worker, finished_run, running_run, waiting_run, write_archive
 from tests.pages.helpers import (
     GENERAL,
@@ -390,7 +391,7 @@ def fail(*arguments, **options):
 @pytest.mark.parametrize(
     ("name", "owner", "function"),
     [
-        ("overview", markup, "digit_grid"),
+        ("overview", html, "digit_grid"),
         ("explore", maps, "sprite"),
         ("explore", data, "sample_indices"),
         ("train", shipped, "shipped_metrics"),

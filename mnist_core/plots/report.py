@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mnist_core import confidence, evaluation, markup
+from mnist_core import confidence, evaluation
 from mnist_core.data import CLASSES
+from mnist_core.plots.html import digit_grid, picture, png, table
 
 # Pixels of the matrix's picture: a cell's side, and the room for its titles.
 CELL, LEFT, TOP, BOTTOM, RIGHT = 84, 120, 84, 120, 24
@@ -93,7 +94,7 @@ def matrix_png(counts: np.ndarray, title: str) -> bytes:
         title: one line above it; shrinks until it fits. Letters that Pillow's own font
             lacks, as those of other alphabets, are boxes.
     """
-    return markup.png(_matrix_picture(counts, title))
+    return png(_matrix_picture(counts, title))
 
 
 def _matrix_picture(counts: np.ndarray, title: str) -> np.ndarray:
@@ -167,9 +168,7 @@ def html_report(
         f"misclassified. Of {total:,} other such images, between {fewest:,} and {most:,} would be "
         "(95% prediction interval).</p>",
         '<div class="beside"><div><h2>Which digit is taken for which</h2>',
-        markup.picture(
-            _matrix_picture(counts, f"{right:,} of {total:,} classified correctly"), summary
-        ),
+        picture(_matrix_picture(counts, f"{right:,} of {total:,} classified correctly"), summary),
         "</div><div><h2>Digit by digit</h2>",
         _digit_table(counts),
         "</div></div>",
@@ -182,7 +181,7 @@ def html_report(
 
 
 def _digit_table(counts: np.ndarray) -> str:
-    return markup.table(
+    return table(
         ["Digit", "Precision", "Recall", "F1", "Images", "Taken for"],
         [
             [
@@ -207,7 +206,7 @@ def _mistakes(labels: np.ndarray, probabilities: np.ndarray, images: np.ndarray 
     answers = probabilities[places].argmax(axis=1)
     sure = map(evaluation.percent, evaluation.confidences(probabilities[places]).tolist())
     read = list(zip(places.tolist(), labels[places].tolist(), answers, sure, strict=True))
-    return markup.digit_grid(
+    return digit_grid(
         images[places],
         [f"{label} as {answer}, {share}" for _, label, answer, share in read],
         [
@@ -222,7 +221,7 @@ def _confidence(labels: np.ndarray, probabilities: np.ndarray) -> str:
     return (
         f"<p>Calibration error {error:.2%}: so far apart lie, on average, how sure it is and how "
         "often it is right (ECE, 15 bins).</p>"
-    ) + markup.table(
+    ) + table(
         ["Sure of its answer", "Images", "Mean", "Right", "95% confidence interval"],
         [
             [

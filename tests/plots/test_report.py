@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_core import report
 from mnist_core.evaluation import confusion_matrix
+from mnist_core.plots import report
 
 NASTY = '<script>alert("1 & 2")</script>'
 # Four images: 4, 4, 9, 0. The second is read as a 9 and the last as a 6.

@@ -7,8 +7,9 @@ import numpy as np
 import plotly.colors
 import pytest
 
-from mnist_core import charts
 from mnist_core.confidence import coverage, coverage_curve, reliability
+from mnist_core.plots import curves, digits, heatmaps, parallel, style
+from mnist_core.plots.reliability import coverage_chart, reliability_chart
 from mnist_core.progress import Progress
 from tests.helpers import reports
 
@@ -42,7 +43,7 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("value", ["accuracy", "loss"])
 def test_each_run_has_a_line_of_batches_and_one_of_validation_in_one_colour(value):
-    batches, other_batches, validated, other_validated = charts.overlaid_curves(TWO, value).data
+    batches, other_batches, validated, other_validated = curves.overlaid_curves(TWO, value).data
     assert list(batches.y) == [round(getattr(r, value), 5) for r in TWO[0][1]]
     assert list(validated.x) == [1, 2, 3, 4]
     assert list(validated.y) == [
@@ -60,15 +61,15 @@ def test_each_run_has_a_line_of_batches_and_one_of_validation_in_one_colour(valu
 
 
 def test_over_seconds_the_faster_run_is_seen():
-    figure = charts.overlaid_curves(TWO, "accuracy", "seconds")
+    figure = curves.overlaid_curves(TWO, "accuracy", "seconds")
     assert list(figure.data[2].x) == [0.05, 0.1, 0.15, 0.2]
     assert figure.layout.xaxis.title.text == "Seconds of training"
     # A zoom into epochs means nothing here.
-    assert figure.layout.uirevision != charts.overlaid_curves(TWO, "accuracy").layout.uirevision
+    assert figure.layout.uirevision != curves.overlaid_curves(TWO, "accuracy").layout.uirevision
 
 
 def test_six_runs_are_told_apart_by_colour_and_by_marker():
-    figure = charts.overlaid_curves([(str(place), reports(10)) for place in range(6)])
+    figure = curves.overlaid_curves([(str(place), reports(10)) for place in range(6)])
     validated = figure.data[6:]
     assert len({trace.line.color for trace in validated}) == 6
     assert len({trace.marker.symbol for trace in validated}) == 6
@@ -77,43 +78,43 @@ def test_six_runs_are_told_apart_by_colour_and_by_marker():
 @pytest.mark.parametrize("page", ["#FFFFFF", "#0E1420"])
 def test_the_first_colours_are_seen_on_light_and_on_dark_pages(page):
     # What WCAG 2.1 asks of graphics.
-    assert all(contrast(colour, page) >= 3 for colour in charts.RUN_COLOURS[:3])
+    assert all(contrast(colour, page) >= 3 for colour in curves.RUN_COLOURS[:3])
 
 
 def test_a_poor_run_is_not_cut_off():
     poor = [("shuffled", curve(2.3, 2.4, validation_accuracy=0.1))]
-    low, _ = charts.overlaid_curves(poor).layout.yaxis.range
-    _, high = charts.overlaid_curves(poor, "loss").layout.yaxis.range
+    low, _ = curves.overlaid_curves(poor).layout.yaxis.range
+    _, high = curves.overlaid_curves(poor, "loss").layout.yaxis.range
     assert low <= 0.1
     assert high > 2.4
 
 
 def test_a_loss_on_smoothed_labels_that_ends_above_validation_is_seen():
-    _, high = charts.overlaid_curves([("smoothed", curve(0.3, 0.06))], "loss").layout.yaxis.range
+    _, high = curves.overlaid_curves([("smoothed", curve(0.3, 0.06))], "loss").layout.yaxis.range
     assert high > 0.3
 
 
 def test_a_long_name_is_broken_and_has_its_room_in_the_legend():
-    short = charts.overlaid_curves([("short", reports(5))])
+    short = curves.overlaid_curves([("short", reports(5))])
     name = "A name as long as a name may be (40), ok · 99.12% · e0d6a44249"
-    long = charts.overlaid_curves([(name, reports(5))])
+    long = curves.overlaid_curves([(name, reports(5))])
     lines = long.data[1].name.split("<br>")
     assert " ".join(lines) == name
-    assert all(len(line) <= charts.LEGEND_SIGNS for line in lines)
-    more = charts.LEGEND_LINE * (len(lines) - 1)
+    assert all(len(line) <= curves.LEGEND_SIGNS for line in lines)
+    more = curves.LEGEND_LINE * (len(lines) - 1)
     assert long.layout.height == short.layout.height + more
     assert long.layout.margin.b == short.layout.margin.b + more
 
 
 def test_a_name_is_text_and_no_markup():
-    figure = charts.overlaid_curves([("<b>&amp;</b>", reports(5))])
+    figure = curves.overlaid_curves([("<b>&amp;</b>", reports(5))])
     assert figure.data[1].name == "&lt;b&gt;&amp;amp;&lt;/b&gt;"
 
 
 @pytest.mark.parametrize("runs", [[], [("none", [])], [("begun", reports(2))]])
 @pytest.mark.parametrize("value", ["accuracy", "loss"])
 def test_runs_without_reports_or_validation_are_no_fault(runs, value):
-    figure = charts.overlaid_curves(runs, value, "seconds")
+    figure = curves.overlaid_curves(runs, value, "seconds")
     low, high = figure.layout.yaxis.range
     assert low < high
 
@@ -145,7 +146,7 @@ def said(figure) -> np.ndarray:
 def test_a_cell_says_its_images_or_their_share_of_the_row_or_of_the_column(
     numbers, text, mistakes_only
 ):
-    figure = charts.confusion_heatmap(COUNTS, numbers, mistakes_only)
+    figure = heatmaps.confusion_heatmap(COUNTS, numbers, mistakes_only)
     assert written(figure)[4, 9] == text
     assert written(figure)[9, 4] == ""
     assert (written(figure)[3, 3] == "") == mistakes_only
@@ -154,21 +155,21 @@ def test_a_cell_says_its_images_or_their_share_of_the_row_or_of_the_column(
 
 def test_numbers_that_nobody_knows_are_a_fault():
     with pytest.raises(KeyError):
-        charts.confusion_heatmap(COUNTS, "shares")
+        heatmaps.confusion_heatmap(COUNTS, "shares")
 
 
 def test_a_marker_over_each_cell_knows_its_digits_and_its_number():
-    markers = charts.confusion_heatmap(COUNTS).data[1]
+    markers = heatmaps.confusion_heatmap(COUNTS).data[1]
     assert (markers.x[49], markers.y[49]) == (9, 4)
     # Plain lists: an array comes back from the browser as something else.
     assert list(markers.customdata[49]) == [4, 9, 20]
-    assert said(charts.confusion_heatmap(COUNTS))[4, 9] == "20 images"
-    assert said(charts.confusion_heatmap(COUNTS))[7, 1] == "1 image"
+    assert said(heatmaps.confusion_heatmap(COUNTS))[4, 9] == "20 images"
+    assert said(heatmaps.confusion_heatmap(COUNTS))[7, 1] == "1 image"
     assert markers.marker.opacity == 0
 
 
 def test_a_difference_has_a_sign_and_two_colours_as_far_from_none():
-    figure = charts.difference_heatmap(COUNTS, OTHER)
+    figure = heatmaps.difference_heatmap(COUNTS, OTHER)
     assert [written(figure)[cell] for cell in ((4, 9), (4, 4), (7, 7), (0, 0))] == [
         "+12",
         "−12",
@@ -188,9 +189,9 @@ def test_a_difference_has_a_sign_and_two_colours_as_far_from_none():
 def test_nothing_to_show_is_no_fault(dark):
     empty = np.zeros((10, 10), int)
     for figure in (
-        charts.confusion_heatmap(empty, "true", dark=dark),
-        charts.confusion_heatmap(np.diag([5] * 10), mistakes_only=True, dark=dark),
-        charts.difference_heatmap(COUNTS, COUNTS, dark),
+        heatmaps.confusion_heatmap(empty, "true", dark=dark),
+        heatmaps.confusion_heatmap(np.diag([5] * 10), mistakes_only=True, dark=dark),
+        heatmaps.difference_heatmap(COUNTS, COUNTS, dark),
     ):
         assert set(written(figure).ravel()) == {""}
         assert (figure.data[0].zmin, figure.data[0].zmax) == (0, 1)
@@ -200,8 +201,8 @@ def test_nothing_to_show_is_no_fault(dark):
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda dark: charts.confusion_heatmap(ALL_SHADES, dark=dark),
-        lambda dark: charts.difference_heatmap(ALL_SHADES, ALL_SHADES.T[::-1, ::-1], dark),
+        lambda dark: heatmaps.confusion_heatmap(ALL_SHADES, dark=dark),
+        lambda dark: heatmaps.difference_heatmap(ALL_SHADES, ALL_SHADES.T[::-1, ::-1], dark),
     ],
     ids=["counts", "differences"],
 )
@@ -216,7 +217,7 @@ def test_a_number_stands_out_from_whatever_colour_its_cell_has(draw, dark):
 
 
 def test_the_selected_number_stands_out_from_its_marker():
-    numbers = charts.confusion_heatmap(COUNTS).data[1]
+    numbers = heatmaps.confusion_heatmap(COUNTS).data[1]
     assert contrast(numbers.selected.textfont.color, numbers.marker.color) > 3.8
 
 
@@ -231,7 +232,7 @@ NONE = np.zeros(0, int), np.zeros((0, 10))
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_reliability_chart_has_a_point_with_its_interval_for_each_bin(dark):
     bins = reliability(LABELS, PROBABILITIES)
-    diagonal, points = charts.reliability_chart(bins, dark).data
+    diagonal, points = reliability_chart(bins, dark).data
     assert (list(diagonal.x), list(diagonal.y)) == ([0, 1], [0, 1])
     assert list(points.y) == [1, 0, 1, pytest.approx(2 / 3)]
     assert list(points.x) == pytest.approx([0.55, 0.65, 0.9, 0.98])
@@ -244,7 +245,7 @@ def test_a_reliability_chart_has_a_point_with_its_interval_for_each_bin(dark):
 def test_the_chosen_threshold_is_marked_on_the_curve(dark):
     curve = coverage_curve(LABELS, PROBABILITIES)
     chosen = coverage(LABELS, PROBABILITIES, 0.925)
-    line, mark = charts.coverage_chart(curve, chosen, dark).data
+    line, mark = coverage_chart(curve, chosen, dark).data
     assert list(line.x) == pytest.approx([6 / 6, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
     assert (list(mark.x), list(mark.y)) == ([0.5], [pytest.approx(2 / 3)])
     assert mark.name == "Answers from 92.5 % on"
@@ -252,12 +253,12 @@ def test_the_chosen_threshold_is_marked_on_the_curve(dark):
 
 def test_a_threshold_that_refuses_all_has_no_mark():
     curve = coverage_curve(LABELS, PROBABILITIES * 0.9)
-    figure = charts.coverage_chart(curve, coverage(LABELS, PROBABILITIES * 0.9, 0.95))
+    figure = coverage_chart(curve, coverage(LABELS, PROBABILITIES * 0.9, 0.95))
     assert len(figure.data[1].x) == 0
 
 
 def test_all_of_a_curve_is_seen():
-    low, high = charts.coverage_chart(
+    low, high = coverage_chart(
         coverage_curve(LABELS, PROBABILITIES), coverage(LABELS, PROBABILITIES, 0)
     ).layout.yaxis.range
     assert low < 4 / 6
@@ -265,8 +266,8 @@ def test_all_of_a_curve_is_seen():
 
 
 def test_figures_of_confidence_without_images_are_no_fault():
-    assert len(charts.reliability_chart(reliability(*NONE)).data[1].x) == 0
-    figure = charts.coverage_chart(coverage_curve(*NONE), coverage(*NONE, 0.5))
+    assert len(reliability_chart(reliability(*NONE)).data[1].x) == 0
+    figure = coverage_chart(coverage_curve(*NONE), coverage(*NONE, 0.5))
     low, high = figure.layout.yaxis.range
     assert low < high
 
@@ -305,7 +306,7 @@ def difference(one: str, other: str, vision: np.ndarray) -> float:
 
 @pytest.mark.parametrize("vision", COLOUR_VISION.values(), ids=COLOUR_VISION.keys())
 def test_ten_digits_are_told_apart_by_all_kinds_of_colour_vision(vision):
-    colours = charts.DIGIT_COLOURS
+    colours = style.DIGIT_COLOURS
     assert len(colours) == 10
     pairs = [(one, other) for one in range(10) for other in range(one)]
     assert min(difference(colours[a], colours[b], vision) for a, b in pairs) > 15
@@ -315,39 +316,39 @@ def test_ten_digits_are_told_apart_by_all_kinds_of_colour_vision(vision):
 
 @pytest.mark.parametrize("page", ["#FFFFFF", "#0E1420"])
 def test_no_digits_colour_is_lost_on_a_light_or_a_dark_page(page):
-    assert min(contrast(colour, page) for colour in charts.DIGIT_COLOURS) > 1.5
+    assert min(contrast(colour, page) for colour in style.DIGIT_COLOURS) > 1.5
 
 
 @pytest.mark.parametrize("page", ["#FFFFFF", "#0E1420"])
 def test_curves_stand_out_from_a_light_and_from_a_dark_page(page):
-    assert min(contrast(colour, page) for colour in charts.RUN_COLOURS) > 3
+    assert min(contrast(colour, page) for colour in curves.RUN_COLOURS) > 3
 
 
 @pytest.mark.parametrize("vision", COLOUR_VISION.values(), ids=COLOUR_VISION.keys())
 def test_six_runs_are_told_apart_by_all_kinds_of_colour_vision(vision):
-    pairs = [(a, b) for a in charts.RUN_COLOURS for b in charts.RUN_COLOURS if a < b]
+    pairs = [(a, b) for a in curves.RUN_COLOURS for b in curves.RUN_COLOURS if a < b]
     assert min(difference(a, b, vision) for a, b in pairs) > 16
 
 
 @pytest.mark.parametrize(("dark", "page"), [(False, "#FFFFFF"), (True, "#0E1420")])
 def test_bars_and_boxes_of_digits_have_an_outline_that_stands_out_from_the_page(dark, page):
-    (bars,) = charts.digit_counts(np.arange(10), dark).data
-    box = charts.ink_boxes(np.zeros((10, 5)), dark).data[0]
+    (bars,) = digits.digit_counts(np.arange(10), dark).data
+    box = digits.ink_boxes(np.zeros((10, 5)), dark).data[0]
     assert contrast(bars.marker.line.color, page) > 4.5
     assert contrast(box.line.color, page) > 4.5
 
 
 def test_each_digit_has_a_bar_in_its_colour():
-    (bars,) = charts.digit_counts(np.arange(10) * 100).data
+    (bars,) = digits.digit_counts(np.arange(10) * 100).data
     assert list(bars.x) == list(range(10))
     assert list(bars.y) == [100 * digit for digit in range(10)]
-    assert list(bars.marker.color) == charts.DIGIT_COLOURS
+    assert list(bars.marker.color) == style.DIGIT_COLOURS
 
 
 def test_each_digit_has_a_box_in_its_colour_from_its_quantiles():
     quantiles = np.arange(50).reshape(10, 5) / 100
-    boxes = charts.ink_boxes(quantiles).data
-    assert [box.fillcolor for box in boxes] == charts.DIGIT_COLOURS
+    boxes = digits.ink_boxes(quantiles).data
+    assert [box.fillcolor for box in boxes] == style.DIGIT_COLOURS
     assert [tuple(box.x) for box in boxes] == [(digit,) for digit in range(10)]
     three = boxes[3]
     assert (three.lowerfence, three.q1, three.median, three.q3, three.upperfence) == (
@@ -358,7 +359,7 @@ def test_each_digit_has_a_box_in_its_colour_from_its_quantiles():
 def test_a_digit_without_images_has_no_box():
     quantiles = np.full((10, 5), 0.1)
     quantiles[6] = np.nan
-    assert [box.name for box in charts.ink_boxes(quantiles).data] == list("012345789")
+    assert [box.name for box in digits.ink_boxes(quantiles).data] == list("012345789")
 
 
 # --- sweeps ---
@@ -377,7 +378,7 @@ def notes(figure) -> dict[str, tuple[float, float]]:
 
 
 def test_each_training_is_a_line_through_its_values_to_its_accuracy():
-    figure = charts.parallel_coordinates(AXES, TRAININGS)
+    figure = parallel.parallel_coordinates(AXES, TRAININGS)
     worst, second, best = figure.data
     assert list(worst.y) == [2, 1, 0]
     assert list(worst.x) == [0.5, 0, 0]
@@ -391,7 +392,7 @@ def test_each_training_is_a_line_through_its_values_to_its_accuracy():
 
 
 def test_the_values_that_are_tried_stand_on_their_axes_numbers_in_their_order():
-    written = notes(charts.parallel_coordinates(AXES, TRAININGS))
+    written = notes(parallel.parallel_coordinates(AXES, TRAININGS))
     assert [written[text] for text in ("0.002", "0.006", "0.02")] == [(0, 2), (0.5, 2), (1, 2)]
     assert [written[text] for text in ("sgd", "adam")] == [(0, 1), (1, 1)]
     assert (written["90.0%"], written["99.0%"]) == ((0, 0), (1, 0))
@@ -402,49 +403,49 @@ def test_the_values_that_are_tried_stand_on_their_axes_numbers_in_their_order():
 
 
 def test_the_axes_are_there_before_any_training_has_ended():
-    figure = charts.parallel_coordinates(AXES, [])
+    figure = parallel.parallel_coordinates(AXES, [])
     assert len(figure.data) == 0
     assert {"0.002", "0.006", "0.02", "sgd", "adam"} <= set(notes(figure))
-    assert figure.layout.height == charts.parallel_coordinates(AXES, TRAININGS).layout.height
+    assert figure.layout.height == parallel.parallel_coordinates(AXES, TRAININGS).layout.height
 
 
 @pytest.mark.parametrize("accuracies", [[0.5], [0.97, 0.97], [0.0, 1.0], [1.0, 1.0]])
 def test_no_accuracy_leaves_the_axis(accuracies):
     trainings = [(["0.02", "sgd"], accuracy, "") for accuracy in accuracies]
-    figure = charts.parallel_coordinates(AXES, trainings)
+    figure = parallel.parallel_coordinates(AXES, trainings)
     assert all(0 <= line.x[-1] <= 1 for line in figure.data)
     assert all(0 <= x <= 1 or text.startswith("<b>") for text, (x, _) in notes(figure).items())
 
 
 def test_trainings_that_differ_in_nothing_are_compared_all_the_same():
-    (line,) = charts.parallel_coordinates([], [([], 0.9, "")]).data
+    (line,) = parallel.parallel_coordinates([], [([], 0.9, "")]).data
     assert list(line.y) == [0]
 
 
 @pytest.mark.parametrize("page", ["#FFFFFF", "#0E1420"])
 def test_every_colour_from_the_worst_to_the_best_stands_out_from_both_pages(page):
-    shades = plotly.colors.sample_colorscale(charts.WORST_TO_BEST, np.linspace(0, 1, 11).tolist())
+    shades = plotly.colors.sample_colorscale(parallel.WORST_TO_BEST, np.linspace(0, 1, 11).tolist())
     for shade in shades:
         parts = [round(float(part)) for part in re.findall(r"[\d.]+", shade)]
         assert contrast("#" + "".join(f"{part:02x}" for part in parts), page) > 3
-    assert contrast(charts.GREY, page) > 3
+    assert contrast(style.GREY, page) > 3
 
 
 @pytest.mark.parametrize("vision", COLOUR_VISION.values(), ids=COLOUR_VISION.keys())
 def test_the_worst_and_the_best_are_told_apart_by_all_kinds_of_colour_vision(vision):
-    (_, worst), (_, best) = charts.WORST_TO_BEST
+    (_, worst), (_, best) = parallel.WORST_TO_BEST
     assert difference(worst, best, vision) > 30
 
 
 @pytest.mark.parametrize(("dark", "page"), [(False, "#FFFFFF"), (True, "#0E1420")])
 def test_no_line_crosses_out_what_is_written(dark, page):
-    figure = charts.parallel_coordinates(AXES, TRAININGS, dark)
+    figure = parallel.parallel_coordinates(AXES, TRAININGS, dark)
     assert {note.bgcolor for note in figure.layout.annotations} == {page}
 
 
 def test_what_is_written_keeps_off_the_lines_where_all_is_larger():
-    figure = charts.parallel_coordinates(AXES, TRAININGS)
-    larger = charts.enlarged(figure, 1.25)
+    figure = parallel.parallel_coordinates(AXES, TRAININGS)
+    larger = style.enlarged(figure, 1.25)
     assert [note.yshift for note in larger.layout.annotations] == [
         1.25 * note.yshift for note in figure.layout.annotations
     ]
@@ -465,9 +466,9 @@ def test_every_validation_point_is_on_the_axes_with_its_marker(accuracies, draw)
         )
     ]
     if draw == "own":
-        figures = charts.accuracy_curves(ends, 8), charts.loss_curves(ends, 8)
+        figures = curves.accuracy_curves(ends, 8), curves.loss_curves(ends, 8)
     else:
-        figures = tuple(charts.overlaid_curves([("it", ends)], v) for v in ("accuracy", "loss"))
+        figures = tuple(curves.overlaid_curves([("it", ends)], v) for v in ("accuracy", "loss"))
     (bottom, top), (_, highest) = (figure.layout.yaxis.range for figure in figures)
     assert bottom < min(accuracies) - 0.01
     assert max(accuracies) < top
@@ -477,9 +478,9 @@ def test_every_validation_point_is_on_the_axes_with_its_marker(accuracies, draw)
 def test_what_guessing_gives_is_marked_where_it_is_on_the_axis():
     nothing, much = (curve(2.3, 2.3, accuracy) for accuracy in (0.1, 0.95))
     for figure in (
-        charts.accuracy_curves(nothing, 1),
-        charts.overlaid_curves([("it", nothing)]),
+        curves.accuracy_curves(nothing, 1),
+        curves.overlaid_curves([("it", nothing)]),
     ):
         assert [line.y0 for line in figure.layout.shapes] == [0.1]
         assert [note.text for note in figure.layout.annotations] == ["10% is guessing"]
-    assert len(charts.overlaid_curves([("it", much)]).layout.shapes) == 0
+    assert len(curves.overlaid_curves([("it", much)]).layout.shapes) == 0

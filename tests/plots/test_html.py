@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_core import markup
+from mnist_core.plots import html as html_module
 
 NASTY = '<script>alert("1 & 2")</script>'
 
@@ -21,9 +21,9 @@ def only_picture(text: str) -> np.ndarray:
 @pytest.mark.parametrize(
     "made",
     [
-        markup.feature_maps(np.ones((4, 4, 3)), NASTY, NASTY),
-        markup.units(np.ones(3), NASTY, NASTY),
-        markup.heat(np.zeros((28, 28), np.uint8), np.ones((28, 28)), NASTY),
+        html_module.feature_maps(np.ones((4, 4, 3)), NASTY, NASTY),
+        html_module.units(np.ones(3), NASTY, NASTY),
+        html_module.heat(np.zeros((28, 28), np.uint8), np.ones((28, 28)), NASTY),
     ],
     ids=["feature_maps", "units", "heat"],
 )
@@ -36,7 +36,7 @@ def test_all_maps_are_in_one_picture_with_room_between_them():
     maps = np.zeros((14, 14, 10))
     maps[3, 5, 0] = 1
     maps[:, :, 9] = 1
-    grey, opacity = np.moveaxis(only_picture(markup.feature_maps(maps, "Ten", "")), 2, 0)
+    grey, opacity = np.moveaxis(only_picture(html_module.feature_maps(maps, "Ten", "")), 2, 0)
     # Two rows, of eight and of two, each map drawn twice its size.
     assert grey.shape == (2 * 30 - 2, 8 * 30 - 2)
     assert np.argwhere(grey[:28, :28]).tolist() == [[6, 10], [6, 11], [7, 10], [7, 11]]
@@ -50,7 +50,7 @@ def test_all_maps_are_in_one_picture_with_room_between_them():
 
 def test_brightness_compares_the_maps_of_a_layer():
     maps = np.stack([np.full((28, 28), 4.0), np.full((28, 28), 1.0), np.zeros((28, 28))], axis=2)
-    grey = only_picture(markup.feature_maps(maps, "", ""))[..., 0]
+    grey = only_picture(html_module.feature_maps(maps, "", ""))[..., 0]
     assert [int(grey[0, left]) for left in (0, 30, 60)] == [255, 128, 0]
 
 
@@ -58,8 +58,8 @@ def test_brightness_compares_the_maps_of_a_layer():
 def test_each_unit_is_a_cell(count):
     values = np.zeros(count, np.float32)
     values[-1] = 0.5
-    grey, opacity = np.moveaxis(only_picture(markup.units(values, "", "")), 2, 0)
-    side, step = markup.UNIT_SIDE, markup.UNIT_SIDE + markup.GAP
+    grey, opacity = np.moveaxis(only_picture(html_module.units(values, "", "")), 2, 0)
+    side, step = html_module.UNIT_SIDE, html_module.UNIT_SIDE + html_module.GAP
     assert (opacity == 255).sum() == count * side**2
     assert (grey == 255).sum() == side**2
     row, column = divmod(count - 1, 16)
@@ -68,19 +68,19 @@ def test_each_unit_is_a_cell(count):
 
 @pytest.mark.filterwarnings("error")
 def test_a_silent_layer_is_black():
-    assert not only_picture(markup.feature_maps(np.zeros((7, 7, 4)), "", ""))[..., 0].any()
-    assert not only_picture(markup.units(np.zeros(4), "", ""))[..., 0].any()
+    assert not only_picture(html_module.feature_maps(np.zeros((7, 7, 4)), "", ""))[..., 0].any()
+    assert not only_picture(html_module.units(np.zeros(4), "", ""))[..., 0].any()
 
 
 def test_a_sheet_of_few_maps_is_not_blown_up_to_the_width_of_the_page():
-    assert "max-width:30rem" in markup.feature_maps(np.ones((4, 4, 24)), "", "")
-    assert "max-width:7.5rem" in markup.feature_maps(np.ones((4, 4, 2)), "", "")
+    assert "max-width:30rem" in html_module.feature_maps(np.ones((4, 4, 24)), "", "")
+    assert "max-width:7.5rem" in html_module.feature_maps(np.ones((4, 4, 2)), "", "")
 
 
 def test_orange_speaks_for_and_blue_against():
     weights = np.zeros((28, 28), np.float32)
     weights[3, 4], weights[20, 21], weights[10, 10] = 0.6, -0.6, 0.3
-    made = markup.heat(np.full((28, 28), 100, np.uint8), weights, "")
+    made = html_module.heat(np.full((28, 28), 100, np.uint8), weights, "")
     pixels = only_picture(made).astype(int)
     assert pixels[0, 0].tolist() == [100, 100, 100]
     orange, blue, faint = pixels[3, 4], pixels[20, 21], pixels[10, 10]
@@ -93,7 +93,7 @@ def test_orange_speaks_for_and_blue_against():
 def test_weights_too_small_to_matter_are_not_painted_as_if_they_did():
     image = np.full((28, 28), 100, np.uint8)
     weights = np.full((28, 28), 0.001, np.float32)
-    made = markup.heat(image, weights, "")
+    made = html_module.heat(image, weights, "")
     assert abs(only_picture(made).astype(int) - 100).max() <= 1
     assert "No place decides alone" in made
     assert "Orange" not in made
@@ -101,7 +101,7 @@ def test_weights_too_small_to_matter_are_not_painted_as_if_they_did():
 
 def test_a_strip_shows_pictures_of_any_size_with_their_words():
     pictures = [np.zeros((280, 280), np.uint8), np.zeros((28, 20), np.uint8)]
-    shown = markup.strip(pictures, ["As it <came>", "Cropped"], ["first", "second"])
+    shown = html_module.strip(pictures, ["As it <came>", "Cropped"], ["first", "second"])
     assert shown.count("<img ") == 2
     assert 'alt="first"' in shown
     assert 'alt="second"' in shown
@@ -111,7 +111,7 @@ def test_a_strip_shows_pictures_of_any_size_with_their_words():
 def test_every_figure_found_in_a_picture_gets_a_frame_where_it_is():
     photo = np.full((100, 200), 255, np.uint8)
     # In pixels of a picture four times as large.
-    shown = markup.framed(photo, [(80, 80, 320, 240), (80, 480, 320, 640)], (400, 800), "two")
+    shown = html_module.framed(photo, [(80, 80, 320, 240), (80, 480, 320, 640)], (400, 800), "two")
     assert 'alt="two"' in shown
     data = re.search(r"base64,([^\"]+)", shown).group(1)
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
@@ -124,7 +124,7 @@ def test_every_figure_found_in_a_picture_gets_a_frame_where_it_is():
 
 
 def test_a_table_names_its_columns_and_rows_and_escapes_them():
-    made = markup.table(["Run", "Time", NASTY], [["first", "1 s", NASTY], [NASTY, "2 s", ""]])
+    made = html_module.table(["Run", "Time", NASTY], [["first", "1 s", NASTY], [NASTY, "2 s", ""]])
     assert "<script" not in made
     assert made.count(html.escape(NASTY)) == 3
     assert re.findall(r'<th scope="(.*?)"', made) == ["col", "col", "col", "row", "row"]
@@ -134,7 +134,7 @@ def test_a_table_names_its_columns_and_rows_and_escapes_them():
 
 
 def test_only_long_columns_of_a_table_are_broken_into_lines():
-    made = markup.table(["Run", "Time", "Settings"], [["a", "1 s", "b"]], long=(0, 2))
+    made = html_module.table(["Run", "Time", "Settings"], [["a", "1 s", "b"]], long=(0, 2))
     assert '<th scope="row" class="text long">a</th><td>1 s</td>' in made
     assert '<td class="text long">b</td>' in made
-    assert "long" not in markup.table(["Digit", "F1"], [["0", "1"]]).split("</style>")[1]
+    assert "long" not in html_module.table(["Digit", "F1"], [["0", "1"]]).split("</style>")[1]

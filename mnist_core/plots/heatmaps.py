@@ -1,0 +1,170 @@
+"""Confusion matrices, and the difference between two, as heatmaps."""
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from mnist_core.data import CLASSES
+from mnist_core.evaluation import share_of_column, share_of_row
+from mnist_core.plots.style import FONT_SIZE, INK, VERMILION, WHITE, counted, text_font
+
+# From nothing to most, on a light and on a dark page: nothing looks like the page.
+LIGHT_SCALE = [[0, "#F7FBFF"], [0.3, "#B5D4EC"], [0.7, "#3B87BD"], [1, "#08306B"]]
+
+
+DARK_SCALE = [[0, "#131C2B"], [0.3, "#1F4B7A"], [0.7, "#56A5DE"], [1, "#E3F1FC"]]
+
+
+# From more in the second over no difference to more in the first.
+LIGHT_DIFFERENCES = [[0, "#0072B2"], [0.5, "#F7F8FA"], [1, "#E69F00"]]
+
+
+DARK_DIFFERENCES = [[0, "#56B4E9"], [0.5, "#131C2B"], [1, "#E69F00"]]
+
+
+# Numbers in the cells of a matrix are read from the back of a room.
+CELL_SIZE = 19
+
+
+def confusion_heatmap(
+    counts: np.ndarray, written: str = "count", mistakes_only: bool = False, dark: bool = False
+) -> go.Figure:
+    """A confusion matrix whose cells can be clicked, as ``_cells`` says.
+
+    Args:
+        counts: int (10, 10), row the true digit, column the predicted one.
+        written: "count" writes the number of images into each cell, "true" their share of
+            the true digit's images, "predicted" their share of those predicted so.
+        mistakes_only: leave the diagonal out, so that mistakes have the whole scale.
+        dark: for a page with a dark background.
+    """
+    if written == "count":
+        text = [[f"{count:,}" if count else "" for count in row] for row in counts]
+    else:
+        shares = {"true": share_of_row, "predicted": share_of_column}[written](counts)
+        text = [[f"{share:.1%}" if share else "" for share in row] for row in shares]
+    # Right answers outnumber any mistake a hundred times: on a plain scale mistakes vanish.
+    shades = np.log1p(counts.astype(float))
+    if mistakes_only:
+        np.fill_diagonal(shades, np.nan)
+        for digit in range(CLASSES):
+            text[digit][digit] = ""
+    # Where all is 0, nothing is divided.
+    shades /= float(np.nanmax(shades)) or 1.0
+    said = [[counted(count, "image") for count in row] for row in counts.tolist()]
+    return _cells(counts, shades, DARK_SCALE if dark else LIGHT_SCALE, text, said, dark)
+
+
+def difference_heatmap(first: np.ndarray, second: np.ndarray, dark: bool = False) -> go.Figure:
+    """Where two confusion matrices differ; its cells can be clicked, as ``_cells`` says.
+
+    A cell says how many more images the first has there: orange and with a plus where it
+    has more, blue and with a minus where the second has. Orange on the diagonal speaks for
+    the first, beside the diagonal against it.
+
+    Args:
+        first, second: int (10, 10) each, row the true digit, column the predicted one.
+        dark: for a page with a dark background.
+    """
+    difference = first - second
+    text = [[f"{more:+,}".replace("-", "−") if more else "" for more in row] for row in difference]
+    said = [
+        [f"{counted(one, 'image')} by the first, {other:,} by the second" for one, other in pair]
+        for pair in (
+            zip(*rows, strict=True) for rows in zip(first.tolist(), second.tolist(), strict=True)
+        )
+    ]
+    # As above: the diagonal differs by more than the mistakes do.
+    sizes = np.sign(difference) * np.log1p(np.abs(difference).astype(float))
+    shades = 0.5 + 0.5 * sizes / (float(np.abs(sizes).max()) or 1.0)
+    scale = DARK_DIFFERENCES if dark else LIGHT_DIFFERENCES
+    return _cells(difference, shades, scale, text, said, dark)
+
+
+def _cells(
+    values: np.ndarray,
+    shades: np.ndarray,
+    scale: list[list[Any]],
+    text: list[list[str]],
+    said: list[list[str]],
+    dark: bool,
+) -> go.Figure:
+    """Ten by ten cells, row the true digit, column the predicted one.
+
+    Plotly reports no clicks on a heatmap's cells, so an invisible square marker lies over
+    each; a selected one shows. Its ``customdata`` is [true digit, predicted digit, value].
+
+    Args:
+        values: int (10, 10).
+        shades: float (10, 10), each cell's place on the scale, 0 to 1; nan for none.
+        scale: pairs of a place and its colour.
+        text: what is written into each cell.
+        said: what is said of a cell that is pointed at, after its two digits.
+    """
+    digits = list(range(CLASSES))
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=[[None if np.isnan(shade) else shade for shade in row] for row in shades.tolist()],
+        x=digits,
+        y=digits,
+        colorscale=scale,
+        zmin=0,
+        zmax=1,
+        showscale=False,
+        xgap=2,
+        ygap=2,
+        hoverinfo="skip",
+    )
+    true, predicted = (axis.ravel() for axis in np.indices(values.shape))
+    figure.add_scatter(
+        x=predicted.tolist(),
+        y=true.tolist(),
+        mode="markers+text",
+        marker={"symbol": "square", "size": 40, "color": VERMILION, "opacity": 0},
+        # On a phone cells are narrow: the marker leaves its neighbours' numbers free. Naming
+        # a colour for the selected number keeps Plotly from fading all others.
+        selected={"marker": {"opacity": 1, "size": 36}, "textfont": {"color": INK}},
+        unselected={"marker": {"opacity": 0}},
+        text=[written for row in text for written in row],
+        textfont={"size": CELL_SIZE, "color": _readable(shades, scale)},
+        customdata=np.stack([true, predicted, values.ravel()], axis=1).tolist(),
+        hovertext=[sentence for row in said for sentence in row],
+        hovertemplate="True %{customdata[0]}, predicted %{customdata[1]}: "
+        "%{hovertext}<extra></extra>",
+        showlegend=False,
+    )
+    font = text_font(dark)
+    axis = {
+        "tickmode": "array",
+        "tickvals": digits,
+        "tickfont": font,
+        "ticks": "",
+        "showgrid": False,
+        "zeroline": False,
+        # A swipe over the chart scrolls the page; nothing here is worth zooming into.
+        "fixedrange": True,
+    }
+    figure.update_xaxes(title={"text": "Predicted digit", "font": font}, range=[-0.5, 9.5], **axis)
+    figure.update_yaxes(title={"text": "True digit", "font": font}, range=[9.5, -0.5], **axis)
+    figure.update_layout(
+        clickmode="event+select",
+        dragmode=False,
+        hovermode="closest",
+        hoverlabel={"font": {"size": FONT_SIZE}},
+        height=560,
+        margin={"l": 56, "r": 8, "t": 8, "b": 56},
+    )
+    return figure
+
+
+def _readable(shades: np.ndarray, scale: list[list[Any]]) -> list[str]:
+    """Ink or white for each cell, whichever stands out more; Plotly's own choice is greyer."""
+    places = [place for place, _ in scale]
+    colours = [[int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)] for _, colour in scale]
+    channels = [
+        np.interp(shades.ravel(), places, channel) for channel in zip(*colours, strict=True)
+    ]
+    # Relative luminance as in WCAG 2, roughly; at 0.21 both stand out alike.
+    luminance = np.array([0.2126, 0.7152, 0.0722]) @ np.array(channels) ** 2.2
+    return [INK if bright > 0.21 else WHITE for bright in luminance]
