@@ -23,9 +23,10 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mnist_core import drawing, evaluation, photo, shipped, strokes
+from mnist_core import drawing, evaluation, shipped
 from mnist_core.calibration import NO_DIGIT, SURE, UNSURE, Calibration
 from mnist_core.classifier import Classifier
+from mnist_core.drawing import benchmark, photo, synthetic
 from mnist_core.errors import EmptyDrawing
 from mnist_core.runs import CALIBRATION, PREDICTIONS
 
@@ -85,7 +86,7 @@ def draw_all(path: str) -> tuple[list[np.ndarray], np.ndarray]:
 def draw(lines: list[np.ndarray], pen: float) -> np.ndarray:
     """uint8 (280, 280), black strokes on white, from points in canvas pixels."""
     larger = [line * OVERSAMPLING for line in lines]
-    sheet = strokes.draw_lines(larger, pen * OVERSAMPLING, CANVAS * OVERSAMPLING)
+    sheet = synthetic.draw_lines(larger, pen * OVERSAMPLING, CANVAS * OVERSAMPLING)
     small = Image.fromarray(sheet).resize((CANVAS, CANVAS), Image.Resampling.BOX)
     return 255 - np.asarray(small)
 
@@ -127,7 +128,7 @@ def report_doubts(name: str, probabilities: np.ndarray, labels: np.ndarray) -> N
     for kind, answers in (("test images", official), ("drawings", (probabilities, labels))):
         error = evaluation.expected_calibration_error(*answers)
         print(f"  calibration error on the {kind}, 15 bins: {error:.2%}")
-    scribbles, _ = strokes.make_drawn(0, SCRIBBLES, SCRIBBLE_SEED)
+    scribbles, _ = synthetic.make_drawn(0, SCRIBBLES, SCRIBBLE_SEED)
     for kind, images in (
         ("scribbles of the kind trained on", scribbles),
         ("letters and signs", letters()),
@@ -181,7 +182,7 @@ def shapes() -> np.ndarray:
     ]  # fmt: skip
     return np.stack(
         [
-            drawing.to_mnist(255 - strokes.on_sheet([figure], pen))
+            drawing.to_mnist(255 - synthetic.on_sheet([figure], pen))
             for figure in figures
             for pen in (0.05, 0.08, 0.11, 0.14, 0.17)
         ]
@@ -197,10 +198,10 @@ def store(drawings: list[np.ndarray], labels: np.ndarray) -> None:
             images = prepared(drawings, skip)
             for name, results in right.items():
                 answers = Classifier.bundled(name).predict_proba(images).argmax(axis=1)
-                results[shipped.skip_key(skip)] = int((answers == labels).sum())
+                results[benchmark.skip_key(skip)] = int((answers == labels).sum())
             print(".", end="", flush=True)
-    shipped.write_drawing_benchmark(len(labels), right)
-    print(f"\nwritten to {shipped.DRAWING_BENCHMARK}")
+    benchmark.write_drawing_benchmark(len(labels), right)
+    print(f"\nwritten to {benchmark.DRAWING_BENCHMARK}")
 
 
 def main() -> None:

@@ -33,8 +33,8 @@ import psutil
 from PIL import Image
 
 from benchmarks import drawing
-from mnist_core import strokes
 from mnist_core.config import PRESETS
+from mnist_core.drawing import synthetic
 from mnist_core.runs import RUNNING, RunStore
 from tests.browser.server import Server
 from tests.helpers import wait_until
@@ -63,7 +63,7 @@ def make_drawings(pen: str | None) -> list[Sheets]:
         digits, _ = drawing.load_pen(pen)
         chosen = [digits[at] for at in chance.choice(len(digits), DRAWINGS, replace=False)]
     else:
-        chosen = [strokes.write(at % 10, chance) for at in range(DRAWINGS)]
+        chosen = [synthetic.write(at % 10, chance) for at in range(DRAWINGS)]
     return [make_sheets(lines, chance) for lines in chosen]
 
 
@@ -75,7 +75,7 @@ def make_sheets(lines: list[np.ndarray], chance: np.random.Generator) -> Sheets:
     placed = [(line - points.min(axis=0)) / extent * size + corner for line in lines]
     sheets = []
     for count in range(1, len(placed) + 1):
-        picture = 255 - strokes.draw_lines(placed[:count], PEN, SIDE)
+        picture = 255 - synthetic.draw_lines(placed[:count], PEN, SIDE)
         buffer = io.BytesIO()
         Image.fromarray(picture).convert("RGBA").save(buffer, "PNG")
         objects = [

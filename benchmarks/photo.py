@@ -23,10 +23,11 @@ from PIL import Image
 from scipy import ndimage
 
 from benchmarks.drawing import OVERSAMPLING, Digit, load_pen, share
-from mnist_core import drawing, strokes
+from mnist_core import drawing
 from mnist_core.classifier import Classifier
+from mnist_core.drawing import synthetic
+from mnist_core.drawing.photo import find_figures
 from mnist_core.errors import EmptyDrawing
-from mnist_core.photo import find_figures
 
 CONDITIONS = ("plain", "shadow", "lined", "squared", "chalk", "pencil")
 # By how many digits are on a sheet; heights as shares of its shorter side.
@@ -71,7 +72,7 @@ def draw(lines: list[np.ndarray], width: float, shape: Sequence[int]) -> np.ndar
     """float32 (h, w), 0 paper to 1 ink, smooth at the edges; from points in pixels."""
     side = int(max(shape))
     n = OVERSAMPLING
-    drawn = strokes.draw_lines([line * n for line in lines], width * n, side * n)
+    drawn = synthetic.draw_lines([line * n for line in lines], width * n, side * n)
     small = Image.fromarray(drawn).resize((side, side), Image.Resampling.BOX)
     return np.asarray(small, np.float32)[: shape[0], : shape[1]] / 255
 

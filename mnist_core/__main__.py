@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
-from mnist_core import data, drawing, photo, suspects
+from mnist_core import data, drawing, suspects
 from mnist_core.config import PRESETS, TrainConfig, from_text, words
+from mnist_core.drawing import photo
 from mnist_core.errors import InvalidConfig, UserError
 from mnist_core.evaluation import GUESSING, is_guessing
 from mnist_core.progress import Progress

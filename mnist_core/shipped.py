@@ -10,16 +10,13 @@ import dataclasses
 import functools
 import io
 import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mnist_core.classifier import MODEL_FILE, PRETRAINED, RUN_FILE
 from mnist_core.config import TrainConfig
 from mnist_core.data import CLASSES
-from mnist_core.drawing import STEPS
 from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, epoch_ends, thin
 from mnist_core.runs import CALIBRATION, FINISHED, KERAS, LITERT, PREDICTIONS, Run
@@ -33,8 +30,6 @@ FILES = {
 # The run that was trained on the bundled sample's 4,000 images and tested on its 1,000. The
 # other two were trained on all of MNIST, and so on all images of the sample.
 SAMPLE = "sample"
-# What benchmarks/drawing.py found; the Draw page tells of it.
-DRAWING_BENCHMARK = PRETRAINED / "drawing_benchmark.json"
 # Enough for a smooth curve; more would only make the repository heavier.
 MOST_REPORTS = 300
 
@@ -107,33 +102,6 @@ def unpack_predictions(data: bytes) -> tuple[np.ndarray, np.ndarray]:
     if not count or shapes != ((count, CLASSES), (count,)):
         raise ValueError(f"Expected (n, 10) and (n,), got {shapes[0]} and {shapes[1]}.")
     return probabilities, labels
-
-
-def skip_key(skip: Iterable[str]) -> str:
-    """One name for a choice of the recipe's steps to leave out, in whatever order."""
-    return "+".join(step for step in STEPS if step in set(skip))
-
-
-def write_drawing_benchmark(drawings: int, right: dict[str, dict[str, int]]) -> None:
-    """Store how many drawings each shipped network read rightly without which steps."""
-    text = json.dumps({"drawings": drawings, "right": right}, indent=1)
-    DRAWING_BENCHMARK.write_text(text + "\n")
-
-
-@functools.cache
-def drawing_benchmark() -> dict[str, Any]:
-    """``drawings``: how many there were; ``right``: by network and ``skip_key``, how many
-    of them were read rightly."""
-    benchmark: dict[str, Any] = json.loads(DRAWING_BENCHMARK.read_text())
-    return benchmark
-
-
-def drawings_read(name: str, skip: Iterable[str] = ()) -> float | None:
-    """The share, 0 to 1, of the benchmark's drawings that a shipped network reads rightly
-    when these steps are left out; None if it was not measured."""
-    benchmark = drawing_benchmark()
-    right = benchmark["right"].get(name)
-    return None if right is None else float(right[skip_key(skip)] / benchmark["drawings"])
 
 
 def _folder(run_id: str) -> Path:

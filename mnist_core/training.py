@@ -32,11 +32,11 @@ from mnist_core.data import (
     scale,
     stratified_split,
 )
+from mnist_core.drawing.synthetic import SCRIBBLE, choose_drawn, load_drawn
 from mnist_core.errors import CannotResume
 from mnist_core.looks import predict_in_looks
 from mnist_core.models import build_model
 from mnist_core.progress import Progress
-from mnist_core.strokes import SCRIBBLE, choose_drawn, load_drawn
 
 # A call of the compiled function should take about this long: the callback is then told
 # ten times a second, and calling costs little beside the steps.

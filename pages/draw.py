@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from mnist_core import drawing, explanation, photo, shipped
+from mnist_core import drawing, explanation
 from mnist_core.calibration import NO_DIGIT, SURE, best_two
+from mnist_core.drawing import benchmark, photo
 from mnist_core.errors import EmptyDrawing, UserError
 from mnist_core.plots import html
 from mnist_core.runs import Run
@@ -243,12 +244,12 @@ def show_preparation(subject: Subject, place: int, run: Run) -> None:
 def show_worth(run: Run, skip: list[str]) -> None:
     """What the choice of steps is worth on thousands of drawings, measured beforehand."""
     name = run.id if run.shipped else run.config.preset
-    every, these = (shipped.drawings_read(name, steps) for steps in ((), skip))
-    plain = shipped.drawings_read(name, [step for step in EVERY_STEP if step != drawing.INK])
+    every, these = (benchmark.drawings_read(name, steps) for steps in ((), skip))
+    plain = benchmark.drawings_read(name, [step for step in EVERY_STEP if step != drawing.INK])
     if every is None or these is None or plain is None:
         return
     network = "this network" if run.shipped else f"the shipped {name} network"
-    total = shipped.drawing_benchmark()["drawings"]
+    total = benchmark.drawing_benchmark()["drawings"]
     if skip:
         st.write(
             f"Of {total:,} digits that other people drew with a pen, {network} reads "

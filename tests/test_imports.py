@@ -16,7 +16,7 @@ CORE_LAYERS = [
     {"config", "data"},
     {"sweeps", "keras_script", "classifier"} | {"script", "looks", "calibration"},
     {"drawing", "analysis", "store"}
-    | {"strokes", "photo", "paper", "models", "augmentation"}
+    | {"models", "augmentation"}
     | {"evaluation", "confidence", "comparison", "explanation", "glance", "neighbours", "maps"}
     | {"schema", "runs", "studies"},
     {"plots", "training", "shipped"} | {"suspects", "export", "forecast"},

@@ -13,6 +13,7 @@ from mnist_core.calibration import NO_DIGIT, SURE, Calibration
 from mnist_core.classifier import PRETRAINED, Classifier
 from mnist_core.config import PRESETS
 from mnist_core.drawing import STEPS
+from mnist_core.drawing import benchmark as benchmark_module
 from mnist_core.errors import RunNotFound
 from mnist_core.runs import CALIBRATION, FINISHED, KERAS, LITERT, PREDICTIONS
 from mnist_core.shipped import (
@@ -203,14 +204,18 @@ def test_an_exported_run_can_be_shipped(store, tmp_path, monkeypatch):
 
 
 def test_a_choice_of_steps_has_one_name_in_whatever_order():
-    assert shipped.skip_key([]) == ""
-    assert shipped.skip_key(["crop", "ink"]) == shipped.skip_key(["ink", "crop"]) == "ink+crop"
+    assert benchmark_module.skip_key([]) == ""
+    assert (
+        benchmark_module.skip_key(["crop", "ink"])
+        == benchmark_module.skip_key(["ink", "crop"])
+        == "ink+crop"
+    )
 
 
 def test_every_choice_of_steps_was_measured_for_every_shipped_network():
-    benchmark = shipped.drawing_benchmark()
+    benchmark = benchmark_module.drawing_benchmark()
     choices = {
-        shipped.skip_key(skip)
+        benchmark_module.skip_key(skip)
         for count in range(len(STEPS) + 1)
         for skip in itertools.combinations(STEPS, count)
     }
@@ -223,21 +228,21 @@ def test_every_choice_of_steps_was_measured_for_every_shipped_network():
 
 @pytest.mark.parametrize(("name", "floor"), [("classic", 0.90), ("cnn", 0.96)])
 def test_the_whole_recipe_reads_drawings_as_well_as_the_readme_says(name, floor):
-    benchmark = shipped.drawing_benchmark()
+    benchmark = benchmark_module.drawing_benchmark()
     right = {key: count / benchmark["drawings"] for key, count in benchmark["right"][name].items()}
     assert right[""] >= floor
-    plain_resize = shipped.skip_key([step for step in STEPS if step != "ink"])
+    plain_resize = benchmark_module.skip_key([step for step in STEPS if step != "ink"])
     assert right[plain_resize] < right[""] - 0.2
 
 
 def test_what_the_benchmark_wrote_is_what_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(shipped, "DRAWING_BENCHMARK", tmp_path / "benchmark.json")
-    shipped.write_drawing_benchmark(7, {"cnn": {"": 6}})
-    shipped.drawing_benchmark.cache_clear()
+    monkeypatch.setattr(benchmark_module, "DRAWING_BENCHMARK", tmp_path / "benchmark.json")
+    benchmark_module.write_drawing_benchmark(7, {"cnn": {"": 6}})
+    benchmark_module.drawing_benchmark.cache_clear()
     try:
-        assert shipped.drawing_benchmark() == {"drawings": 7, "right": {"cnn": {"": 6}}}
+        assert benchmark_module.drawing_benchmark() == {"drawings": 7, "right": {"cnn": {"": 6}}}
     finally:
-        shipped.drawing_benchmark.cache_clear()
+        benchmark_module.drawing_benchmark.cache_clear()
 
 
 # --- calibration ---

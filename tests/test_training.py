@@ -13,9 +13,9 @@ from mnist_core.calibration import choose_temperature, soften
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.data import Dataset, scale, stratified_split
+from mnist_core.drawing.synthetic import SCRIBBLE, load_drawn
 from mnist_core.errors import CannotResume
 from mnist_core.models import build_model
-from mnist_core.strokes import SCRIBBLE, load_drawn
 from mnist_core.training import train
 
 SMALL = TrainConfig(dense=(32,), epochs=2, batch_size=32, learning_rate=0.01, seed=5)

@@ -16,7 +16,8 @@ import streamlit as st
 from PIL import Image, UnidentifiedImageError
 from streamlit_drawable_canvas import st_canvas
 
-from mnist_core import drawing, photo
+from mnist_core import drawing
+from mnist_core.drawing import photo
 from mnist_core.errors import EmptyDrawing
 from mnist_core.plots import html
 

@@ -4,7 +4,8 @@ import zlib
 import numpy as np
 import pytest
 
-from mnist_core import drawing, shipped
+from mnist_core import drawing
+from mnist_core.drawing.benchmark import drawing_benchmark
 from pages.shared import cache
 from tests import pictures
 from tests.helpers import finished_run, running_run
@@ -430,7 +431,7 @@ def test_a_step_left_out_is_named_and_changes_what_the_network_sees(tab, canvas)
     assert_shown(tab, "draw")
     assert "3. Left out: Cropped to the ink" in alternative_texts(tab)
     assert source(tab) == ["Your drawing, as the network sees it; 1 of 6 steps left out"]
-    benchmark = shipped.drawing_benchmark()
+    benchmark = drawing_benchmark()
     without = benchmark["right"]["classic"]["crop"] / benchmark["drawings"]
     assert any(f"**{without:.1%}**" in text.value for text in tab.markdown)
 
@@ -773,7 +774,7 @@ def test_every_figure_of_a_full_page_is_read_and_can_be_looked_at(tab):
 
 
 def test_of_too_many_figures_it_is_said_that_some_were_left_out(tab, monkeypatch):
-    monkeypatch.setattr("mnist_core.photo.MOST_FIGURES", 30)
+    monkeypatch.setattr("mnist_core.drawing.photo.MOST_FIGURES", 30)
     upload(tab, "sheet.png", pictures.many(40))
     assert_one_sentence(sentences(tab), "Of the 40 figures in the picture only the 30 largest")
     assert len(prediction(tab)) == 30

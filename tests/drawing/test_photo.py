@@ -7,14 +7,14 @@ from scipy import ndimage
 
 from mnist_core.classifier import Classifier
 from mnist_core.drawing import to_mnist
-from mnist_core.errors import EmptyDrawing
-from mnist_core.photo import (
+from mnist_core.drawing.photo import (
     LONGEST_SIDE,
     Figure,
     find_drawn_figures,
     find_figures,
     read_figures,
 )
+from mnist_core.errors import EmptyDrawing
 
 PAPER, INK = 225, 40
 HEIGHT, WIDTH = 480, 640
@@ -275,7 +275,7 @@ def test_a_sheet_of_thirty_digits_is_read_to_its_last(sample):
 
 
 def test_of_too_many_figures_the_largest_are_read_and_the_others_counted(monkeypatch):
-    monkeypatch.setattr("mnist_core.photo.MOST_FIGURES", 12)
+    monkeypatch.setattr("mnist_core.drawing.photo.MOST_FIGURES", 12)
     scene = sheet()
     for place in range(16):
         size = 30 if place < 4 else 45

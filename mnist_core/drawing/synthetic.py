@@ -17,9 +17,9 @@ from PIL import Image, ImageDraw
 
 from mnist_core.config import SCRIBBLE_EVERY
 from mnist_core.data import CLASSES, SIDE
-from mnist_core.drawing import to_mnist
+from mnist_core.drawing.recipe import to_mnist
 
-DRAWN_PATH = Path(__file__).parent / "sample" / "drawn.npz"
+DRAWN_PATH = Path(__file__).parents[1] / "sample" / "drawn.npz"
 DRAWN_DIGITS, SEED = 10_000, 0
 # The label of a scribble.
 SCRIBBLE = CLASSES

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mnist_core.drawing import LEAST_CONTRAST, to_grey
+from mnist_core.drawing.recipe import LEAST_CONTRAST, to_grey
 
 # Pictures are looked at with this many pixels a side: a digit as small as one can write it on
 # a whole page still has 20, and each step takes some milliseconds.

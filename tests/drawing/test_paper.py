@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mnist_core.paper import LONGEST_SIDE, flatten_light, has_light_ink, remove_rules, shrink
+from mnist_core.drawing.paper import (
+    LONGEST_SIDE,
+    flatten_light,
+    has_light_ink,
+    remove_rules,
+    shrink,
+)
 
 # Where the ink of SEVEN is, and where there is only paper.
 BAR, PAPER = (60, 120), (150, 40)

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from mnist_core import drawing
 from mnist_core.classifier import Classifier
-from mnist_core.drawing import read_picture, to_mnist
+from mnist_core.drawing import read_picture, recipe, to_mnist
 from mnist_core.errors import EmptyDrawing, UnreadablePicture
 from tests.helpers import corruptions
 from tests.pictures import encode, heif
@@ -419,5 +419,5 @@ def test_a_picture_that_claims_absurdly_many_pixels_is_refused():
 
 @pytest.mark.parametrize("brand", [b"avif", b"avis"])
 def test_where_avif_is_not_read_it_is_said_how_to_save_it(brand, monkeypatch):
-    monkeypatch.setattr(drawing, "FORMATS", ("PNG", "JPEG"))
+    monkeypatch.setattr(recipe, "FORMATS", ("PNG", "JPEG"))
     assert refused(heif(brand)).startswith("This is AVIF, a kind of picture that is not read here")

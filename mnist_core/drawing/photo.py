@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from mnist_core.drawing import LEAST_CONTRAST, NOISE_FLOOR, find_ink
+from mnist_core.drawing.paper import LONGEST_SIDE, flatten_light, grain, remove_rules, shrink
+from mnist_core.drawing.recipe import LEAST_CONTRAST, NOISE_FLOOR, find_ink
 from mnist_core.errors import EmptyDrawing
-from mnist_core.paper import LONGEST_SIDE, flatten_light, grain, remove_rules, shrink
 
 # A page holds twenty lines of ten digits. Every figure takes time whenever the page is made.
 MOST_FIGURES = 200

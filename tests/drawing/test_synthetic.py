@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from mnist_core import strokes
 from mnist_core.classifier import Classifier
-from mnist_core.strokes import (
+from mnist_core.drawing import synthetic
+from mnist_core.drawing.synthetic import (
     SCRIBBLE,
     choose_drawn,
     draw_lines,
@@ -35,7 +35,7 @@ def test_fewer_come_with_as_many_of_each_digit_and_fewer_scribbles(digits):
 
 
 def test_the_file_is_what_the_code_draws(drawn):
-    images, labels = make_drawn(60, 0, strokes.SEED)
+    images, labels = make_drawn(60, 0, synthetic.SEED)
     assert (labels == drawn[1][:60]).all()
     # Libraries of another version may round otherwise.
     difference = np.abs(images.astype(int) - drawn[0][:60].astype(int)).mean(axis=(1, 2))
@@ -80,12 +80,12 @@ def test_every_way_of_writing_stays_a_few_strokes_of_finite_points(label):
             assert np.isfinite(stroke).all()
 
 
-@pytest.mark.parametrize("pen", strokes.PENS)
+@pytest.mark.parametrize("pen", synthetic.PENS)
 def test_strokes_fill_the_sheet_and_stay_on_it(pen):
     sheet = on_sheet(write(8, np.random.default_rng(0)), pen)
     rows, columns = np.flatnonzero(sheet.any(axis=1)), np.flatnonzero(sheet.any(axis=0))
     sides = np.ptp(rows) + 1, np.ptp(columns) + 1
-    assert abs(max(sides) - (strokes.SHEET_SIDE - 2 * strokes.MARGIN)) <= 3
+    assert abs(max(sides) - (synthetic.SHEET_SIDE - 2 * synthetic.MARGIN)) <= 3
     assert not sheet[0].any()
     assert not sheet[-1].any()
 
