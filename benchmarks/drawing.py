@@ -23,8 +23,9 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mnist_core import drawing, evaluation, shipped
-from mnist_core.calibration import NO_DIGIT, SURE, UNSURE, Calibration
+from mnist_core import drawing, shipped
+from mnist_core.analysis import metrics, predictions
+from mnist_core.analysis.calibration import NO_DIGIT, SURE, UNSURE, Calibration
 from mnist_core.classifier import Classifier
 from mnist_core.drawing import benchmark, photo, synthetic
 from mnist_core.errors import EmptyDrawing
@@ -99,9 +100,9 @@ def prepared(drawings: Iterable[np.ndarray], skip: Iterable[str]) -> np.ndarray:
 
 def report(name: str, probabilities: np.ndarray, labels: np.ndarray) -> None:
     """Accuracy with its interval, by digit, and the ten commonest confusions."""
-    counts = evaluation.confusion_matrix(labels, probabilities.argmax(axis=1))
+    counts = metrics.confusion_matrix(labels, probabilities.argmax(axis=1))
     print(f"\n{name}: {share(int(counts.trace()), len(labels))}")
-    recall = evaluation.digit_scores(counts).recall
+    recall = metrics.digit_scores(counts).recall
     print("  by digit  ", "  ".join(f"{d}: {recall[d]:.1%}" for d in range(10)))
     mistakes = counts - np.diag(np.diag(counts))
     worst = np.argsort(-mistakes.ravel(), kind="stable")[:10]
@@ -109,7 +110,7 @@ def report(name: str, probabilities: np.ndarray, labels: np.ndarray) -> None:
 
 
 def share(right: int, total: int) -> str:
-    low, high = evaluation.wilson_interval(right, total)
+    low, high = metrics.wilson_interval(right, total)
     return f"{right / total:.2%} (95 % interval {low:.2%} to {high:.2%})"
 
 
@@ -124,9 +125,9 @@ def report_doubts(name: str, probabilities: np.ndarray, labels: np.ndarray) -> N
     print(f"  right where it is sure   {share(int(right[sure].sum()), int(sure.sum()))}")
     print(f"  right where it is not    {share(int(right[~sure].sum()), int((~sure).sum()))}")
     print(f"  called no digit          {share(int((verdicts == NO_DIGIT).sum()), len(sure))}")
-    official = shipped.unpack_predictions(shipped.shipped_artifact(name, PREDICTIONS))
+    official = predictions.unpack_predictions(shipped.shipped_artifact(name, PREDICTIONS))
     for kind, answers in (("test images", official), ("drawings", (probabilities, labels))):
-        error = evaluation.expected_calibration_error(*answers)
+        error = metrics.expected_calibration_error(*answers)
         print(f"  calibration error on the {kind}, 15 bins: {error:.2%}")
     scribbles, _ = synthetic.make_drawn(0, SCRIBBLES, SCRIBBLE_SEED)
     for kind, images in (

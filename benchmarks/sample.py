@@ -11,7 +11,8 @@ import os
 
 import numpy as np
 
-from mnist_core import data, evaluation, suspects
+from mnist_core import data
+from mnist_core.analysis import label_errors, metrics
 from mnist_core.config import PRESETS, TrainConfig
 
 
@@ -22,7 +23,7 @@ def cross_validated(config: TrainConfig, sample: data.Dataset) -> int:
     def answer(part: data.Dataset) -> np.ndarray:
         return training.train(config, part).test_probabilities
 
-    probabilities = suspects.cross_validate(sample, answer)
+    probabilities = label_errors.cross_validate(sample, answer)
     return int((probabilities.argmax(axis=1) == sample.y_train).sum())
 
 
@@ -32,7 +33,7 @@ def main() -> None:
     total = len(sample.y_train)
     for name, config in PRESETS.items():
         correct = cross_validated(config, sample)
-        low, high = evaluation.wilson_interval(correct, total)
+        low, high = metrics.wilson_interval(correct, total)
         print(f"{name:10} {correct / total:.2%} ({low:.2%} to {high:.2%})", flush=True)
 
 

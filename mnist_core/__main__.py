@@ -18,11 +18,12 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
-from mnist_core import data, drawing, suspects
+from mnist_core import data, drawing
+from mnist_core.analysis import label_errors
+from mnist_core.analysis.metrics import GUESSING, is_guessing
 from mnist_core.config import PRESETS, TrainConfig, from_text, words
 from mnist_core.drawing import photo
 from mnist_core.errors import InvalidConfig, UserError
-from mnist_core.evaluation import GUESSING, is_guessing
 from mnist_core.progress import Progress
 from mnist_core.runs import TRAINED, Run, RunStore, Trial, chosen, owner_of, ranked
 from mnist_core.shipped import FILES, export_run, shipped_runs
@@ -428,17 +429,17 @@ def run_classify(options: argparse.Namespace) -> int:
 def run_suspects(options: argparse.Namespace) -> int:
     dataset = load_data()
     fingerprint = dataset.train_fingerprint
-    if suspects.shipped(fingerprint) and not options.export:
+    if label_errors.shipped(fingerprint) and not options.export:
         say("The suspects among these digits come with the project.")
         return 0
     # Before the work: a database that cannot be used is known at once.
     store = None if options.export else StudyStore()
-    with bar(suspects.EPOCHS) as show:
-        found = suspects.compute(dataset, show)
+    with bar(label_errors.EPOCHS) as show:
+        found = label_errors.compute(dataset, show)
     if store:
-        store.keep(suspects.study_key(fingerprint), found.to_json().encode())
+        store.keep(label_errors.study_key(fingerprint), found.to_json().encode())
     else:
-        path = suspects.path_of(fingerprint)
+        path = label_errors.path_of(fingerprint)
         path.parent.mkdir(exist_ok=True)
         path.write_text(found.to_json())
     say(

@@ -8,15 +8,11 @@ network. Made by ``python -m mnist_core train --preset NAME --export FOLDER``, t
 
 import dataclasses
 import functools
-import io
 import json
 from pathlib import Path
 
-import numpy as np
-
 from mnist_core.classifier import MODEL_FILE, PRETRAINED, RUN_FILE
 from mnist_core.config import TrainConfig
-from mnist_core.data import CLASSES
 from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, epoch_ends, thin
 from mnist_core.runs import CALIBRATION, FINISHED, KERAS, LITERT, PREDICTIONS, Run
@@ -75,33 +71,6 @@ def export_run(run: Run, curves: list[Progress], artifacts: dict[str, bytes], fo
         "curves": [dataclasses.asdict(report) for report in thin(curves, MOST_REPORTS)],
     }
     (folder / RUN_FILE).write_text(json.dumps(values, indent=1) + "\n")
-
-
-def pack_predictions(probabilities: np.ndarray, labels: np.ndarray) -> bytes:
-    """Test predictions as bytes: probabilities (n, 10), and the true digits (n,)."""
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer, probabilities=probabilities.astype(np.float32), labels=labels.astype(np.uint8)
-    )
-    return buffer.getvalue()
-
-
-def unpack_predictions(data: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """What ``pack_predictions`` was given: float32 (n, 10) and uint8 (n,).
-
-    Raises:
-        ValueError: it was given nothing of the kind.
-    """
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            probabilities, labels = archive["probabilities"], archive["labels"]
-    except Exception as error:
-        # NumPy, zipfile and zlib have a dozen kinds for it, EOFError and TypeError among them.
-        raise ValueError("Expected an archive of probabilities and labels.") from error
-    shapes, count = (probabilities.shape, labels.shape), labels.size
-    if not count or shapes != ((count, CLASSES), (count,)):
-        raise ValueError(f"Expected (n, 10) and (n,), got {shapes[0]} and {shapes[1]}.")
-    return probabilities, labels
 
 
 def _folder(run_id: str) -> Path:

@@ -19,8 +19,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mnist_core.analysis.calibration import Calibration, calibrate
 from mnist_core.augmentation import LAST_STRENGTH, augment, strength_in
-from mnist_core.calibration import Calibration, calibrate
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.data import (

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mnist_core import data, logs
+from mnist_core.analysis.map_study import PIXELS, MapKey, perform
+from mnist_core.analysis.predictions import pack_predictions
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.errors import (
     DownloadFailed,
@@ -45,8 +47,8 @@ from mnist_core.runs import (
     RunStore,
     Worker,
 )
-from mnist_core.shipped import pack_predictions, shipped_artifact, shipped_runs
-from mnist_core.studies import PIXELS, MapKey, Study, StudyStore, perform
+from mnist_core.shipped import shipped_artifact, shipped_runs
+from mnist_core.studies import Study, StudyStore
 
 log = logging.getLogger("mnist_core.worker")
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from mnist_core import evaluation
+from mnist_core.analysis import metrics
 from mnist_core.config import describe
 from mnist_core.data import Dataset
 from mnist_core.errors import RunNotFound
@@ -115,7 +115,7 @@ def interval(run: Run) -> str:
     if not images:
         return "–"
     right = round((run.test_accuracy or 0.0) * images)
-    low, high = evaluation.wilson_interval(right, images)
+    low, high = metrics.wilson_interval(right, images)
     return f"{low:.2%} to {high:.2%}"
 
 

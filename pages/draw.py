@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from mnist_core import drawing, explanation
-from mnist_core.calibration import NO_DIGIT, SURE, best_two
+from mnist_core import drawing
+from mnist_core.analysis import explanation
+from mnist_core.analysis.calibration import NO_DIGIT, SURE, best_two
 from mnist_core.drawing import benchmark, photo
 from mnist_core.errors import EmptyDrawing, UserError
 from mnist_core.plots import html

@@ -7,7 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from mnist_core import comparison, confidence, data, evaluation
+from mnist_core import data
+from mnist_core.analysis import comparison, confidence, metrics
 from mnist_core.plots import heatmaps, html, reliability, report, style
 from mnist_core.runs import Run
 from pages.components import detail, notices, run_picker
@@ -86,7 +87,7 @@ def show_heatmap(figure: go.Figure, key: str, alt: str) -> None:
 
 def choose_cell(run: Run) -> tuple[int, int]:
     """The cell that was chosen, by a click on the heatmap or by hand: true and predicted digit."""
-    worst = evaluation.worst_confusion(cache.confusion(run)) or (4, 9, 0)
+    worst = metrics.worst_confusion(cache.confusion(run)) or (4, 9, 0)
     with st.container(horizontal=True):
         true = st.selectbox(
             "True digit", DIGITS, index=worst[0], key="true", bind="query-params", width=150
@@ -106,7 +107,7 @@ def show_cell(run: Run) -> None:
     """The images in the chosen cell."""
     probabilities, labels = cache.predictions(run)
     true, predicted = choose_cell(run)
-    places = evaluation.cell_images(labels, probabilities, true, predicted)
+    places = metrics.cell_images(labels, probabilities, true, predicted)
     images = style.counted(len(places), "image")
     st.subheader(f"True {true}, predicted {predicted}: {images}", anchor=False)
     if len(places):
@@ -160,13 +161,13 @@ def show_images(run: Run, key: str, places: np.ndarray, rival: Run | None = None
 def answers_at(probabilities: np.ndarray, places: np.ndarray) -> list[tuple[int, str]]:
     """The digit given for each of these images, and how sure the network is of it."""
     chosen = probabilities[places]
-    sure = evaluation.confidences(chosen).tolist()
-    return list(zip(chosen.argmax(axis=1).tolist(), map(evaluation.percent, sure), strict=True))
+    sure = metrics.confidences(chosen).tolist()
+    return list(zip(chosen.argmax(axis=1).tolist(), map(metrics.percent, sure), strict=True))
 
 
 # --- digit by digit ---
 
-ORDERS: dict[str, Callable[[evaluation.DigitRow], float]] = {
+ORDERS: dict[str, Callable[[metrics.DigitRow], float]] = {
     "Digit": lambda row: row.digit,
     "Lowest F1": lambda row: row.f1,
     "Lowest precision": lambda row: row.precision,
@@ -178,7 +179,7 @@ ORDERS: dict[str, Callable[[evaluation.DigitRow], float]] = {
 def show_digits(run: Run) -> None:
     counts = cache.confusion(run)
     order = st.selectbox("Sort by", list(ORDERS), key="order", bind="query-params", width=260)
-    rows = sorted(evaluation.digit_rows(counts), key=ORDERS[order])
+    rows = sorted(metrics.digit_rows(counts), key=ORDERS[order])
     st.html(
         html.table(
             ["Digit", "Precision", "Recall", "F1", "Images", "Wrong", "Most often taken for"],
@@ -190,7 +191,7 @@ def show_digits(run: Run) -> None:
                     f"{row.f1:.2%}",
                     f"{row.images:,}",
                     f"{row.wrong:,}",
-                    evaluation.commonest_mistake(counts, row.digit),
+                    metrics.commonest_mistake(counts, row.digit),
                 ]
                 for row in rows
             ],
@@ -223,7 +224,7 @@ def show_sure(run: Run) -> None:
             "How sure it was, in %", 0, 100, (0, 100), key="between", width=360
         )
     which = which or SURE_WRONG
-    pick = evaluation.surest_mistakes if which == SURE_WRONG else evaluation.least_sure_right
+    pick = metrics.surest_mistakes if which == SURE_WRONG else metrics.least_sure_right
     places = pick(labels, probabilities, between=(lowest / 100, highest / 100))
     st.subheader(f"{which}: {style.counted(len(places), 'image')}", anchor=False)
     if len(places):
@@ -242,7 +243,7 @@ def show_belief(run: Run) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Is it as often right as it is sure?", anchor=False)
-        error = evaluation.expected_calibration_error(probabilities, labels)
+        error = metrics.expected_calibration_error(probabilities, labels)
         st.plotly_chart(
             cache.figure(
                 ("reliability", *cache.state_of(run)),
@@ -386,8 +387,8 @@ def show_downloads(run: Run) -> None:
 def show_headline(run: Run) -> None:
     counts = cache.confusion(run)
     total, right = int(counts.sum()), int(counts.trace())
-    low, high = evaluation.wilson_interval(right, total)
-    fewest, most = evaluation.prediction_interval(total - right, total)
+    low, high = metrics.wilson_interval(right, total)
+    fewest, most = metrics.prediction_interval(total - right, total)
     # Side by side as far as they fit, so that a phone shows more than three numbers.
     with st.container(horizontal=True, key="headline"):
         st.metric("Test accuracy", f"{right / total:.2%}", border=True, width="content")

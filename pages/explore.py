@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from mnist_core import data, evaluation, studies
+from mnist_core import data
+from mnist_core.analysis import map_study, metrics
 from mnist_core.errors import NotAllowed, StoreUnavailable
 from mnist_core.plots import digits, html, style
 from mnist_core.runs import FAILED, WAITING, Run
@@ -205,7 +206,7 @@ def show_one_map(split: str, places: np.ndarray, run: Run | None, method: str) -
     if method == "t-SNE":
         study = ask_for_map(split, run)
         if study and study.data:
-            points = studies.unpack_points(study.data)
+            points = map_study.unpack_points(study.data)
             words = "t-SNE: neighbours stay neighbours; distances between groups mean little."
         elif study and study.state == FAILED:
             st.warning(f"There is no t-SNE map: {study.message}")
@@ -324,7 +325,7 @@ def show_test_doubts() -> None:
         st.info(mismatch, icon=":material/image_not_supported:")
         return
     probabilities, labels = cache.predictions(run)
-    places = evaluation.surest_mistakes(labels, probabilities)[:MOST_SHOWN]
+    places = metrics.surest_mistakes(labels, probabilities)[:MOST_SHOWN]
     answers = probabilities[places].argmax(axis=1)
     show_digits(
         "mistakes",

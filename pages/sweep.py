@@ -5,7 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core import evaluation, forecast, sweeps
+from mnist_core import forecast, sweeps
+from mnist_core.analysis import metrics
 from mnist_core.config import PRESETS, TrainConfig, to_text, words
 from mnist_core.data import Dataset
 from mnist_core.errors import InvalidConfig, RunNotFound
@@ -247,7 +248,7 @@ def show_verdict(trials: list[Trial], best: Trial) -> None:
     """How good the best run is, how sure that is, and what the choice does to the number."""
     accuracy = best.validation_accuracy or 0.0
     images = Dataset.validation_images_in(best.run.dataset)
-    low, high = evaluation.wilson_interval(round(accuracy * images), images)
+    low, high = metrics.wilson_interval(round(accuracy * images), images)
     rivals = sum(
         low <= (trial.validation_accuracy or 0.0) <= high for trial in trials if trial is not best
     )

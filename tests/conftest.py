@@ -9,7 +9,8 @@ from types import ModuleType
 
 import pytest
 
-from mnist_core import data, logs, maps
+from mnist_core import data, logs
+from mnist_core.analysis import maps
 from mnist_core.runs import RunStore
 from tests import databases, extras
 from tests.helpers import cut

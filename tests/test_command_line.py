@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from mnist_core import __main__ as command_line
-from mnist_core import data, jobs, suspects, worker
+from mnist_core import data, jobs, worker
+from mnist_core.analysis import label_errors
 from mnist_core.config import PRESETS
 from mnist_core.errors import DownloadFailed
 from mnist_core.runs import FAILED, FINISHED, INTERRUPTED, RunStore
@@ -541,10 +542,10 @@ def searched_at_once(monkeypatch):
     def compute(dataset, on_progress):
         for report in reports(10):
             on_progress(report)
-        ranked = (suspects.Suspect(7, 4, 9, 0.99, 0.001),)
-        return suspects.Suspects(dataset.train_fingerprint, "quick", 400, 2, ranked)
+        ranked = (label_errors.Suspect(7, 4, 9, 0.99, 0.001),)
+        return label_errors.Suspects(dataset.train_fingerprint, "quick", 400, 2, ranked)
 
-    monkeypatch.setattr(suspects, "compute", compute)
+    monkeypatch.setattr(label_errors, "compute", compute)
 
 
 def test_suspects_go_into_the_database(run, tiny_mnist, searched_at_once, tiny_dataset):
@@ -553,24 +554,24 @@ def test_suspects_go_into_the_database(run, tiny_mnist, searched_at_once, tiny_d
     assert "Of 400 training images 2 were read as another digit than their label;" in err
     assert err.endswith("the 1 most suspect of them are in the database.")
     store = StudyStore()
-    study = store.find(suspects.study_key(tiny_dataset.train_fingerprint))
+    study = store.find(label_errors.study_key(tiny_dataset.train_fingerprint))
     store.close()
-    assert suspects.Suspects.from_json(study.data.decode()).ranked[0].place == 7
+    assert label_errors.Suspects.from_json(study.data.decode()).ranked[0].place == 7
 
 
 def test_suspects_are_exported_as_a_file_that_ships(
     run, tiny_mnist, searched_at_once, tiny_dataset, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(suspects, "SHIPPED", tmp_path / "suspected")
+    monkeypatch.setattr(label_errors, "SHIPPED", tmp_path / "suspected")
     assert run("suspects", "--export")[0] == 0
-    found = suspects.shipped(tiny_dataset.train_fingerprint)
+    found = label_errors.shipped(tiny_dataset.train_fingerprint)
     assert (found.differing, found.ranked[0].place) == (2, 7)
     assert not (tmp_path / "runs.db").exists()
 
 
 def test_suspects_that_ship_are_not_searched_for(run, monkeypatch):
     monkeypatch.setenv("MNIST_DATA", str(data.SAMPLE_PATH))
-    monkeypatch.setattr(suspects, "compute", None)
+    monkeypatch.setattr(label_errors, "compute", None)
     status, _, err = run("suspects")
     assert status == 0
     assert err.endswith("The suspects among these digits come with the project.")
@@ -578,7 +579,7 @@ def test_suspects_that_ship_are_not_searched_for(run, monkeypatch):
 
 def test_no_search_begins_where_its_end_could_not_be_stored(run, tiny_mnist, tmp_path, monkeypatch):
     monkeypatch.setenv("MNIST_DATABASE_URL", f"sqlite:///{tmp_path / 'no' / 'runs.db'}")
-    monkeypatch.setattr(suspects, "compute", None)
+    monkeypatch.setattr(label_errors, "compute", None)
     status, _, err = run("suspects")
     assert status == 1
     assert "The database of runs cannot be opened" in err

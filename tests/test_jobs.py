@@ -942,7 +942,7 @@ def test_nothing_goes_through_the_scheduler_but_the_name_of_a_place():
 
 @pytest.mark.parametrize("folder", ["mnist_core", "pages"])
 def test_no_other_module_knows_where_runs_train(folder):
-    for path in (PROJECT / folder).glob("*.py"):
+    for path in (PROJECT / folder).rglob("*.py"):
         if path.stem != "jobs":
             words = path.read_text().lower()
             for word in ("dask", "distributed", "cluster"):

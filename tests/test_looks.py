@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mnist_core.calibration import soften
+from mnist_core.analysis.calibration import soften
 from mnist_core.classifier import Classifier
 from mnist_core.looks import MOVES, predict_in_looks
 

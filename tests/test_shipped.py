@@ -8,22 +8,17 @@ import os
 import numpy as np
 import pytest
 
-from mnist_core import evaluation, shipped
-from mnist_core.calibration import NO_DIGIT, SURE, Calibration
+from mnist_core import shipped
+from mnist_core.analysis import metrics
+from mnist_core.analysis.calibration import NO_DIGIT, SURE, Calibration
+from mnist_core.analysis.predictions import pack_predictions, unpack_predictions
 from mnist_core.classifier import PRETRAINED, Classifier
 from mnist_core.config import PRESETS
 from mnist_core.drawing import STEPS
 from mnist_core.drawing import benchmark as benchmark_module
 from mnist_core.errors import RunNotFound
 from mnist_core.runs import CALIBRATION, FINISHED, KERAS, LITERT, PREDICTIONS
-from mnist_core.shipped import (
-    export_run,
-    pack_predictions,
-    shipped_artifact,
-    shipped_metrics,
-    shipped_runs,
-    unpack_predictions,
-)
+from mnist_core.shipped import export_run, shipped_artifact, shipped_metrics, shipped_runs
 from tests.helpers import corruptions, finished_run, reports
 
 FLOORS = {"classic": 0.98, "cnn": 0.992}
@@ -251,7 +246,7 @@ def test_what_the_benchmark_wrote_is_what_is_read(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["classic", "cnn"])
 def test_a_shipped_network_is_calibrated_on_the_official_test_images(name):
     probabilities, labels = unpack_predictions(shipped_artifact(name, PREDICTIONS))
-    error = evaluation.expected_calibration_error(probabilities, labels)
+    error = metrics.expected_calibration_error(probabilities, labels)
     assert error <= 0.005
 
 

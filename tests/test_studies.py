@@ -3,12 +3,14 @@ import threading
 import numpy as np
 import pytest
 
-from mnist_core import data, explanation, maps, studies
+from mnist_core import data, studies
+from mnist_core.analysis import explanation, map_study, maps
+from mnist_core.analysis.map_study import MapKey, perform
 from mnist_core.classifier import Classifier
 from mnist_core.errors import NotAllowed, StoreUnavailable, UserError
 from mnist_core.runs import ENDED, FAILED, LOST_STUDY, RUNNING, WAITING
 from mnist_core.shipped import shipped_artifact
-from mnist_core.studies import DONE, MapKey, Study, StudyStore, perform
+from mnist_core.studies import DONE, Study, StudyStore
 from tests.helpers import add_worker, first_of_each_digit
 
 pytestmark = pytest.mark.databases
@@ -284,7 +286,7 @@ def test_a_map_of_pixels_is_made_of_the_chosen_images(split, tiny_dataset, mappe
     images = getattr(tiny_dataset, f"x_{split}")
     labels = getattr(tiny_dataset, f"y_{split}")
     key = MapKey(split, getattr(tiny_dataset, f"{split}_fingerprint"))
-    points = studies.unpack_points(perform(key.text, tiny_dataset))
+    points = map_study.unpack_points(perform(key.text, tiny_dataset))
     assert points.shape == (len(maps.choose(labels)), 2)
     assert np.array_equal(mapped[0], maps.pixels(images[maps.choose(labels)]))
     assert np.array_equal(points, mapped[0][:, :2])
@@ -303,7 +305,7 @@ def test_a_real_map_is_a_small_file_of_points(tiny_dataset):
     images, labels = tiny_dataset.x_test[few], tiny_dataset.y_test[few]
     dataset = data.Dataset(images, labels, images, labels, "sample")
     result = perform(MapKey("test", dataset.test_fingerprint).text, dataset)
-    points = studies.unpack_points(result)
+    points = map_study.unpack_points(result)
     assert points.dtype == np.float32
     assert np.array_equal(points, maps.tsne(maps.pixels(images)))
     assert len(result) < 8 * len(points) + 200
@@ -331,10 +333,10 @@ def test_a_layer_that_is_too_wide_is_looked_at_once_only(tiny_dataset):
         return [np.zeros((len(images), 94_080), np.float32), np.zeros((len(images), 10))]
 
     with pytest.raises(UserError, match="at most 2,048"):
-        studies.features_of(tiny_dataset.x_test, activations)
+        maps.features_of(tiny_dataset.x_test, activations)
     assert asked == [1]
 
 
 def test_points_hold_no_pickles():
     with pytest.raises(ValueError, match="pickle"):
-        studies.unpack_points(np.array([None]).dumps())
+        map_study.unpack_points(np.array([None]).dumps())

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from mnist_core import training
-from mnist_core.calibration import choose_temperature, soften
+from mnist_core.analysis.calibration import choose_temperature, soften
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.data import Dataset, scale, stratified_split

@@ -10,8 +10,11 @@ import threading
 import numpy as np
 import pytest
 
-from mnist_core import data, explanation, maps, schema, training, worker
-from mnist_core.calibration import Calibration
+from mnist_core import data, schema, training, worker
+from mnist_core.analysis import explanation, maps
+from mnist_core.analysis.calibration import Calibration
+from mnist_core.analysis.map_study import MapKey, unpack_points
+from mnist_core.analysis.predictions import unpack_predictions
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.classifier import Classifier
 from mnist_core.config import TrainConfig
@@ -32,8 +35,8 @@ from mnist_core.runs import (
     RunStore,
     owner_of,
 )
-from mnist_core.shipped import shipped_runs, unpack_predictions
-from mnist_core.studies import DONE, MapKey, StudyStore, unpack_points
+from mnist_core.shipped import shipped_runs
+from mnist_core.studies import DONE, StudyStore
 from tests.extras import needs
 from tests.helpers import (
     PROJECT,

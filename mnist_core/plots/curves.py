@@ -6,7 +6,7 @@ import textwrap
 
 import plotly.graph_objects as go
 
-from mnist_core.evaluation import GUESSING
+from mnist_core.analysis.metrics import GUESSING
 from mnist_core.plots.style import BLUE, FONT_SIZE, GREY, VERMILION
 from mnist_core.progress import Progress, epoch_ends
 

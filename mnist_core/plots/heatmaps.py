@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from mnist_core.analysis.metrics import share_of_column, share_of_row
 from mnist_core.data import CLASSES
-from mnist_core.evaluation import share_of_column, share_of_row
 from mnist_core.plots.style import FONT_SIZE, INK, VERMILION, WHITE, counted, text_font
 
 # From nothing to most, on a light and on a dark page: nothing looks like the page.

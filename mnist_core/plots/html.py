@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from mnist_core.evaluation import percent
+from mnist_core.analysis.metrics import percent
 
 # Colours follow the page's own text colour, so that light and dark both work.
 _STYLE = """<style>

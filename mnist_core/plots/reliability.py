@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from mnist_core.confidence import Coverage, CoverageCurve, ReliabilityBin
+from mnist_core.analysis.confidence import Coverage, CoverageCurve, ReliabilityBin
 from mnist_core.plots.style import BLUE, FONT_SIZE, VERMILION, text_font
 
 

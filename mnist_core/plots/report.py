@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mnist_core import confidence, evaluation
+from mnist_core.analysis import confidence, metrics
 from mnist_core.data import CLASSES
 from mnist_core.plots.html import digit_grid, picture, png, table
 
@@ -61,7 +61,7 @@ def predictions_csv(labels: np.ndarray, probabilities: np.ndarray) -> str:
     """One line an image: its place in the test set from 0 on, the true and the predicted
     digit, the confidence, and the probability of each digit, to six decimals."""
     predicted = probabilities.argmax(axis=1)
-    sure = evaluation.confidences(probabilities)
+    sure = metrics.confidences(probabilities)
     header = ["image", "true", "predicted", "confidence", *(f"p{d}" for d in range(CLASSES))]
     columns = (array.tolist() for array in (labels, predicted, sure, probabilities))
     return _csv(
@@ -152,18 +152,18 @@ def html_report(
         images: uint8 (n, 28, 28), the same images; None if they are not at hand, and then
             the report says so.
     """
-    counts = evaluation.confusion_matrix(labels, probabilities.argmax(axis=1))
+    counts = metrics.confusion_matrix(labels, probabilities.argmax(axis=1))
     total, right = int(counts.sum()), int(counts.trace())
-    low, high = evaluation.wilson_interval(right, total)
-    fewest, most = evaluation.prediction_interval(total - right, total)
+    low, high = metrics.wilson_interval(right, total)
+    fewest, most = metrics.prediction_interval(total - right, total)
     summary = f"Confusion matrix. {right:,} of {total:,} test images classified correctly."
-    if worst := evaluation.worst_confusion(counts):
+    if worst := metrics.worst_confusion(counts):
         true, predicted, times = worst
         summary += f" The commonest mistake: {true} read as {predicted}, {times:,}×."
     body = [
         f"<h1>{html.escape(name)}</h1>",
         f"<p>{html.escape(dataset)} · {html.escape(date)}</p>",
-        f'<p class="headline"><strong>Test accuracy {evaluation.accuracy(counts):.2%}</strong>, '
+        f'<p class="headline"><strong>Test accuracy {metrics.accuracy(counts):.2%}</strong>, '
         f"95% confidence interval {low:.2%} to {high:.2%}: {total - right:,} of {total:,} "
         f"misclassified. Of {total:,} other such images, between {fewest:,} and {most:,} would be "
         "(95% prediction interval).</p>",
@@ -190,21 +190,21 @@ def _digit_table(counts: np.ndarray) -> str:
                 f"{row.recall:.2%}",
                 f"{row.f1:.2%}",
                 f"{row.images:,}",
-                evaluation.commonest_mistake(counts, row.digit),
+                metrics.commonest_mistake(counts, row.digit),
             ]
-            for row in evaluation.digit_rows(counts)
+            for row in metrics.digit_rows(counts)
         ],
     )
 
 
 def _mistakes(labels: np.ndarray, probabilities: np.ndarray, images: np.ndarray | None) -> str:
-    places = evaluation.surest_mistakes(labels, probabilities)[:MOST_MISTAKES]
+    places = metrics.surest_mistakes(labels, probabilities)[:MOST_MISTAKES]
     if not len(places):
         return "<p>There are none.</p>"
     if images is None:
         return "<p>The pictures of these test images are not at hand.</p>"
     answers = probabilities[places].argmax(axis=1)
-    sure = map(evaluation.percent, evaluation.confidences(probabilities[places]).tolist())
+    sure = map(metrics.percent, metrics.confidences(probabilities[places]).tolist())
     read = list(zip(places.tolist(), labels[places].tolist(), answers, sure, strict=True))
     return digit_grid(
         images[places],
@@ -217,7 +217,7 @@ def _mistakes(labels: np.ndarray, probabilities: np.ndarray, images: np.ndarray 
 
 
 def _confidence(labels: np.ndarray, probabilities: np.ndarray) -> str:
-    error = evaluation.expected_calibration_error(probabilities, labels)
+    error = metrics.expected_calibration_error(probabilities, labels)
     return (
         f"<p>Calibration error {error:.2%}: so far apart lie, on average, how sure it is and how "
         "often it is right (ECE, 15 bins).</p>"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 
-from mnist_core import maps
+from mnist_core.analysis import maps
 from mnist_core.plots import style
 from pages.components.live_chart import LOAD, plotly_address
 

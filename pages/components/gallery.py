@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import streamlit as st
 
-from mnist_core import maps
+from mnist_core.analysis import maps
 
 _gallery = st.components.v2.component(
     "gallery",

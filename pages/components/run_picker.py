@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core import evaluation
+from mnist_core.analysis import metrics
 from mnist_core.errors import RunNotFound, StoreUnavailable
 from mnist_core.runs import Run
 from pages.shared.cache import dataset, has_pictures, predictions, shipped_runs, store
@@ -113,7 +113,7 @@ def warn_of_guessing(run: Run, accuracy: float, images: int, kind: str) -> bool:
     Returns:
         Whether it does no better.
     """
-    if not images or not evaluation.is_guessing(accuracy, images):
+    if not images or not metrics.is_guessing(accuracy, images):
         return False
     config = run.config
     if config.shuffled_labels >= 0.5:
@@ -124,7 +124,7 @@ def warn_of_guessing(run: Run, accuracy: float, images: int, kind: str) -> bool:
         advice = "Train again with a higher learning rate or more epochs."
     st.warning(
         f"This network learned nothing: it classifies {accuracy:.1%} of the {kind} images "
-        f"correctly, and {evaluation.GUESSING:.0%} is guessing. {advice}",
+        f"correctly, and {metrics.GUESSING:.0%} is guessing. {advice}",
         icon=":material/casino:",
     )
     return True

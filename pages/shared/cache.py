@@ -14,12 +14,16 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from mnist_core import data, evaluation, explanation, forecast, glance, schema, shipped
-from mnist_core.calibration import Calibration
+from mnist_core import data, forecast, schema, shipped
+from mnist_core.analysis import explanation, metrics, summary
+from mnist_core.analysis.calibration import Calibration
+from mnist_core.analysis.label_errors import Suspects, study_key
+from mnist_core.analysis.label_errors import shipped as shipped_suspects
+from mnist_core.analysis.neighbours import nearest_images
+from mnist_core.analysis.predictions import unpack_predictions
 from mnist_core.classifier import Classifier
 from mnist_core.errors import RunNotFound, StoreUnavailable
 from mnist_core.jobs import Pool, open_pool
-from mnist_core.neighbours import nearest_images
 from mnist_core.progress import Progress
 from mnist_core.runs import (
     ACTIVE,
@@ -33,8 +37,6 @@ from mnist_core.runs import (
     queue_place,
 )
 from mnist_core.studies import StudyStore
-from mnist_core.suspects import Suspects, study_key
-from mnist_core.suspects import shipped as shipped_suspects
 from pages.shared import presenter
 from pages.shared.bounded import BoundedCache
 
@@ -105,14 +107,14 @@ def fingerprint_of(split: str) -> str:
     return found.test_fingerprint if split == "test" else found.train_fingerprint
 
 
-def glance_at(split: str) -> glance.Glance:
+def glance_at(split: str) -> summary.Glance:
     """The classes at a glance."""
     return _glance(split, fingerprint_of(split))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Looking at every image …")
-def _glance(split: str, fingerprint: str) -> glance.Glance:
-    return glance.at_a_glance(*images_of(split))
+def _glance(split: str, fingerprint: str) -> summary.Glance:
+    return summary.at_a_glance(*images_of(split))
 
 
 def neighbours(split: str, place: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -246,7 +248,7 @@ def predictions(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _predictions(run_id: str, url: str, version: int) -> tuple[np.ndarray, np.ndarray]:
-    return shipped.unpack_predictions(artifact(run_id, PREDICTIONS))
+    return unpack_predictions(artifact(run_id, PREDICTIONS))
 
 
 def has_pictures(run: Run) -> bool:
@@ -269,7 +271,7 @@ def has_learned_the_sample(run: Run) -> bool:
 def confusion(run: Run) -> np.ndarray:
     """A run's confusion matrix on its test images, int64 (10, 10)."""
     probabilities, labels = predictions(run)
-    return evaluation.confusion_matrix(labels, probabilities.argmax(axis=1))
+    return metrics.confusion_matrix(labels, probabilities.argmax(axis=1))
 
 
 def artifact(run_id: str, kind: str) -> bytes:

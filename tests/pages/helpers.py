@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw
 from streamlit.components.v2.bidi_component.main import _make_trigger_id as trigger_id
 from streamlit.testing.v1 import AppTest
 
+from mnist_core.analysis.predictions import pack_predictions
 from mnist_core.config import TrainConfig
 from mnist_core.data import Dataset
 from mnist_core.runs import FINISHED, KERAS, LITERT, PREDICTIONS, Run, RunStore, owner_of
-from mnist_core.shipped import pack_predictions
 from tests.helpers import CLASSIC, running_run
 
 PAGES = ("overview", "explore", "train", "sweep", "compare", "evaluate", "draw")

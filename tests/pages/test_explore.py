@@ -4,11 +4,13 @@ import re
 import numpy as np
 import pytest
 
-from mnist_core import maps, schema, studies
+from mnist_core import schema, studies
+from mnist_core.analysis import map_study, maps
+from mnist_core.analysis.label_errors import Suspect, Suspects, study_key
+from mnist_core.analysis.map_study import MapKey
 from mnist_core.runs import KERAS, PREDICTIONS
 from mnist_core.shipped import shipped_runs
-from mnist_core.studies import MapKey, StudyStore
-from mnist_core.suspects import Suspect, Suspects, study_key
+from mnist_core.studies import StudyStore
 from tests.helpers import add_worker, cut, finished_run, running_run, write_archive
 from tests.pages.helpers import (
     alternative_texts,
@@ -382,7 +384,7 @@ def tsne_key(dataset, split: str = "train", features: str = "pixels") -> str:
 def compute(study_store, store, points: np.ndarray) -> None:
     """What a worker does with the study whose turn it is."""
     study = study_store.claim(add_worker(store))
-    study_store.complete(study.key, "worker", studies.pack_points(points))
+    study_store.complete(study.key, "worker", map_study.pack_points(points))
 
 
 def test_a_map_by_pca_is_there_at_once(open_page, full_data, study_store):
@@ -645,7 +647,7 @@ def test_a_server_without_workers_shows_maps_that_others_computed(
     tab = open_page("explore", show="A map", method="t-SNE")
     assert_one_sentence(sentences(tab), "is computing this map")
     points = np.random.default_rng(0).random((400, 2), np.float32)
-    study_store.complete(tsne_key(full_data), "worker", studies.pack_points(points))
+    study_store.complete(tsne_key(full_data), "worker", map_study.pack_points(points))
     tab.run()
     assert sentences(tab) == []
     assert points_of(map_shown(tab)) == maps.compact(points)

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.colors
 import pytest
 
-from mnist_core.confidence import coverage, coverage_curve, reliability
+from mnist_core.analysis.confidence import coverage, coverage_curve, reliability
 from mnist_core.plots import curves, digits, heatmaps, parallel, style
 from mnist_core.plots.reliability import coverage_chart, reliability_chart
 from mnist_core.progress import Progress

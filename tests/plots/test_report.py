@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_core.evaluation import confusion_matrix
+from mnist_core.analysis.metrics import confusion_matrix
 from mnist_core.plots import report
 
 NASTY = '<script>alert("1 & 2")</script>'

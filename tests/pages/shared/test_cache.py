@@ -6,7 +6,9 @@ import sqlite3
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import data, evaluation, maps, schema, shipped
+from mnist_core import data, schema, shipped
+from mnist_core.analysis import maps
+from mnist_core.analysis import metrics as metrics_module
 from mnist_core.classifier import Classifier
 from mnist_core.errors import DownloadFailed
 from mnist_core.plots import html
@@ -395,8 +397,8 @@ def fail(*arguments, **options):
         ("explore", maps, "sprite"),
         ("explore", data, "sample_indices"),
         ("train", shipped, "shipped_metrics"),
-        ("evaluate", evaluation, "cell_images"),
-        ("evaluate", evaluation, "wilson_interval"),
+        ("evaluate", metrics_module, "cell_images"),
+        ("evaluate", metrics_module, "wilson_interval"),
         ("draw", Classifier, "predict_proba"),
     ],
 )

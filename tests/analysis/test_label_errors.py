@@ -4,9 +4,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mnist_core import suspects
+from mnist_core.analysis import label_errors
+from mnist_core.analysis.label_errors import Suspect, Suspects
 from mnist_core.config import PRESETS
-from mnist_core.suspects import Suspect, Suspects
 from tests.helpers import reports
 
 # What networks think of five images, digits 0, 1 and 2 alone.
@@ -25,7 +25,7 @@ ANSWERS[:, :3] = [
 
 
 def test_what_differs_from_its_label_is_ranked_by_the_labels_probability():
-    found = suspects.rank(LABELS, ANSWERS, "abc")
+    found = label_errors.rank(LABELS, ANSWERS, "abc")
     assert found == Suspects(
         fingerprint="abc",
         network="quick",
@@ -40,8 +40,8 @@ def test_what_differs_from_its_label_is_ranked_by_the_labels_probability():
 
 
 def test_only_the_most_suspect_are_kept_and_all_are_counted(monkeypatch):
-    monkeypatch.setattr(suspects, "MOST_SUSPECTS", 2)
-    found = suspects.rank(LABELS, ANSWERS, "abc")
+    monkeypatch.setattr(label_errors, "MOST_SUSPECTS", 2)
+    found = label_errors.rank(LABELS, ANSWERS, "abc")
     assert [suspect.place for suspect in found.ranked] == [2, 3]
     assert found.differing == 3
 
@@ -51,16 +51,16 @@ def test_only_the_most_suspect_are_kept_and_all_are_counted(monkeypatch):
 
 def test_every_fold_holds_as_many_of_each_digit():
     labels = np.array([4] * 10 + [7] * 23, np.uint8)
-    numbers = suspects.folds(labels)
+    numbers = label_errors.folds(labels)
     assert np.bincount(numbers[labels == 4]).tolist() == [2, 2, 2, 2, 2]
     assert np.bincount(numbers[labels == 7]).tolist() == [5, 5, 5, 4, 4]
 
 
 def test_folds_are_dealt_at_random_and_always_the_same():
     labels = np.zeros(100, np.uint8)
-    assert suspects.folds(labels).tolist() == suspects.folds(labels).tolist()
-    assert suspects.folds(labels).tolist() != suspects.folds(labels, seed=1).tolist()
-    assert suspects.folds(labels).tolist() != [place % 5 for place in range(100)]
+    assert label_errors.folds(labels).tolist() == label_errors.folds(labels).tolist()
+    assert label_errors.folds(labels).tolist() != label_errors.folds(labels, seed=1).tolist()
+    assert label_errors.folds(labels).tolist() != [place % 5 for place in range(100)]
 
 
 def test_no_image_is_judged_by_a_network_that_saw_it(tiny_dataset):
@@ -74,7 +74,7 @@ def test_no_image_is_judged_by_a_network_that_saw_it(tiny_dataset):
         # A network that is sure of every label, so that its answers can be recognised.
         return np.eye(10, dtype=np.float32)[part.y_test]
 
-    probabilities = suspects.cross_validate(tiny_dataset, answer)
+    probabilities = label_errors.cross_validate(tiny_dataset, answer)
     assert trained_on == [(320, 80)] * 5
     assert probabilities.dtype == np.float32
     # Each answer stands where its image does.
@@ -100,7 +100,7 @@ def training(monkeypatch):
 
 def test_suspects_are_what_the_networks_read_otherwise(training, tiny_dataset):
     told = []
-    found = suspects.compute(tiny_dataset, told.append)
+    found = label_errors.compute(tiny_dataset, told.append)
     assert (found.images, found.differing, found.network) == (400, 40, "quick")
     assert found.fingerprint == tiny_dataset.train_fingerprint
     threes = np.flatnonzero(tiny_dataset.y_train == 3)
@@ -108,11 +108,11 @@ def test_suspects_are_what_the_networks_read_otherwise(training, tiny_dataset):
     assert found.ranked[0] == Suspect(int(threes[0]), 3, 8, 1, 0)
     # Told of all five trainings as if they were one.
     assert [report.epoch for report in told] == [4, 8, 12, 16, 20]
-    assert told[-1].epoch == suspects.EPOCHS
+    assert told[-1].epoch == label_errors.EPOCHS
 
 
 def test_one_need_not_listen(training, tiny_dataset):
-    assert suspects.compute(tiny_dataset).differing == 40
+    assert label_errors.compute(tiny_dataset).differing == 40
 
 
 # --- as JSON, and shipped ---
@@ -120,13 +120,13 @@ def test_one_need_not_listen(training, tiny_dataset):
 
 @pytest.mark.parametrize("ranked", [0, 1, 3])
 def test_suspects_are_read_as_they_were_written(ranked):
-    found = suspects.rank(LABELS, ANSWERS / 3, "abc")
+    found = label_errors.rank(LABELS, ANSWERS / 3, "abc")
     found = dataclasses.replace(found, ranked=found.ranked[:ranked])
     assert Suspects.from_json(found.to_json()) == found
 
 
 def test_a_suspect_is_a_line():
-    assert suspects.rank(LABELS, ANSWERS, "abc").to_json().splitlines() == [
+    assert label_errors.rank(LABELS, ANSWERS, "abc").to_json().splitlines() == [
         '{"fingerprint": "abc", "network": "quick", "images": 5, "differing": 3, "ranked": [',
         "[2, 2, 0, 1.0, 0.0],",
         "[3, 0, 2, 0.625, 0.125],",
@@ -135,17 +135,17 @@ def test_a_suspect_is_a_line():
 
 
 def test_those_of_the_sample_are_shipped(sample):
-    found = suspects.shipped(sample.train_fingerprint)
+    found = label_errors.shipped(sample.train_fingerprint)
     assert found.fingerprint == sample.train_fingerprint
     assert found.images == 4000
     assert 0 < found.differing < 400
 
 
-@pytest.mark.parametrize("path", sorted(suspects.SHIPPED.glob("*.json")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", sorted(label_errors.SHIPPED.glob("*.json")), ids=lambda p: p.stem)
 def test_what_is_shipped_is_whole_and_in_order(path):
-    found = suspects.shipped(path.stem)
+    found = label_errors.shipped(path.stem)
     assert (found.fingerprint, found.network) == (path.stem, "quick")
-    assert len(found.ranked) == min(found.differing, suspects.MOST_SUSPECTS)
+    assert len(found.ranked) == min(found.differing, label_errors.MOST_SUSPECTS)
     by_label = [suspect.probability for suspect in found.ranked]
     assert by_label == sorted(by_label)
     for suspect in found.ranked:
@@ -157,19 +157,19 @@ def test_what_is_shipped_is_whole_and_in_order(path):
 
 def test_the_whole_of_mnist_is_shipped_too():
     # All of MNIST is not at hand here; it has 60,000 images.
-    found = [suspects.shipped(path.stem) for path in suspects.SHIPPED.glob("*.json")]
+    found = [label_errors.shipped(path.stem) for path in label_errors.SHIPPED.glob("*.json")]
     assert sorted(each.images for each in found) == [4000, 60_000]
 
 
 def test_shipped_labels_are_those_of_the_images(sample):
-    for suspect in suspects.shipped(sample.train_fingerprint).ranked:
+    for suspect in label_errors.shipped(sample.train_fingerprint).ranked:
         assert sample.y_train[suspect.place] == suspect.label
 
 
 @pytest.mark.parametrize("fingerprint", ["0123456789abcdef", "", "../pretrained/x"])
 def test_of_other_digits_nothing_is_shipped(fingerprint):
-    assert suspects.shipped(fingerprint) is None
+    assert label_errors.shipped(fingerprint) is None
 
 
 def test_they_are_kept_under_a_key_of_their_own():
-    assert suspects.study_key("abc") == "suspects/abc"
+    assert label_errors.study_key("abc") == "suspects/abc"

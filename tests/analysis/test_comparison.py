@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mnist_core.comparison import compare, luck, verdict
+from mnist_core.analysis.comparison import compare, luck, verdict
 
 LABELS = np.array([4, 4, 9, 9, 7, 0], np.uint8)
 FIRST = np.array([4, 4, 9, 4, 7, 6])

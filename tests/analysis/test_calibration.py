@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mnist_core import calibration
-from mnist_core.calibration import (
+from mnist_core.analysis import calibration
+from mnist_core.analysis.calibration import (
     NO_DIGIT,
     SURE,
     UNSURE,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_core import maps
+from mnist_core.analysis import maps
 from mnist_core.errors import UserError
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mnist_core.evaluation import (
+from mnist_core.analysis.metrics import (
     accuracy,
     cell_images,
     commonest_mistake,
@@ -116,9 +116,10 @@ def test_scores_are_those_of_scikit_learn(digits):
 def test_the_statistics_load_no_library_that_costs_a_server_its_memory():
     code = (
         "import sys, numpy\n"
-        "from mnist_core import comparison, confidence, evaluation, report\n"
-        "evaluation.worst_confusion(evaluation.confusion_matrix(*numpy.ones((2, 5), int)))\n"
-        "evaluation.wilson_interval(37, 100), evaluation.prediction_interval(37, 100)\n"
+        "from mnist_core.analysis import comparison, confidence, metrics\n"
+        "from mnist_core.plots import report\n"
+        "metrics.worst_confusion(metrics.confusion_matrix(*numpy.ones((2, 5), int)))\n"
+        "metrics.wilson_interval(37, 100), metrics.prediction_interval(37, 100)\n"
         "comparison.luck(3, 7)\n"
         "print(*{'scipy.stats', 'sklearn', 'pandas'} & set(sys.modules))"
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_core.evaluation import confidences, wilson_interval
+from mnist_core.analysis.metrics import confidences, wilson_interval
 
 
 @dataclass(frozen=True)

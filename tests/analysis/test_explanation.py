@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from mnist_core import explanation
+from mnist_core.analysis import explanation
 from mnist_core.classifier import PRETRAINED, Classifier
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.models import build_model

@@ -22,7 +22,7 @@ from mnist_core.data import CLASSES, Dataset, give_back
 from mnist_core.progress import Progress
 
 # Found once by ``python -m mnist_core suspects --export``.
-SHIPPED = Path(__file__).parent / "suspected"
+SHIPPED = Path(__file__).parents[1] / "suspected"
 NETWORK = "quick"
 FOLDS = 5
 SEED = 0

@@ -4,10 +4,12 @@
 """
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
 
+from mnist_core.analysis import explanation
 from mnist_core.data import SIDE
 from mnist_core.errors import UserError
 
@@ -187,3 +189,25 @@ def sprite(images: np.ndarray) -> bytes:
     # The quickest compression: half the time for an eighth more bytes.
     picture.save(buffer, "PNG", bits=4, compress_level=1)
     return buffer.getvalue()
+
+
+def features_of(
+    images: np.ndarray, activations: Callable[[np.ndarray], list[np.ndarray]] | None = None
+) -> np.ndarray:
+    """What a map is made from: the pixels, or the output of a network's last hidden layer.
+
+    Args:
+        images: uint8 (n, 28, 28), at least one.
+        activations: ``Classifier.activations``; None for the pixels.
+
+    Returns:
+        float32 (n, d).
+
+    Raises:
+        UserError: that layer is wider than a map can be made from.
+    """
+    if activations is None:
+        return pixels(images)
+    # Of one first: all of a layer that is too wide might not fit into memory.
+    check_width(explanation.hidden(activations, images[:1]).shape[1])
+    return explanation.hidden(activations, images)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mnist_core.confidence import coverage, coverage_curve, reliability
-from mnist_core.evaluation import wilson_interval
+from mnist_core.analysis.confidence import coverage, coverage_curve, reliability
+from mnist_core.analysis.metrics import wilson_interval
 
 # Read as 1 with these confidences; the first, the second and the last are no 1.
 SURE = [0.45, 0.62, 0.68, 0.92, 0.94, 0.96, 0.98, 1.0]

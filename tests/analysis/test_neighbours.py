@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mnist_core import data
-from mnist_core.neighbours import nearest_images
+from mnist_core.analysis.neighbours import nearest_images
 
 
 def dotted(*inks: int) -> np.ndarray:

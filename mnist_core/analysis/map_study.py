@@ -1,0 +1,101 @@
+"""A t-SNE map as a study: its key, the computation, and the points as bytes."""
+
+import io
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from mnist_core.analysis import maps
+from mnist_core.analysis.maps import features_of
+from mnist_core.classifier import Classifier
+from mnist_core.data import Dataset, take
+from mnist_core.errors import UserError
+
+PIXELS = "pixels"
+
+
+MAP_KEY = re.compile(r"tsne/(train|test)/([0-9a-f]{16})/([A-Za-z0-9_-]{1,40})/(0|[1-9][0-9]{0,8})")
+
+
+@dataclass(frozen=True)
+class MapKey:
+    """What a t-SNE map is of; its ``text`` is the study's key.
+
+    Attributes:
+        split: "train" or "test": which images ``maps.choose`` takes its points from.
+        fingerprint: ``Dataset.train_fingerprint`` or ``test_fingerprint``.
+        features: "pixels", or the id of the run whose last hidden layer is looked at.
+        version: ``Run.version`` of that run; 0 for pixels and for shipped runs.
+
+    Raises:
+        ValueError: these make no key.
+    """
+
+    split: str
+    fingerprint: str
+    features: str = PIXELS
+    version: int = 0
+
+    def __post_init__(self) -> None:
+        if not MAP_KEY.fullmatch(self.text):
+            raise ValueError(f"{self.text!r} is not the key of a map.")
+
+    @property
+    def text(self) -> str:
+        """The key, such as ``tsne/test/c3f9adf9c66efb57/cnn/0``."""
+        return f"tsne/{self.split}/{self.fingerprint}/{self.features}/{self.version}"
+
+    @classmethod
+    def parse(cls, text: str) -> "MapKey":
+        """Read what ``text`` gave.
+
+        Raises:
+            ValueError: it is no such key.
+        """
+        match = MAP_KEY.fullmatch(text)
+        if not match:
+            raise ValueError(f"{text!r} is not the key of a map.")
+        split, fingerprint, features, version = match.groups()
+        return cls(split, fingerprint, features, int(version))
+
+
+def perform(key: str, dataset: Dataset, artifact: bytes | None = None) -> bytes:
+    """Compute a study: for now a t-SNE map.
+
+    Args:
+        key: as ``MapKey.text`` gives it.
+        dataset: the digits at hand.
+        artifact: the LiteRT model of the run that the key names; None for pixels.
+
+    Returns:
+        The points as ``unpack_points`` reads them, in the order of ``maps.choose``.
+
+    Raises:
+        ValueError: the key is of no kind that is known, or the model does not go with it.
+        UserError: the digits are no longer those at hand, or the network is too wide.
+    """
+    wanted = MapKey.parse(key)
+    if (artifact is None) != (wanted.features == PIXELS):
+        raise ValueError(f"{key} needs the model of a run, or none for {PIXELS}.")
+    if wanted.split == "train":
+        images, labels, fingerprint = dataset.x_train, dataset.y_train, dataset.train_fingerprint
+    else:
+        images, labels, fingerprint = dataset.x_test, dataset.y_test, dataset.test_fingerprint
+    if fingerprint != wanted.fingerprint:
+        raise UserError("The digits of this map are no longer those at hand; ask for a new one.")
+    chosen = take(images, maps.choose(labels))
+    activations = Classifier(artifact).activations if artifact is not None else None
+    return pack_points(maps.tsne(features_of(chosen, activations)))
+
+
+def pack_points(points: np.ndarray) -> bytes:
+    """Points float32 (n, 2) as bytes: eight each, and a short header."""
+    buffer = io.BytesIO()
+    np.save(buffer, points.astype(np.float32), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def unpack_points(data: bytes) -> np.ndarray:
+    """What ``pack_points`` was given: float32 (n, 2)."""
+    return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
