@@ -12,8 +12,9 @@ import os
 import numpy as np
 
 from mnist_core import data
-from mnist_core.analysis import label_errors, metrics
+from mnist_core.analysis import metrics
 from mnist_core.config import PRESETS, TrainConfig
+from mnist_core.training import cross_validation
 
 
 def cross_validated(config: TrainConfig, sample: data.Dataset) -> int:
@@ -23,7 +24,7 @@ def cross_validated(config: TrainConfig, sample: data.Dataset) -> int:
     def answer(part: data.Dataset) -> np.ndarray:
         return training.train(config, part).test_probabilities
 
-    probabilities = label_errors.cross_validate(sample, answer)
+    probabilities = cross_validation.cross_validate(sample, answer)
     return int((probabilities.argmax(axis=1) == sample.y_train).sum())
 
 

@@ -87,12 +87,12 @@ def keras_usual(dataset: Dataset, seed: int) -> Measured:
 
 
 def keras_schedule(dataset: Dataset, seed: int, steps_per_execution: int = 1) -> Measured:
-    from mnist_core import training
+    from mnist_core.training.optimizer import build_optimizer, learning_rate_schedule
 
     config = classic(seed)
     images = len(fitting_images(dataset, seed)[1])
-    schedule = training.learning_rate_schedule(config, math.ceil(images / config.batch_size))
-    optimizer = training.build_optimizer(config, schedule)
+    schedule = learning_rate_schedule(config, math.ceil(images / config.batch_size))
+    optimizer = build_optimizer(config, schedule)
     return keras_fit(
         dataset, config, optimizer, config.batch_size, config.epochs, steps_per_execution
     )
@@ -113,7 +113,7 @@ def keras_fit(
 ) -> Measured:
     import keras
 
-    from mnist_core import models, training
+    from mnist_core.training import models, scoring
 
     x, y = fitting_images(dataset, config.seed)
     model = models.build_model(config)
@@ -129,8 +129,8 @@ def keras_fit(
     def after_epoch(epoch: int, logs: dict[str, float]) -> None:
         nonlocal started
         measured.seconds.append(time.perf_counter() - started)
-        probabilities = training.predict(model, dataset.x_test)
-        measured.accuracies.append(training.accuracy(probabilities, dataset.y_test))
+        probabilities = scoring.predict(model, dataset.x_test)
+        measured.accuracies.append(scoring.accuracy(probabilities, dataset.y_test))
         started = time.perf_counter()
 
     callback = keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)
@@ -157,7 +157,8 @@ def train(dataset: Dataset, config: TrainConfig) -> Measured:
 
     # As a worker loads it; the others are left to load what they like.
     training = worker.load_training()
-    from mnist_core import looks, models
+    from mnist_core import looks
+    from mnist_core.training import models
 
     checkpoints: list[Any] = []
     training.train(config, dataset, on_checkpoint=checkpoints.append)

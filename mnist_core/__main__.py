@@ -434,8 +434,10 @@ def run_suspects(options: argparse.Namespace) -> int:
         return 0
     # Before the work: a database that cannot be used is known at once.
     store = None if options.export else StudyStore()
-    with bar(label_errors.EPOCHS) as show:
-        found = label_errors.compute(dataset, show)
+    from mnist_core.training import cross_validation
+
+    with bar(cross_validation.EPOCHS) as show:
+        found = cross_validation.compute(dataset, show)
     if store:
         store.keep(label_errors.study_key(fingerprint), found.to_json().encode())
     else:

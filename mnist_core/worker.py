@@ -390,7 +390,7 @@ def _models(model: object, looks: int) -> dict[str, bytes]:
     """
     import tensorflow as tf
 
-    from mnist_core import export
+    from mnist_core.training import export
 
     try:
         return {
@@ -505,10 +505,10 @@ def work(
     with registered(store, worker_id) as (worker_id, heart):
         log.info("worker %s started, process %d", worker_id, os.getpid())
         # All that a run would have to wait for is done while nobody waits.
-        from mnist_core import training
+        from mnist_core.training import steps
 
         loaded = data.locate(), data.load_dataset()
-        training.warm_up(loaded[1])
+        steps.warm_up(loaded[1])
         heart.ready = True
         log.info("worker %s ready after %.1f s", worker_id, time.monotonic() - began)
 

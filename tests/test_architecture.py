@@ -6,7 +6,7 @@ import pytest
 from mnist_core import architecture
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.errors import InvalidConfig, UserError
-from mnist_core.models import build_model
+from mnist_core.training.models import build_model
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from mnist_core.errors import DownloadFailed
 from mnist_core.runs import FAILED, FINISHED, INTERRUPTED, RunStore
 from mnist_core.shipped import FILES, shipped_artifact
 from mnist_core.studies import StudyStore
+from mnist_core.training import cross_validation
 from tests import pictures as pictures_of
 from tests.helpers import (
     PROJECT,
@@ -545,7 +546,7 @@ def searched_at_once(monkeypatch):
         ranked = (label_errors.Suspect(7, 4, 9, 0.99, 0.001),)
         return label_errors.Suspects(dataset.train_fingerprint, "quick", 400, 2, ranked)
 
-    monkeypatch.setattr(label_errors, "compute", compute)
+    monkeypatch.setattr(cross_validation, "compute", compute)
 
 
 def test_suspects_go_into_the_database(run, tiny_mnist, searched_at_once, tiny_dataset):
@@ -571,7 +572,7 @@ def test_suspects_are_exported_as_a_file_that_ships(
 
 def test_suspects_that_ship_are_not_searched_for(run, monkeypatch):
     monkeypatch.setenv("MNIST_DATA", str(data.SAMPLE_PATH))
-    monkeypatch.setattr(label_errors, "compute", None)
+    monkeypatch.setattr(cross_validation, "compute", None)
     status, _, err = run("suspects")
     assert status == 0
     assert err.endswith("The suspects among these digits come with the project.")
@@ -579,7 +580,7 @@ def test_suspects_that_ship_are_not_searched_for(run, monkeypatch):
 
 def test_no_search_begins_where_its_end_could_not_be_stored(run, tiny_mnist, tmp_path, monkeypatch):
     monkeypatch.setenv("MNIST_DATABASE_URL", f"sqlite:///{tmp_path / 'no' / 'runs.db'}")
-    monkeypatch.setattr(label_errors, "compute", None)
+    monkeypatch.setattr(cross_validation, "compute", None)
     status, _, err = run("suspects")
     assert status == 1
     assert "The database of runs cannot be opened" in err

@@ -55,7 +55,7 @@ def test_fewer_images_take_less_time_and_fewer_drawings_come_along():
 @pytest.mark.parametrize("changes", [{}, {"training_images": 100}, {"drawn_digits": 0}])
 @pytest.mark.parametrize("preset", ["classic", "cnn"])
 def test_an_epoch_sees_as_many_images_as_training_chooses(preset, changes, sample):
-    from mnist_core.training import choose_images
+    from mnist_core.training.images import choose_images
 
     config = dataclasses.replace(PRESETS[preset], **changes)
     chosen = len(choose_images(config, sample).labels)

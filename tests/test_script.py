@@ -10,12 +10,12 @@ import keras
 import numpy as np
 import pytest
 
-from mnist_core import training
 from mnist_core.classifier import PRETRAINED, Classifier
 from mnist_core.config import CHOICES, PRESETS, TrainConfig
 from mnist_core.data import SAMPLE_PATH
-from mnist_core.models import build_model
 from mnist_core.script import keras_script, use_keras, use_litert
+from mnist_core.training.models import build_model
+from mnist_core.training.optimizer import build_optimizer, learning_rate_schedule
 from tests.extras import needs
 from tests.helpers import write_archive
 
@@ -131,7 +131,7 @@ def test_it_makes_the_same_layers_optimizer_and_loss(config, untrained):
     model = run_here(config)["model"]
     expected = build_model(config)
     assert list(map(settings_of, model.layers)) == list(map(settings_of, expected.layers))
-    optimizer = training.build_optimizer(config, config.learning_rate)
+    optimizer = build_optimizer(config, config.learning_rate)
     assert settings_of(model.optimizer) == settings_of(optimizer)
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing)
     truth, answer = np.eye(10)[:3], np.full((3, 10), 0.1) + 0.2 * np.eye(10)[1:4]
@@ -187,7 +187,7 @@ def test_its_learning_rates_are_those_of_the_project(
     run_here(config)
     # 400 images, of which a tenth is held out.
     steps_per_epoch = math.ceil(360 / batch_size)
-    ours = training.learning_rate_schedule(config, steps_per_epoch)
+    ours = learning_rate_schedule(config, steps_per_epoch)
     expected = [float(ours(step)) for step in range(steps_per_epoch * config.all_epochs)]
     assert rates == pytest.approx(expected, rel=1e-4, abs=1e-8)
 

@@ -37,6 +37,7 @@ from mnist_core.runs import (
 )
 from mnist_core.shipped import shipped_runs
 from mnist_core.studies import DONE, StudyStore
+from mnist_core.training import loop, steps
 from tests.extras import needs
 from tests.helpers import (
     PROJECT,
@@ -115,7 +116,7 @@ def test_a_finished_runs_keras_file_loads_as_the_same_network(executed, tiny_dat
 
 @pytest.mark.databases
 def test_a_run_told_to_stop_keeps_the_network_it_has(store, run, tiny_dataset, monkeypatch):
-    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
     monkeypatch.setattr(worker, "STORE_SECONDS", 0.001)
     recorders = []
 
@@ -175,7 +176,7 @@ class ResourceExhaustedError(Exception):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (training.Diverged("The loss stopped being a number."), "The loss stopped being a number."),
+        (loop.Diverged("The loss stopped being a number."), "The loss stopped being a number."),
         (MemoryError(), "The machine ran out of memory. Try a smaller batch size"),
         (ResourceExhaustedError("OOM"), "The machine ran out of memory. Try a smaller batch size"),
         (RuntimeError("secret/path"), "Training failed (RuntimeError). Try other settings"),
@@ -248,7 +249,7 @@ def test_a_lost_run_goes_on_from_its_checkpoint_to_the_same_end(store, tiny_data
 def test_a_run_interrupted_at_the_keyboard_resumes_to_the_same_end(
     store, tiny_dataset, monkeypatch
 ):
-    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
     config = dataclasses.replace(SMALL, epochs=2)
     whole = worker.execute(store, running_run(store, "a", config, steps=0), "worker", tiny_dataset)
     run = running_run(store, "b", config, steps=0)
@@ -309,7 +310,7 @@ def test_a_run_whose_digits_are_gone_says_so(store, tiny_dataset, sample):
 def test_a_run_that_was_to_stop_when_its_worker_was_lost_stops_where_it_was(
     store, tiny_dataset, monkeypatch
 ):
-    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
     config = dataclasses.replace(SMALL, epochs=2)
     run = waiting_run(store, "me", config)
 
@@ -331,7 +332,7 @@ def test_a_locked_database_loses_no_report_of_a_run(
     store, run, tiny_dataset, monkeypatch, user_data
 ):
     monkeypatch.setattr(schema, "BUSY_SECONDS", 0.01)
-    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
     monkeypatch.setattr(worker, "STORE_SECONDS", 0.001)
     hasty = RunStore()
     held = sqlite3.connect(user_data / "runs.db", isolation_level=None)
@@ -355,7 +356,7 @@ def test_a_locked_database_loses_no_report_of_a_run(
 @pytest.mark.databases
 def test_a_checkpoint_is_never_stored_without_its_epochs_end(store, run, tiny_dataset, monkeypatch):
     monkeypatch.setattr(worker, "STORE_SECONDS", 0.001)
-    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
     run = dataclasses.replace(run, config=dataclasses.replace(SMALL, epochs=3))
     stored = []
 
@@ -654,7 +655,7 @@ def trained(monkeypatch, tiny_dataset):
     monkeypatch.setattr(worker, "execute", execute)
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(data, "load_dataset", lambda: tiny_dataset)
-    monkeypatch.setattr(training, "warm_up", lambda dataset: None)
+    monkeypatch.setattr(steps, "warm_up", lambda dataset: None)
     return done
 
 

@@ -11,23 +11,15 @@ arXiv:1911.00068; ranked by what it calls self-confidence.
 
 import dataclasses
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mnist_core.config import PRESETS
-from mnist_core.data import CLASSES, Dataset, give_back
-from mnist_core.progress import Progress
-
 # Found once by ``python -m mnist_core suspects --export``.
 SHIPPED = Path(__file__).parents[1] / "suspected"
 NETWORK = "quick"
-FOLDS = 5
-SEED = 0
 MOST_SUSPECTS = 500
-EPOCHS = FOLDS * PRESETS[NETWORK].epochs
 
 
 @dataclass(frozen=True)
@@ -97,49 +89,6 @@ def shipped(fingerprint: str) -> Suspects | None:
     return Suspects.from_json(path.read_text()) if path.is_file() else None
 
 
-def folds(labels: np.ndarray, count: int = FOLDS, seed: int = SEED) -> np.ndarray:
-    """Deal images into folds, those of each digit as evenly as can be.
-
-    Args:
-        labels: uint8 (n,).
-
-    Returns:
-        int64 (n,): the number of each image's fold, 0 to ``count - 1``.
-    """
-    random = np.random.default_rng(seed)
-    numbers = np.zeros(len(labels), np.int64)
-    for digit in range(CLASSES):
-        places = random.permutation(np.flatnonzero(labels == digit))
-        numbers[places] = np.arange(len(places)) % count
-    return numbers
-
-
-def cross_validate(dataset: Dataset, answer: Callable[[Dataset], np.ndarray]) -> np.ndarray:
-    """What networks that never saw them think of the training images.
-
-    Args:
-        answer: trains on a dataset and gives the probabilities of its test images,
-            float32 (n, 10); called once for each fold.
-
-    Returns:
-        float32 (n, 10), for every training image in order.
-    """
-    numbers = folds(dataset.y_train)
-    probabilities = np.zeros((len(numbers), CLASSES), np.float32)
-    for fold in range(FOLDS):
-        inside, outside = np.flatnonzero(numbers == fold), np.flatnonzero(numbers != fold)
-        part = Dataset(
-            dataset.x_train[outside],
-            dataset.y_train[outside],
-            dataset.x_train[inside],
-            dataset.y_train[inside],
-            dataset.source,
-        )
-        give_back(dataset.x_train)
-        probabilities[inside] = answer(part)
-    return probabilities
-
-
 def rank(labels: np.ndarray, probabilities: np.ndarray, fingerprint: str) -> Suspects:
     """The images whose likeliest digit is not their label, least probable label first.
 
@@ -163,29 +112,3 @@ def rank(labels: np.ndarray, probabilities: np.ndarray, fingerprint: str) -> Sus
         for place in order[:MOST_SUSPECTS]
     )
     return Suspects(fingerprint, NETWORK, len(labels), len(differing), ranked)
-
-
-def compute(dataset: Dataset, on_progress: Callable[[Progress], None] | None = None) -> Suspects:
-    """Train five networks and rank what they suspect: a minute for all of MNIST.
-
-    Args:
-        on_progress: told as by ``training.train``, with ``epoch`` counted over all five
-            trainings, up to ``EPOCHS``.
-    """
-    from mnist_core import training
-
-    config = PRESETS[NETWORK]
-    epochs_before = 0
-
-    def report(progress: Progress) -> None:
-        if on_progress:
-            on_progress(dataclasses.replace(progress, epoch=epochs_before + progress.epoch))
-
-    def answer(part: Dataset) -> np.ndarray:
-        nonlocal epochs_before
-        result = training.train(config, part, report)
-        epochs_before += config.epochs
-        return result.test_probabilities
-
-    probabilities = cross_validate(dataset, answer)
-    return rank(dataset.y_train, probabilities, dataset.train_fingerprint)

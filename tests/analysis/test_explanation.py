@@ -7,7 +7,7 @@ import pytest
 from mnist_core.analysis import explanation
 from mnist_core.classifier import PRETRAINED, Classifier
 from mnist_core.config import PRESETS, TrainConfig
-from mnist_core.models import build_model
+from mnist_core.training.models import build_model
 
 CONFIGS = {
     **PRESETS,

@@ -7,6 +7,7 @@ import pytest
 from mnist_core.analysis import label_errors
 from mnist_core.analysis.label_errors import Suspect, Suspects
 from mnist_core.config import PRESETS
+from mnist_core.training import cross_validation
 from tests.helpers import reports
 
 # What networks think of five images, digits 0, 1 and 2 alone.
@@ -51,16 +52,18 @@ def test_only_the_most_suspect_are_kept_and_all_are_counted(monkeypatch):
 
 def test_every_fold_holds_as_many_of_each_digit():
     labels = np.array([4] * 10 + [7] * 23, np.uint8)
-    numbers = label_errors.folds(labels)
+    numbers = cross_validation.folds(labels)
     assert np.bincount(numbers[labels == 4]).tolist() == [2, 2, 2, 2, 2]
     assert np.bincount(numbers[labels == 7]).tolist() == [5, 5, 5, 4, 4]
 
 
 def test_folds_are_dealt_at_random_and_always_the_same():
     labels = np.zeros(100, np.uint8)
-    assert label_errors.folds(labels).tolist() == label_errors.folds(labels).tolist()
-    assert label_errors.folds(labels).tolist() != label_errors.folds(labels, seed=1).tolist()
-    assert label_errors.folds(labels).tolist() != [place % 5 for place in range(100)]
+    assert cross_validation.folds(labels).tolist() == cross_validation.folds(labels).tolist()
+    assert (
+        cross_validation.folds(labels).tolist() != cross_validation.folds(labels, seed=1).tolist()
+    )
+    assert cross_validation.folds(labels).tolist() != [place % 5 for place in range(100)]
 
 
 def test_no_image_is_judged_by_a_network_that_saw_it(tiny_dataset):
@@ -74,7 +77,7 @@ def test_no_image_is_judged_by_a_network_that_saw_it(tiny_dataset):
         # A network that is sure of every label, so that its answers can be recognised.
         return np.eye(10, dtype=np.float32)[part.y_test]
 
-    probabilities = label_errors.cross_validate(tiny_dataset, answer)
+    probabilities = cross_validation.cross_validate(tiny_dataset, answer)
     assert trained_on == [(320, 80)] * 5
     assert probabilities.dtype == np.float32
     # Each answer stands where its image does.
@@ -87,7 +90,7 @@ def test_no_image_is_judged_by_a_network_that_saw_it(tiny_dataset):
 @pytest.fixture
 def training(monkeypatch):
     """Training that takes no time: a network that takes every 3 for an 8."""
-    from mnist_core import training
+    from mnist_core.training import loop
 
     def train(config, dataset, on_progress):
         assert config == PRESETS["quick"]
@@ -95,12 +98,12 @@ def training(monkeypatch):
         answers = np.eye(10, dtype=np.float32)[np.where(dataset.y_test == 3, 8, dataset.y_test)]
         return SimpleNamespace(test_probabilities=answers)
 
-    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(loop, "train", train)
 
 
 def test_suspects_are_what_the_networks_read_otherwise(training, tiny_dataset):
     told = []
-    found = label_errors.compute(tiny_dataset, told.append)
+    found = cross_validation.compute(tiny_dataset, told.append)
     assert (found.images, found.differing, found.network) == (400, 40, "quick")
     assert found.fingerprint == tiny_dataset.train_fingerprint
     threes = np.flatnonzero(tiny_dataset.y_train == 3)
@@ -108,11 +111,11 @@ def test_suspects_are_what_the_networks_read_otherwise(training, tiny_dataset):
     assert found.ranked[0] == Suspect(int(threes[0]), 3, 8, 1, 0)
     # Told of all five trainings as if they were one.
     assert [report.epoch for report in told] == [4, 8, 12, 16, 20]
-    assert told[-1].epoch == label_errors.EPOCHS
+    assert told[-1].epoch == cross_validation.EPOCHS
 
 
 def test_one_need_not_listen(training, tiny_dataset):
-    assert label_errors.compute(tiny_dataset).differing == 40
+    assert cross_validation.compute(tiny_dataset).differing == 40
 
 
 # --- as JSON, and shipped ---

@@ -10,12 +10,12 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from mnist_core import export
 from mnist_core.classifier import PRETRAINED, Classifier
 from mnist_core.config import PRESETS
 from mnist_core.data import scale
 from mnist_core.looks import predict_in_looks
-from mnist_core.models import build_model
+from mnist_core.training import export
+from mnist_core.training.models import build_model
 
 CONVOLUTIONAL = dataclasses.replace(PRESETS["cnn"], convolutions=((4, 5, 3),), dense=(8,), looks=5)
 DENSE = dataclasses.replace(PRESETS["classic"], dense=(12,), looks=1)

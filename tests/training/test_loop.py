@@ -15,8 +15,11 @@ from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.data import Dataset, scale, stratified_split
 from mnist_core.drawing.synthetic import SCRIBBLE, load_drawn
 from mnist_core.errors import CannotResume
-from mnist_core.models import build_model
-from mnist_core.training import train
+from mnist_core.training import images as images_module
+from mnist_core.training import loop, scoring, train
+from mnist_core.training import steps as steps_module
+from mnist_core.training.models import build_model
+from mnist_core.training.optimizer import LearningRate, build_optimizer, learning_rate_schedule
 
 SMALL = TrainConfig(dense=(32,), epochs=2, batch_size=32, learning_rate=0.01, seed=5)
 SMALL_CNN = dataclasses.replace(
@@ -93,10 +96,10 @@ def test_test_accuracy_is_that_of_the_probabilities_and_of_the_model(trained, ti
 
 def test_no_test_image_is_forgotten_in_the_last_batch(tiny_dataset, trained):
     images = np.concatenate([tiny_dataset.x_train, tiny_dataset.x_test, tiny_dataset.x_test])[:501]
-    probabilities = training.predict(trained.result.model, images)
+    probabilities = scoring.predict(trained.result.model, images)
     assert probabilities.shape == (501, 10)
     assert probabilities[500] == pytest.approx(
-        training.predict(trained.result.model, images[500:])[0], abs=1e-6
+        scoring.predict(trained.result.model, images[500:])[0], abs=1e-6
     )
 
 
@@ -172,7 +175,7 @@ def test_another_seed_gives_another_network(trained, tiny_dataset):
 
 
 def test_each_epoch_and_each_seed_has_an_order_of_images_of_its_own(tiny_dataset, monkeypatch):
-    orders, compile_steps = [], training.compile_steps
+    orders, compile_steps = [], steps_module.compile_steps
 
     def listen(*arguments):
         run_steps = compile_steps(*arguments)
@@ -183,7 +186,7 @@ def test_each_epoch_and_each_seed_has_an_order_of_images_of_its_own(tiny_dataset
 
         return run_and_note
 
-    monkeypatch.setattr(training, "compile_steps", listen)
+    monkeypatch.setattr(steps_module, "compile_steps", listen)
     for seed in (5, 6):
         # A network that no other test has: nothing that was compiled before is used.
         train(dataclasses.replace(SMALL, dense=(24,), seed=seed), tiny_dataset)
@@ -192,7 +195,7 @@ def test_each_epoch_and_each_seed_has_an_order_of_images_of_its_own(tiny_dataset
 
 
 def test_however_often_progress_is_told_the_network_is_the_same(trained, tiny_dataset, monkeypatch):
-    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
     reports = []
     one_by_one = train(SMALL, tiny_dataset, reports.append)
     assert [report.step for report in reports] == list(range(1, 25))
@@ -203,7 +206,7 @@ def test_however_often_progress_is_told_the_network_is_the_same(trained, tiny_da
 
 
 def test_it_stops_when_told_to_and_keeps_the_network(tiny_dataset, monkeypatch):
-    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
     reports = []
     result = train(SMALL, tiny_dataset, reports.append, lambda: len(reports) >= 3)
     assert result.stopped
@@ -214,7 +217,7 @@ def test_it_stops_when_told_to_and_keeps_the_network(tiny_dataset, monkeypatch):
 
 
 def test_stopped_in_the_second_epoch_the_first_is_kept(tiny_dataset, monkeypatch):
-    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
     reports = []
     result = train(
         SMALL, tiny_dataset, reports.append, lambda: bool(reports) and reports[-1].step >= 12
@@ -275,7 +278,7 @@ SHORT = dataclasses.replace(SMALL, batch_size=128)  # three steps an epoch
 def test_stopped_and_resumed_it_becomes_the_network_it_would_have_been(
     config, tiny_dataset, monkeypatch
 ):
-    monkeypatch.setattr(training, "SECONDS_PER_CALL", 0.0)
+    monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
     whole = train(config, tiny_dataset)
     checkpoint = None
     # In the middle of an epoch, at its end, and in the middle of the next.
@@ -321,7 +324,7 @@ def test_a_run_may_go_on_after_its_end_more_than_once(tiny_dataset):
 
 
 def test_what_is_loaded_while_nobody_waits_changes_no_run(trained, tiny_dataset):
-    training.warm_up(tiny_dataset)
+    steps_module.warm_up(tiny_dataset)
     assert_same(train(SMALL, tiny_dataset), trained.result)
 
 
@@ -352,8 +355,8 @@ def test_a_run_is_the_same_after_one_of_the_same_settings_and_another_seed(tiny_
 
 def test_so_many_images_are_chosen_of_each_digit_the_same_share(sample):
     config = dataclasses.replace(SMALL, training_images=360, drawn_digits=1000)
-    few = training.choose_images(config, sample)
-    whole = training.choose_images(dataclasses.replace(config, training_images=60_000), sample)
+    few = images_module.choose_images(config, sample)
+    whole = images_module.choose_images(dataclasses.replace(config, training_images=60_000), sample)
     # A tenth of the 3,600 there are, and of the drawings.
     assert len(whole.labels) == 3600 + 1000 + 100
     assert abs(len(few.labels) - 470) <= 5
@@ -363,24 +366,24 @@ def test_so_many_images_are_chosen_of_each_digit_the_same_share(sample):
     assert (few.validation == whole.validation).all()
     for count in (100, 101, 109):
         exactly = dataclasses.replace(config, training_images=count, drawn_digits=0)
-        assert abs(len(training.choose_images(exactly, sample).labels) - count) <= 5
+        assert abs(len(images_module.choose_images(exactly, sample).labels) - count) <= 5
 
 
 def test_each_chosen_place_holds_the_picture_of_its_label(sample):
     config = dataclasses.replace(SMALL, training_images=360, drawn_digits=1000)
-    choice = training.choose_images(config, sample)
+    choice = images_module.choose_images(config, sample)
     drawn_images, drawn_labels = load_drawn()
     images = np.concatenate([sample.x_train, drawn_images])
     labels = np.concatenate([sample.y_train, drawn_labels])
-    assert (training.hold(sample).numpy()[choice.fit] == images[choice.fit]).all()
+    assert (images_module.hold(sample).numpy()[choice.fit] == images[choice.fit]).all()
     assert (labels[choice.fit] == choice.labels).all()
     assert not set(choice.fit) & set(choice.validation)
 
 
 def test_the_same_seed_chooses_and_shuffles_the_same(sample):
     config = dataclasses.replace(SMALL, training_images=500, shuffled_labels=0.5)
-    one, again = (training.choose_images(config, sample) for _ in range(2))
-    other = training.choose_images(dataclasses.replace(config, seed=6), sample)
+    one, again = (images_module.choose_images(config, sample) for _ in range(2))
+    other = images_module.choose_images(dataclasses.replace(config, seed=6), sample)
     assert (one.fit == again.fit).all()
     assert (one.labels == again.labels).all()
     assert set(one.fit) != set(other.fit)
@@ -389,9 +392,9 @@ def test_the_same_seed_chooses_and_shuffles_the_same(sample):
 def test_shuffled_labels_are_the_same_ones_dealt_out_anew(sample):
     before = sample.y_train.copy()
     config = dataclasses.replace(SMALL, drawn_digits=1000)
-    true = training.choose_images(config, sample)
+    true = images_module.choose_images(config, sample)
     for share in (0.5, 1.0):
-        shuffled = training.choose_images(
+        shuffled = images_module.choose_images(
             dataclasses.replace(config, shuffled_labels=share), sample
         )
         assert (np.sort(shuffled.labels) == np.sort(true.labels)).all()
@@ -450,9 +453,9 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(tiny_dataset, monkeyp
         kernel.assign(np.full(kernel.shape, np.nan, np.float32))
         return model
 
-    monkeypatch.setattr(training, "build_model", build_broken_model)
+    monkeypatch.setattr(loop, "build_model", build_broken_model)
     reports = []
-    with pytest.raises(training.Diverged) as caught:
+    with pytest.raises(loop.Diverged) as caught:
         train(SMALL, tiny_dataset, reports.append)
     assert str(caught.value) == (
         "The loss stopped being a number at step 1. Try a learning rate below 0.01."
@@ -483,7 +486,7 @@ def test_the_compiled_steps_do_what_keras_fit_does(config, reference, tolerance,
 
     by_keras = build_model(config)
     by_keras.compile(
-        reference(training.LearningRate("cosine", config.learning_rate, [steps])),
+        reference(LearningRate("cosine", config.learning_rate, [steps])),
         keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
     )
     targets = keras.utils.to_categorical(labels[order], 10)
@@ -492,12 +495,10 @@ def test_the_compiled_steps_do_what_keras_fit_does(config, reference, tolerance,
     )
 
     ours = build_model(config)
-    optimizer = training.build_optimizer(
-        config, training.LearningRate("cosine", config.learning_rate, [steps])
-    )
+    optimizer = build_optimizer(config, LearningRate("cosine", config.learning_rate, [steps]))
     optimizer.build(ours.trainable_variables)
-    run_steps = training.compile_steps(ours, optimizer, config)
-    seen = tf.constant(images), training.Choice(np.arange(len(images)), labels, np.array([]))
+    run_steps = steps_module.compile_steps(ours, optimizer, config)
+    seen = tf.constant(images), images_module.Choice(np.arange(len(images)), labels, np.array([]))
     first_loss, _ = run_steps(*seen, order, 0, 5, 0, 1.0, config.seed)
     second_loss, _ = run_steps(*seen, order, 5, 8, 5, 1.0, config.seed)
 
@@ -509,17 +510,17 @@ def test_the_compiled_steps_do_what_keras_fit_does(config, reference, tolerance,
 
 
 def test_a_line_falls_as_far_as_a_cosine_and_constant_is_constant():
-    line = training.LearningRate("linear", 0.01, [100])
+    line = LearningRate("linear", 0.01, [100])
     assert [float(line(step)) for step in (0, 5, 10, 55, 100)] == pytest.approx(
         [0.0005, 0.00525, 0.01, 0.005, 0]
     )
-    constant = training.LearningRate("constant", 0.01, [100])
+    constant = LearningRate("constant", 0.01, [100])
     assert [float(constant(step)) for step in (0, 50, 99)] == pytest.approx([0.01] * 3)
 
 
 @pytest.mark.parametrize("kind", ["cosine", "linear"])
 def test_epochs_added_later_begin_with_a_tenth_of_the_rate(kind):
-    rate = training.LearningRate(kind, 0.01, [100, 50, 50])
+    rate = LearningRate(kind, 0.01, [100, 50, 50])
     assert float(rate(10)) == pytest.approx(0.01)
     assert [float(rate(step)) for step in (105, 155)] == pytest.approx([0.001, 0.001])
     assert float(rate(100)) == float(rate(150)) == pytest.approx(0.00005)
@@ -527,15 +528,15 @@ def test_epochs_added_later_begin_with_a_tenth_of_the_rate(kind):
 
 
 def test_a_constant_rate_is_a_tenth_in_epochs_added_later():
-    rate = training.LearningRate("constant", 0.01, [100, 50])
+    rate = LearningRate("constant", 0.01, [100, 50])
     assert [float(rate(step)) for step in (0, 99, 100, 150)] == pytest.approx(
         [0.01, 0.01, 0.001, 0.001]
     )
 
 
 def test_each_part_falls_by_its_own_length():
-    line = training.LearningRate("linear", 0.01, [100, 50])
-    cosine = training.LearningRate("cosine", 0.01, [100, 50])
+    line = LearningRate("linear", 0.01, [100, 50])
+    cosine = LearningRate("cosine", 0.01, [100, 50])
     # Half-way down: 5 of the 50 steps go up, 45 down.
     assert float(line(100 + 5 + 9)) == pytest.approx(0.0008)
     assert float(cosine(100 + 5 + 15)) == pytest.approx(0.00075)  # 60 degrees
@@ -544,14 +545,14 @@ def test_each_part_falls_by_its_own_length():
 
 def test_the_settings_say_how_long_each_part_is():
     config = dataclasses.replace(SMALL, schedule="linear", epochs=2, more_epochs=(1,))
-    rate = training.learning_rate_schedule(config, steps_per_epoch=10)
+    rate = learning_rate_schedule(config, steps_per_epoch=10)
     assert [float(rate(step)) for step in (2, 11, 20, 21, 30)] == pytest.approx(
         [0.01, 0.005, 0.00005, 0.001, 0]
     )
 
 
 def test_the_schedule_warms_up_over_a_tenth_of_the_steps():
-    schedule = training.LearningRate("cosine", 0.01, [200])
+    schedule = LearningRate("cosine", 0.01, [200])
     rates = [float(schedule(step)) for step in range(201)]
     assert rates[0] == pytest.approx(0.0005)
     assert rates[20] == pytest.approx(0.01)
@@ -561,7 +562,7 @@ def test_the_schedule_warms_up_over_a_tenth_of_the_steps():
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_the_shortest_run_has_a_schedule(steps):
-    schedule = training.LearningRate("cosine", 0.01, [steps])
+    schedule = LearningRate("cosine", 0.01, [steps])
     assert all(0 <= float(schedule(step)) <= 0.0101 for step in range(steps + 1))
 
 
@@ -571,9 +572,9 @@ def test_cross_entropy_and_accuracy_agree_with_a_hand_worked_example():
     probabilities[1, [3, 4]] = [0.25, 0.75]
     probabilities[2, 5] = 1
     labels = np.array([2, 3, 5], np.uint8)
-    assert training.cross_entropy(probabilities, labels) == pytest.approx(np.log(4) / 3)
-    assert training.accuracy(probabilities, labels) == pytest.approx(2 / 3)
-    surely_wrong = training.cross_entropy(probabilities[:1], np.array([9], np.uint8))
+    assert scoring.cross_entropy(probabilities, labels) == pytest.approx(np.log(4) / 3)
+    assert scoring.accuracy(probabilities, labels) == pytest.approx(2 / 3)
+    surely_wrong = scoring.cross_entropy(probabilities[:1], np.array([9], np.uint8))
     assert np.isfinite(surely_wrong)
 
 
@@ -587,24 +588,22 @@ def test_a_scribble_teaches_that_every_digit_is_as_likely(tiny_dataset):
     model = build_model(config)
     optimizer = keras.optimizers.Adam(0.01)
     optimizer.build(model.trainable_variables)
-    run_steps = training.compile_steps(model, optimizer, config)
+    run_steps = steps_module.compile_steps(model, optimizer, config)
     places = np.arange(64)
-    seen = tf.constant(images), training.Choice(places, labels, np.array([])), places
+    seen = tf.constant(images), images_module.Choice(places, labels, np.array([])), places
     _, correct = run_steps(*seen, 0, 1, 0, 1.0, config.seed)
     assert float(correct) == 0, "no answer to a scribble is right"
     for step in range(1, 200):
         run_steps(*seen, 0, 1, step, 1.0, config.seed)
-    assert np.abs(training.predict(model, images) - 0.1).max() < 0.05
+    assert np.abs(scoring.predict(model, images) - 0.1).max() < 0.05
 
 
 def draw_only_scribbles(monkeypatch, images):
     """Let these be the drawings that come with the project."""
     labels = np.full(len(images), SCRIBBLE, np.uint8)
-    monkeypatch.setattr(training, "_held", [])
-    monkeypatch.setattr(training, "load_drawn", lambda: (images, labels))
-    monkeypatch.setattr(
-        training, "choose_drawn", lambda digits: (np.arange(digits), labels[:digits])
-    )
+    monkeypatch.setattr(images_module, "_held", [])
+    monkeypatch.setattr(images_module, "load_drawn", lambda: (images, labels))
+    monkeypatch.setattr(images_module, "choose_drawn", lambda digits: (np.arange(digits), labels[:digits]))
 
 
 def test_drawn_digits_are_trained_on_and_scribbles_count_for_no_accuracy(tiny_dataset, monkeypatch):
@@ -622,7 +621,7 @@ def test_a_network_that_saw_scribbles_doubts_them_more(tiny_dataset, monkeypatch
     scribbles = np.random.default_rng(0).integers(0, 256, (200, 28, 28)).astype(np.uint8)
     draw_only_scribbles(monkeypatch, scribbles[:100])
     best = [
-        training.predict(train(config, tiny_dataset).model, scribbles[100:]).max(axis=1).mean()
+        scoring.predict(train(config, tiny_dataset).model, scribbles[100:]).max(axis=1).mean()
         for config in (SMALL, dataclasses.replace(SMALL, drawn_digits=64))
     ]
     assert best[1] < best[0] - 0.1
@@ -630,7 +629,7 @@ def test_a_network_that_saw_scribbles_doubts_them_more(tiny_dataset, monkeypatch
 
 def test_the_trained_network_is_calibrated_on_the_validation_images(trained, tiny_dataset):
     _, validation = stratified_split(tiny_dataset.y_train, 0.1, SMALL.seed)
-    probabilities = training.predict(trained.result.model, tiny_dataset.x_train[validation])
+    probabilities = scoring.predict(trained.result.model, tiny_dataset.x_train[validation])
     # Were it not, another temperature than 1 would suit it better.
     again = choose_temperature(probabilities, tiny_dataset.y_train[validation])
     assert again == pytest.approx(1, abs=0.05)
@@ -638,8 +637,8 @@ def test_the_trained_network_is_calibrated_on_the_validation_images(trained, tin
 
 def test_dividing_the_logits_keeps_the_answers_and_their_order(tiny_dataset):
     model = build_model(SMALL)
-    before = training.predict(model, tiny_dataset.x_test)
-    training.divide_logits(model, 2.0)
-    after = training.predict(model, tiny_dataset.x_test)
+    before = scoring.predict(model, tiny_dataset.x_test)
+    scoring.divide_logits(model, 2.0)
+    after = scoring.predict(model, tiny_dataset.x_test)
     assert (after.argmax(axis=1) == before.argmax(axis=1)).all()
     np.testing.assert_allclose(after, soften(before, 2.0), atol=1e-5)

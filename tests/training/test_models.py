@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_core.config import PRESETS, TrainConfig
-from mnist_core.models import build_model
+from mnist_core.training.models import build_model
 
 
 def kinds(network: keras.Sequential) -> list[str]:

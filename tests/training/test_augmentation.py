@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnist_core.augmentation import augment, strength_in
 from mnist_core.data import scale
+from mnist_core.training.augmentation import augment, strength_in
 
 
 @pytest.fixture(scope="module")

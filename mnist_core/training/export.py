@@ -4,8 +4,8 @@ Both do by themselves all that the app does around the network: they take images
 them, scale the pixels, and average over as many views as the settings ask for. So they are as
 accurate as the run's page says. Loads TensorFlow.
 
-``python -m mnist_core.export FOLDER...`` writes the two files of shipped runs again, from the
-weights in the one that is there.
+``python -m mnist_core.training.export FOLDER...`` writes the two files of shipped runs again, from
+the weights in the one that is there.
 """
 
 import io
@@ -25,7 +25,7 @@ from mnist_core.classifier import CLASSIFY, LAYERS, PROBABILITIES
 from mnist_core.config import TrainConfig
 from mnist_core.data import SIDE
 from mnist_core.looks import MOVES
-from mnist_core.models import build_model
+from mnist_core.training.models import build_model
 
 IMAGES = "images"
 

@@ -1,0 +1,181 @@
+"""The compiled training steps: a network, its optimizer, and many steps in one call."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mnist_core.config import PRESETS, TrainConfig
+from mnist_core.data import CLASSES, SIDE, Dataset
+from mnist_core.drawing.synthetic import SCRIBBLE
+from mnist_core.errors import CannotResume
+from mnist_core.training.augmentation import augment
+from mnist_core.training.images import Choice, choose_images, hold
+from mnist_core.training.models import build_model
+from mnist_core.training.optimizer import LearningRate, build_optimizer, learning_rate_schedule
+from mnist_core.training.scoring import EVALUATION_BATCH, predict
+
+# Of the losses, and of the right answers.
+Sums = tuple[tf.Tensor, tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A network, its optimizer and the functions compiled for them, for one run at a time.
+
+    Attributes:
+        key: the settings it is for, with seed 0, and the steps of an epoch.
+        forward: float32 (n, 28, 28), 0 to 1 -> probabilities, float32 (n, 10).
+        run_steps: as ``compile_steps`` returns it.
+    """
+
+    key: tuple[TrainConfig, int]
+    model: keras.Model
+    optimizer: keras.optimizers.Optimizer
+    schedule: "LearningRate"
+    forward: Callable[[tf.Tensor], tf.Tensor]
+    run_steps: Callable[..., Sums]
+
+
+# The trainer of the last run: compiling takes longer than a run's first steps, and most
+# runs of a class have the same settings. Whoever uses it takes it out meanwhile.
+_spare: dict[tuple[TrainConfig, int], Trainer] = {}
+
+
+def warm_up(dataset: Dataset) -> None:
+    """Take one step as a run of ``classic`` does, so that such a run has nothing to wait for."""
+    config = PRESETS["classic"]
+    choice = choose_images(config, dataset)
+    trainer = take_trainer(config, math.ceil(len(choice.labels) / config.batch_size))
+    order = np.arange(len(choice.labels))
+    trainer.run_steps(hold(dataset), choice, order, 0, 1, 0, 1.0, config.seed)
+    predict(trainer.forward, dataset.x_test[:EVALUATION_BATCH])
+    put_back_trainer(trainer)
+
+
+def take_trainer(config: TrainConfig, steps_per_epoch: int) -> Trainer:
+    """A trainer for these settings: the spare one if it is of the same, or a new one."""
+    # The seed is told at each step; all else is part of what is compiled.
+    key = dataclasses.replace(config, seed=0), steps_per_epoch
+    trainer = _spare.pop(key, None)
+    return trainer or _build_trainer(*key)
+
+
+def put_back_trainer(trainer: Trainer) -> None:
+    """Keep this trainer, and no other, for the next run of the same settings."""
+    _spare.clear()
+    _spare[trainer.key] = trainer
+
+
+def _build_trainer(config: TrainConfig, steps_per_epoch: int) -> Trainer:
+    model = build_model(config)
+    schedule = learning_rate_schedule(config, steps_per_epoch)
+    optimizer = build_optimizer(config, schedule)
+    optimizer.build(model.trainable_variables)
+    return Trainer(
+        key=(config, steps_per_epoch),
+        model=model,
+        optimizer=optimizer,
+        schedule=schedule,
+        forward=tf.function(
+            lambda x: model(x, training=False),
+            input_signature=[tf.TensorSpec([None, SIDE, SIDE], tf.float32)],
+        ),
+        run_steps=compile_steps(model, optimizer, config),
+    )
+
+
+def restore(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
+    """Give each variable its value again."""
+    if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+        raise CannotResume("This run's network is another than the stored one; start it anew.")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def compile_steps(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, config: TrainConfig
+) -> Callable[[tf.Tensor, Choice, np.ndarray, int, int, int, float, int], Sums]:
+    """One function that runs many training steps a call.
+
+    Of a picture labelled ``SCRIBBLE`` every digit is to be equally likely, so that the
+    network learns to doubt (Hendrycks et al. 2019, arXiv:1812.04606).
+
+    Returns:
+        ``run_steps(images, choice, order, first, count, step, strength, seed)``: trains on
+        batches ``first`` to ``first + count - 1`` of the epoch that sees the images of the
+        choice in this order; ``step`` counts from the start of the run and seeds, with
+        ``seed``, the augmentation, which is as strong as ``strength`` says, 0 to 1. It
+        returns the sum of the losses over those batches' digits, scribbles not counted,
+        and the number of right answers.
+    """
+    loss_function = keras.losses.CategoricalCrossentropy(
+        label_smoothing=config.label_smoothing, reduction="none"
+    )
+
+    # Images are handed over at each call, for what a compiled function refers to is never
+    # given back.
+    @tf.function(  # type: ignore[untyped-decorator]
+        input_signature=[
+            tf.TensorSpec([None, SIDE, SIDE], tf.uint8),
+            tf.TensorSpec([None], tf.int64),
+            tf.TensorSpec([None], tf.uint8),
+            tf.TensorSpec([], tf.int32),
+            tf.TensorSpec([], tf.int32),
+            tf.TensorSpec([], tf.int32),
+            tf.TensorSpec([], tf.float32),
+            tf.TensorSpec([], tf.int32),
+        ]
+    )
+    def compiled(
+        images: tf.Tensor,
+        places: tf.Tensor,
+        labels: tf.Tensor,
+        first: tf.Tensor,
+        count: tf.Tensor,
+        step: tf.Tensor,
+        strength: tf.Tensor,
+        seed: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        loss_sum = tf.constant(0.0)
+        correct = tf.constant(0.0)
+        for offset in tf.range(count):
+            start = (first + offset) * config.batch_size
+            batch = slice(start, start + config.batch_size)
+            x = tf.cast(tf.gather(images, places[batch]), tf.float32) / 255.0
+            if config.augmentation:
+                x = augment(x, tf.stack([seed, step + offset]), strength)
+            label = tf.cast(labels[batch], tf.int32)
+            # Beyond the last digit one_hot gives zeros.
+            is_digit = tf.cast(label != SCRIBBLE, tf.float32)
+            y = tf.one_hot(label, CLASSES) + (1.0 - is_digit)[:, tf.newaxis] / CLASSES
+            with tf.GradientTape() as tape:
+                probabilities = model(x, training=True)
+                losses = loss_function(y, probabilities)
+                mean_loss = tf.reduce_mean(losses)
+            gradients = tape.gradient(mean_loss, model.trainable_variables)
+            optimizer.apply(gradients, model.trainable_variables)
+            loss_sum += tf.reduce_sum(losses * is_digit)
+            answer = tf.argmax(probabilities, 1, tf.int32)
+            correct += tf.reduce_sum(tf.cast(answer == label, tf.float32))
+        return loss_sum, correct
+
+    def run_steps(
+        images: tf.Tensor,
+        choice: Choice,
+        order: np.ndarray,
+        first: int,
+        count: int,
+        step: int,
+        strength: float,
+        seed: int,
+    ) -> Sums:
+        seen = choice.fit[order], choice.labels[order]
+        sums: Sums = compiled(images, *seen, first, count, step, strength, seed)
+        return sums
+
+    return run_steps
