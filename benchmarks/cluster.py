@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_core.config import PRESETS, TrainConfig
-from mnist_core.jobs import open_pool
+from mnist_core.jobs.opening import open_pool
 from mnist_core.runs import FINISHED, RUNNING, Run, RunStore, Worker, owner_of
 from tests.cluster import Cluster
 from tests.databases import SAFE, Postgres

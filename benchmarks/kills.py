@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_core.config import PRESETS
-from mnist_core.jobs import LocalPool
+from mnist_core.jobs.local_pool import LocalPool
 from mnist_core.progress import epoch_ends
 from mnist_core.runs import FINISHED, RUNNING, Run, RunStore, Worker, owner_of
 from tests.helpers import wait_for_end, wait_until

@@ -153,7 +153,7 @@ def quick(dataset: Dataset, seed: int) -> Measured:
 
 def train(dataset: Dataset, config: TrainConfig) -> Measured:
     """training.train itself; the test images are read afterwards, from its checkpoints."""
-    from mnist_core import worker
+    from mnist_core.jobs import worker
 
     # As a worker loads it; the others are left to load what they like.
     training = worker.load_training()
@@ -315,7 +315,9 @@ LIVE = "live"
 
 def live(dataset: Dataset) -> dict[str, list[float]]:
     """Seconds that training.train takes, with the worker's recorder and without, in turns."""
-    from mnist_core import training, worker
+    from mnist_core import training
+    from mnist_core.jobs import heart
+    from mnist_core.jobs.recorder import Recorder
     from mnist_core.runs import FINISHED, RunStore
 
     config = PRESETS["classic"]
@@ -327,7 +329,7 @@ def live(dataset: Dataset) -> dict[str, list[float]]:
 
     def reported() -> float:
         run = store.begin(config, "benchmark", worker_id)
-        recorder = worker.Recorder(store, run, worker_id)
+        recorder = Recorder(store, run, worker_id)
         recorder.start()
         started = time.perf_counter()
         training.train(config, dataset, recorder, recorder.should_stop, recorder.keep)
@@ -339,7 +341,7 @@ def live(dataset: Dataset) -> dict[str, list[float]]:
 
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(f"sqlite:///{Path(folder) / 'runs.db'}")
-        with worker.registered(store) as (worker_id, _):
+        with heart.registered(store) as (worker_id, _):
             ways = {"silent": silent, "reported": reported}
             for way in ways.values():  # The first ones also load and warm up.
                 way()

@@ -40,9 +40,11 @@ from mnist_core import schema
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import PRESETS
 from mnist_core.errors import StoreUnavailable
+from mnist_core.jobs.heart import Heart
+from mnist_core.jobs.recorder import Recorder
+from mnist_core.jobs.worker import patiently
 from mnist_core.progress import Progress
 from mnist_core.runs import Run, RunStore, Worker, owner_of
-from mnist_core.worker import Heart, Recorder, patiently
 from tests.databases import SAFE, Postgres
 from tests.helpers import wait_until
 

@@ -163,9 +163,10 @@ def run_train(options: argparse.Namespace) -> int:
 
 def train_here(store: RunStore, config: TrainConfig, dataset: data.Dataset) -> tuple[Run, str]:
     """Train in this process; the run and the host and process that trained it."""
-    from mnist_core import worker
+    from mnist_core.jobs import worker
+    from mnist_core.jobs.heart import registered
 
-    with worker.registered(store) as (worker_id, heart), bar(config.epochs) as show:
+    with registered(store) as (worker_id, heart), bar(config.epochs) as show:
         heart.ready = True
         run = store.begin(config, owner_of(uuid.uuid4().hex), worker_id)
         run = worker.execute(store, run, worker_id, dataset, show, heart)
@@ -191,7 +192,7 @@ def say_missing() -> None:
 def workers(store: RunStore) -> Iterator[Callable[[], None]]:
     """Somebody who trains what waits, while this lasts. What is given tells, once, what keeps
     them from it, if anything does."""
-    from mnist_core.jobs import open_pool
+    from mnist_core.jobs.opening import open_pool
 
     say_missing()
     pool = open_pool(store).start()

@@ -5,11 +5,12 @@ from typing import Any
 
 import streamlit as st
 
-from mnist_core import forecast, sweeps
+from mnist_core import sweeps
 from mnist_core.analysis import metrics
 from mnist_core.config import PRESETS, TrainConfig, to_text, words
 from mnist_core.data import Dataset
 from mnist_core.errors import InvalidConfig, RunNotFound
+from mnist_core.jobs import forecast
 from mnist_core.plots import html, parallel, style
 from mnist_core.runs import (
     FAILED,

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import plotly.graph_objects as go
 import streamlit as st
 
-from mnist_core import forecast
 from mnist_core.config import LIMITS, TrainConfig, describe
 from mnist_core.data import Dataset
 from mnist_core.errors import RunNotFound
+from mnist_core.jobs import forecast
 from mnist_core.plots import curves
 from mnist_core.progress import Progress, epoch_ends, steps_per_second, thin
 from mnist_core.runs import (

@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from mnist_core import __main__ as command_line
-from mnist_core import data, jobs, worker
+from mnist_core import data
 from mnist_core.analysis import label_errors
 from mnist_core.config import PRESETS
 from mnist_core.errors import DownloadFailed
+from mnist_core.jobs import opening, worker
 from mnist_core.runs import FAILED, FINISHED, INTERRUPTED, RunStore
 from mnist_core.shipped import FILES, shipped_artifact
 from mnist_core.studies import StudyStore
@@ -238,7 +239,7 @@ def pool(monkeypatch):
         return found
 
     monkeypatch.setattr(RunStore, "metrics", metrics_and_tell)
-    monkeypatch.setattr(jobs, "open_pool", FakePool)
+    monkeypatch.setattr(opening, "open_pool", FakePool)
     monkeypatch.setattr(FakePool, "ending", FINISHED)
     thread = threading.Thread(target=work)
     monkeypatch.setattr(FakePool, "start", lambda self: (thread.start(), self)[1])
@@ -269,7 +270,7 @@ def test_a_submitted_run_that_nobody_waits_for_any_more_is_withdrawn(run, store,
         raise KeyboardInterrupt
 
     monkeypatch.setattr(FakePool, "start", lambda self: self)
-    monkeypatch.setattr(jobs, "open_pool", FakePool)
+    monkeypatch.setattr(opening, "open_pool", FakePool)
     monkeypatch.setattr(RunStore, "workers", press)
     status, _, err = run("train", "--submit")
     assert (status, "Stopped." in err) == (130, True)
@@ -299,7 +300,7 @@ def swept(monkeypatch):
             store.complete(run.id, "fake", FakePool.ending, results=results)
         return pool
 
-    monkeypatch.setattr(jobs, "open_pool", FakePool)
+    monkeypatch.setattr(opening, "open_pool", FakePool)
     monkeypatch.setattr(FakePool, "ending", FINISHED)
     monkeypatch.setattr(FakePool, "start", start)
 
@@ -354,7 +355,7 @@ def test_a_key_pressed_in_a_sweep_stops_all_of_it(run, store, monkeypatch):
     def press(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(jobs, "open_pool", FakePool)
+    monkeypatch.setattr(opening, "open_pool", FakePool)
     monkeypatch.setattr(command_line.time, "sleep", press)
     status, out, err = run("sweep", *TRY)
     assert (status, out, "Stopped." in err) == (130, "", True)

@@ -42,7 +42,7 @@ def test_what_lasts_is_kept_on_the_volume():
         assert f"{setting}{volume}/" in environ
 
 
-@pytest.mark.parametrize("module", ["jobs", "worker", "__main__"])
+@pytest.mark.parametrize("module", ["jobs.opening", "jobs.worker", "__main__"])
 def test_the_core_finds_all_it_imports_among_what_is_copied(module, tmp_path):
     subprocess.run(
         [sys.executable, "-c", f"import mnist_core.{module}"], cwd=build(tmp_path), check=True

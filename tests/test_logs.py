@@ -23,7 +23,7 @@ def lines(capsys):
 
 
 def test_an_event_is_one_line_with_time_level_area_and_sentence(lines):
-    logging.getLogger("mnist_core.worker").warning("two\nlines of %s", "text")
+    logging.getLogger("mnist_core.jobs.worker").warning("two\nlines of %s", "text")
     (line,) = lines()
     assert LINE.fullmatch(line)
     assert line.endswith("Z WARNING worker: two lines of text")

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from mnist_core import schema, worker
+from mnist_core import schema
 from mnist_core.errors import NotAllowed
+from mnist_core.jobs import recorder as recorder_module
 from mnist_core.runs import (
     CHECKPOINT,
     ENDED,
@@ -236,8 +237,8 @@ def test_a_report_that_comes_after_its_run_was_taken_stores_nothing(store, run):
 def test_a_postgres_that_is_stopped_and_started_again_loses_no_report(
     mode, store, run, postgres, monkeypatch, caplog
 ):
-    monkeypatch.setattr(worker, "STORE_SECONDS", 0.001)
-    recorder = worker.Recorder(store, run, "worker")
+    monkeypatch.setattr(recorder_module, "STORE_SECONDS", 0.001)
+    recorder = recorder_module.Recorder(store, run, "worker")
     recorder.start()
     recorder(reports(1, first=13)[0])
     wait_until(lambda: store.last_step(run.id) == 13)
@@ -247,6 +248,6 @@ def test_a_postgres_that_is_stopped_and_started_again_loses_no_report(
     wait_until(lambda: "does not answer" in caplog.text)
     postgres.start()
     recorder.end()
-    worker.patiently(recorder.flush)
+    recorder_module.patiently(recorder.flush)
     assert store.metrics(run.id) == reports(113)
     assert recorder.should_stop() is False

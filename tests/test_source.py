@@ -80,7 +80,7 @@ def test_only_the_pool_starts_processes():
         for _, package in imports(tree)
         if package == "subprocess"
     }
-    assert starting == {"mnist_core/jobs.py"}
+    assert starting == {"mnist_core/jobs/local_pool.py"}
 
 
 def test_tests_ask_for_what_is_beyond_requirements_in_one_way():

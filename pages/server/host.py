@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from mnist_core import data, logs, schema
-from mnist_core.jobs import workers_in_words
+from mnist_core.jobs.opening import workers_in_words
 from pages.server import memory
 
 log = logging.getLogger("pages.server")

@@ -14,7 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from mnist_core import data, forecast, schema, shipped
+from mnist_core import data, schema, shipped
 from mnist_core.analysis import explanation, metrics, summary
 from mnist_core.analysis.calibration import Calibration
 from mnist_core.analysis.label_errors import Suspects, study_key
@@ -23,7 +23,9 @@ from mnist_core.analysis.neighbours import nearest_images
 from mnist_core.analysis.predictions import unpack_predictions
 from mnist_core.classifier import Classifier
 from mnist_core.errors import RunNotFound, StoreUnavailable
-from mnist_core.jobs import Pool, open_pool
+from mnist_core.jobs import forecast
+from mnist_core.jobs.opening import open_pool
+from mnist_core.jobs.pool import Pool
 from mnist_core.progress import Progress
 from mnist_core.runs import (
     ACTIVE,

@@ -9,7 +9,8 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import data, jobs
+from mnist_core import data
+from mnist_core.jobs import pool
 from pages.server import served
 from tests.helpers import PROJECT, write_archive
 from tests.pages.helpers import Canvas
@@ -40,8 +41,8 @@ def warm_server(monkeypatch):
 def empty_server(monkeypatch, tmp_path, sample):
     """A server that has cached nothing, and whose pool starts no processes."""
     st.cache_resource.clear()
-    # Nothing tends the workers in the background; tests/test_jobs.py is about that.
-    monkeypatch.setattr(jobs.Pool, "start", lambda pool: pool)
+    # Nothing tends the workers in the background; tests/jobs/test_pool.py is about that.
+    monkeypatch.setattr(pool.Pool, "start", lambda pool: pool)
     monkeypatch.setattr(served, "STATIC", tmp_path / "static")
     # To read the sample, compile the pages and look for components again in each test would
     # be half of the time that all of them take.

@@ -3,7 +3,7 @@ TensorFlow, which takes seconds."""
 
 import pytest
 
-from mnist_core.jobs import LocalPool
+from mnist_core.jobs.local_pool import LocalPool
 from mnist_core.runs import RunStore
 
 

@@ -10,7 +10,8 @@ import signal
 
 import pytest
 
-from mnist_core.jobs import CLUSTER_EMPTY, SCHEDULER_AWAY, open_pool
+from mnist_core.jobs.dask_pool import CLUSTER_EMPTY, SCHEDULER_AWAY
+from mnist_core.jobs.opening import open_pool
 from mnist_core.progress import epoch_ends
 from mnist_core.runs import FINISHED, RUNNING, STOPPED, WAITING, RunStore, owner_of
 from tests.cluster import Cluster

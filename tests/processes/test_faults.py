@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_core.jobs import LOST_SECONDS, SECOND_LOOK_SECONDS, LocalPool
+from mnist_core.jobs.local_pool import LocalPool
+from mnist_core.jobs.pool import LOST_SECONDS, SECOND_LOOK_SECONDS
 from mnist_core.progress import epoch_ends
 from mnist_core.runs import (
     FAILED,
@@ -187,7 +188,7 @@ def test_a_worker_that_wakes_after_it_was_given_up_stores_nothing(store, pool, u
     """It is nobody's child here, so nobody can make an end of it but itself."""
     for worker in store.workers():
         store.remove_worker(worker.id, "It makes room.")  # idle, it leaves
-    sleeper = subprocess.Popen([sys.executable, "-m", "mnist_core.worker"], cwd=PROJECT)
+    sleeper = subprocess.Popen([sys.executable, "-m", "mnist_core.jobs.worker"], cwd=PROJECT)
     try:
         wait_until(lambda: any(worker.ready for worker in store.workers()))
         run_id = submit(store)

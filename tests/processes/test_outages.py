@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from mnist_core.jobs import open_pool
+from mnist_core.jobs.opening import open_pool
 from mnist_core.progress import epoch_ends
 from mnist_core.runs import FINISHED, WAITING, RunStore
 from tests.cluster import Cluster

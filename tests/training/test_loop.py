@@ -603,7 +603,9 @@ def draw_only_scribbles(monkeypatch, images):
     labels = np.full(len(images), SCRIBBLE, np.uint8)
     monkeypatch.setattr(images_module, "_held", [])
     monkeypatch.setattr(images_module, "load_drawn", lambda: (images, labels))
-    monkeypatch.setattr(images_module, "choose_drawn", lambda digits: (np.arange(digits), labels[:digits]))
+    monkeypatch.setattr(
+        images_module, "choose_drawn", lambda digits: (np.arange(digits), labels[:digits])
+    )
 
 
 def test_drawn_digits_are_trained_on_and_scribbles_count_for_no_accuracy(tiny_dataset, monkeypatch):

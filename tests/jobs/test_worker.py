@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from mnist_core import data, schema, training, worker
+from mnist_core import data, schema, training
 from mnist_core.analysis import explanation, maps
 from mnist_core.analysis.calibration import Calibration
 from mnist_core.analysis.map_study import MapKey, unpack_points
@@ -19,6 +19,9 @@ from mnist_core.checkpoint import Checkpoint
 from mnist_core.classifier import Classifier
 from mnist_core.config import TrainConfig
 from mnist_core.errors import DownloadFailed, NotAllowed, StoreUnavailable
+from mnist_core.jobs import errands, worker
+from mnist_core.jobs import heart as heart_module
+from mnist_core.jobs import recorder as recorder_module
 from mnist_core.runs import (
     CALIBRATION,
     ENDED,
@@ -117,10 +120,10 @@ def test_a_finished_runs_keras_file_loads_as_the_same_network(executed, tiny_dat
 @pytest.mark.databases
 def test_a_run_told_to_stop_keeps_the_network_it_has(store, run, tiny_dataset, monkeypatch):
     monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
-    monkeypatch.setattr(worker, "STORE_SECONDS", 0.001)
+    monkeypatch.setattr(recorder_module, "STORE_SECONDS", 0.001)
     recorders = []
 
-    class Recorder(worker.Recorder):
+    class Recorder(recorder_module.Recorder):
         def start(self):
             recorders.append(self)
             super().start()
@@ -185,10 +188,10 @@ class ResourceExhaustedError(Exception):
 def test_a_failed_run_says_why_and_keeps_its_curves(
     error, message, store, run, tiny_dataset, monkeypatch
 ):
-    logging.getLogger("mnist_core.worker").setLevel(logging.CRITICAL)
+    logging.getLogger("mnist_core.jobs.worker").setLevel(logging.CRITICAL)
     monkeypatch.setattr(training, "train", train_badly(error))
     failed = worker.execute(store, run, "worker", tiny_dataset)
-    logging.getLogger("mnist_core.worker").setLevel(logging.NOTSET)
+    logging.getLogger("mnist_core.jobs.worker").setLevel(logging.NOTSET)
     assert failed.state == FAILED
     assert failed.message.startswith(message)
     assert "secret" not in failed.message
@@ -197,7 +200,7 @@ def test_a_failed_run_says_why_and_keeps_its_curves(
 
 @pytest.mark.databases
 def test_a_run_taken_from_its_worker_is_left_as_it_is(store, run, tiny_dataset, monkeypatch):
-    monkeypatch.setattr(worker, "STORE_SECONDS", 0.001)
+    monkeypatch.setattr(recorder_module, "STORE_SECONDS", 0.001)
 
     def lose(_):
         store.remove_worker("worker", ENDED)
@@ -231,7 +234,7 @@ def test_a_lost_run_goes_on_from_its_checkpoint_to_the_same_end(store, tiny_data
             raise SystemExit
 
     run = waiting_run(store, "b", config)
-    with pytest.raises(SystemExit), worker.registered(store) as (worker_id, _):
+    with pytest.raises(SystemExit), heart_module.registered(store) as (worker_id, _):
         worker.execute(store, store.claim(worker_id), worker_id, tiny_dataset, lose)
     assert store.get(run.id).state == WAITING
     stored = store.get(run.id).checkpoint_step
@@ -299,9 +302,9 @@ def test_a_run_whose_digits_are_gone_says_so(store, tiny_dataset, sample):
     run = store.begin(SMALL, owner_of("me"), add_worker(store))
     run = worker.execute(store, run, "worker", tiny_dataset)
     store.resume(run.id, owner_of("me"), more_epochs=1)
-    logging.getLogger("mnist_core.worker").setLevel(logging.CRITICAL)
+    logging.getLogger("mnist_core.jobs.worker").setLevel(logging.CRITICAL)
     failed = worker.execute(store, store.claim("worker"), "worker", sample)
-    logging.getLogger("mnist_core.worker").setLevel(logging.NOTSET)
+    logging.getLogger("mnist_core.jobs.worker").setLevel(logging.NOTSET)
     assert failed.state == FAILED
     assert failed.message.startswith("The digits this run was trained with are no longer those")
     assert failed.trained, "the network it had is kept"
@@ -320,7 +323,7 @@ def test_a_run_that_was_to_stop_when_its_worker_was_lost_stops_where_it_was(
             store.request_stop(run.id, owner_of("me"))
             raise SystemExit
 
-    with pytest.raises(SystemExit), worker.registered(store) as (worker_id, _):
+    with pytest.raises(SystemExit), heart_module.registered(store) as (worker_id, _):
         worker.execute(store, store.claim(worker_id), worker_id, tiny_dataset, stop_and_be_lost)
     again = store.claim(add_worker(store))
     ended = worker.execute(store, again, "worker", tiny_dataset)
@@ -333,7 +336,7 @@ def test_a_locked_database_loses_no_report_of_a_run(
 ):
     monkeypatch.setattr(schema, "BUSY_SECONDS", 0.01)
     monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
-    monkeypatch.setattr(worker, "STORE_SECONDS", 0.001)
+    monkeypatch.setattr(recorder_module, "STORE_SECONDS", 0.001)
     hasty = RunStore()
     held = sqlite3.connect(user_data / "runs.db", isolation_level=None)
     heard = []
@@ -355,7 +358,7 @@ def test_a_locked_database_loses_no_report_of_a_run(
 
 @pytest.mark.databases
 def test_a_checkpoint_is_never_stored_without_its_epochs_end(store, run, tiny_dataset, monkeypatch):
-    monkeypatch.setattr(worker, "STORE_SECONDS", 0.001)
+    monkeypatch.setattr(recorder_module, "STORE_SECONDS", 0.001)
     monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
     run = dataclasses.replace(run, config=dataclasses.replace(SMALL, epochs=3))
     stored = []
@@ -401,8 +404,8 @@ def database(run):
 
 @pytest.fixture
 def recorder(database, monkeypatch):
-    monkeypatch.setattr(worker, "STORE_SECONDS", 0.005)
-    recorder = worker.Recorder(database, database.run, "worker")
+    monkeypatch.setattr(recorder_module, "STORE_SECONDS", 0.005)
+    recorder = recorder_module.Recorder(database, database.run, "worker")
     yield recorder
     recorder.end()
 
@@ -503,7 +506,7 @@ def test_what_was_stored_though_its_answer_was_lost_is_not_stored_twice(store, r
 
     report = store.report
     monkeypatch.setattr(store, "report", store_and_fall_silent)
-    recorder = worker.Recorder(store, run, "worker")
+    recorder = recorder_module.Recorder(store, run, "worker")
     for told in reports(4):
         recorder(told)
     recorder.keep(checkpoint(5))
@@ -520,11 +523,11 @@ def test_what_was_stored_though_its_answer_was_lost_is_not_stored_twice(store, r
     ("took", "pause"), [(0.0, 0.1), (0.004, 0.1), (0.02, 0.4), (0.2, 2.0), (9.0, 2.0)]
 )
 def test_a_slow_database_gets_fewer_and_larger_batches(took, pause):
-    assert worker.pause_after(took) == pytest.approx(pause, rel=0.2)
+    assert recorder_module.pause_after(took) == pytest.approx(pause, rel=0.2)
 
 
 def test_many_workers_that_were_kept_waiting_do_not_come_back_in_the_same_moment():
-    assert len({worker.pause_after(9.0) for _ in range(50)}) > 40
+    assert len({recorder_module.pause_after(9.0) for _ in range(50)}) > 40
 
 
 # --- patience ---
@@ -544,10 +547,8 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(worker, "time", clock)
-    return clock
+def clock():
+    return Clock()
 
 
 def test_a_finished_run_waits_for_a_busy_database(clock):
@@ -558,7 +559,7 @@ def test_a_finished_run_waits_for_a_busy_database(clock):
             raise answer
         return "stored"
 
-    assert worker.patiently(complete) == "stored"
+    assert recorder_module.patiently(complete, clock.monotonic, clock.sleep) == "stored"
     assert clock.now > 1001
 
 
@@ -567,7 +568,7 @@ def test_patience_ends_after_two_minutes(clock):
         raise BUSY
 
     with pytest.raises(StoreUnavailable):
-        worker.patiently(complete)
+        recorder_module.patiently(complete, clock.monotonic, clock.sleep)
     assert 1120 <= clock.now < 1125
 
 
@@ -576,7 +577,7 @@ def test_what_patience_cannot_mend_is_raised_at_once(clock):
         raise NotAllowed("The run was taken from this worker.")
 
     with pytest.raises(NotAllowed):
-        worker.patiently(complete)
+        recorder_module.patiently(complete, clock.monotonic, clock.sleep)
     assert clock.now == 1000
 
 
@@ -585,8 +586,8 @@ def test_what_patience_cannot_mend_is_raised_at_once(clock):
 
 @pytest.mark.databases
 def test_a_worker_is_seen_while_it_lives_and_gone_after(store, monkeypatch):
-    monkeypatch.setattr(worker, "BEAT_SECONDS", 0.01)
-    with worker.registered(store) as (worker_id, heart):
+    monkeypatch.setattr(heart_module, "BEAT_SECONDS", 0.01)
+    with heart_module.registered(store) as (worker_id, heart):
         (seen,) = store.workers()
         assert (seen.id, seen.host, seen.pid) == (worker_id, socket.gethostname(), os.getpid())
         assert not seen.ready
@@ -601,7 +602,7 @@ def test_a_worker_is_seen_while_it_lives_and_gone_after(store, monkeypatch):
 @pytest.mark.databases
 def test_a_worker_that_ends_in_mid_run_leaves_it_to_the_next(store):
     def begin_and_be_interrupted():
-        with worker.registered(store) as (worker_id, _):
+        with heart_module.registered(store) as (worker_id, _):
             run = store.begin(SMALL, owner_of("me"), worker_id)
             store.report(run.id, worker_id, reports(3))
             raise SystemExit
@@ -615,8 +616,8 @@ def test_a_worker_that_ends_in_mid_run_leaves_it_to_the_next(store):
 
 @pytest.mark.databases
 def test_a_worker_notices_that_it_was_given_up_for_lost(store, monkeypatch):
-    monkeypatch.setattr(worker, "BEAT_SECONDS", 0.01)
-    with worker.registered(store) as (worker_id, heart):
+    monkeypatch.setattr(heart_module, "BEAT_SECONDS", 0.01)
+    with heart_module.registered(store) as (worker_id, heart):
         store.remove_worker(worker_id, ENDED)
         wait_until(lambda: heart.lost)
 
@@ -632,7 +633,7 @@ def test_a_worker_that_exports_may_be_silent_for_as_long_as_one_that_loads(
         return models(model, looks)
 
     monkeypatch.setattr(worker, "_models", look_and_export)
-    with worker.registered(store) as (worker_id, heart):
+    with heart_module.registered(store) as (worker_id, heart):
         heart.ready = True
         run = store.begin(SMALL, owner_of("me"), worker_id)
         worker.execute(store, run, worker_id, tiny_dataset, heart=heart)
@@ -695,13 +696,13 @@ def test_a_worker_may_be_given_its_name_and_needs_no_main_thread(store, trained)
 
 
 def test_a_worker_given_up_for_lost_takes_no_more_runs(store, trained, monkeypatch):
-    monkeypatch.setattr(worker, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(heart_module, "BEAT_SECONDS", 0.01)
     execute = worker.execute
 
     def execute_and_be_lost(store, run, worker_id, dataset, heart):
         ended = execute(store, run, worker_id, dataset)
         store.remove_worker(worker_id, ENDED)
-        (heart,) = [t for t in worker.threading.enumerate() if isinstance(t, worker.Heart)]
+        (heart,) = [t for t in worker.threading.enumerate() if isinstance(t, heart_module.Heart)]
         wait_until(lambda: heart.lost)
         return ended
 
@@ -985,7 +986,7 @@ def test_a_study_that_was_given_to_another_worker_is_left_to_it(
         return features[:, :2]
 
     monkeypatch.setattr(maps, "tsne", tsne)
-    worker.compute(store, study_store, study, "worker", tiny_dataset)
+    errands.compute(store, study_store, study, "worker", tiny_dataset)
     found = study_store.find(study.key)
     assert (found.state, found.worker, found.data) == (RUNNING, "another", None)
     assert "The study was taken from this worker." in caplog.text
@@ -1003,7 +1004,7 @@ def test_a_study_waits_for_a_busy_database(store, study_store, mapped, monkeypat
         complete(self, *arguments)
 
     monkeypatch.setattr(StudyStore, "complete", at_last)
-    worker.compute(store, study_store, study, "worker", tiny_dataset)
+    errands.compute(store, study_store, study, "worker", tiny_dataset)
     assert study_store.find(study.key).state == DONE
 
 
@@ -1012,7 +1013,7 @@ def test_a_worker_that_ends_while_it_computes_leaves_the_study_to_the_next(
     store, study_store, tiny_dataset
 ):
     study_store.request(map_of(tiny_dataset))
-    with worker.registered(store) as (worker_id, _):
+    with heart_module.registered(store) as (worker_id, _):
         assert study_store.claim(worker_id).state == RUNNING
     assert study_store.find(map_of(tiny_dataset)).state == WAITING
 
@@ -1022,7 +1023,7 @@ def test_a_worker_that_ends_while_it_computes_leaves_the_study_to_the_next(
 
 def test_a_worker_without_a_database_says_so_and_ends_with_an_error(tmp_path):
     ended = subprocess.run(
-        [sys.executable, "-m", "mnist_core.worker"],
+        [sys.executable, "-m", "mnist_core.jobs.worker"],
         cwd=PROJECT,
         env=os.environ | {"MNIST_DATABASE_URL": f"sqlite:///{tmp_path / 'no' / 'runs.db'}"},
         capture_output=True,
@@ -1037,7 +1038,7 @@ def test_a_worker_without_a_database_says_so_and_ends_with_an_error(tmp_path):
 
 def test_nobodys_worker_is_left_in_the_database(store):
     add_worker(store, "somebody else's")
-    with worker.registered(store):
+    with heart_module.registered(store):
         pass
     assert [other.id for other in store.workers()] == ["somebody else's"]
 
@@ -1047,7 +1048,7 @@ def test_nobodys_worker_is_left_in_the_database(store):
 
 LOAD_WITH_A_THREAD = """
 import sys, threading
-from mnist_core import worker
+from mnist_core.jobs import worker
 end = threading.Event()
 threading.Thread(target=end.wait).start()
 try:
@@ -1061,7 +1062,7 @@ print("tensorflow" in sys.modules)
 # The worker begins in a thread, as a Dask worker's tasks do, and looks for pandas all the time.
 WORK_AMONG_OTHERS = """
 import sys, threading
-from mnist_core import worker
+from mnist_core.jobs import worker
 from mnist_core.runs import RunStore
 missing = []
 end = threading.Event()
@@ -1100,7 +1101,7 @@ def output_of(script):
 def test_a_worker_process_loads_no_pandas_and_can_still_import_it_later():
     script = (
         "import sys\n"
-        "from mnist_core.worker import load_training_alone\n"
+        "from mnist_core.jobs.worker import load_training_alone\n"
         "load_training_alone()\n"
         "print([name for name in ('tensorflow', 'keras', 'pandas', 'sklearn')"
         " if name in sys.modules])\n"

@@ -10,21 +10,15 @@ import sqlite3
 
 import pytest
 
-from mnist_core import jobs, schema
+from mnist_core import schema
 from mnist_core.config import PRESETS
 from mnist_core.errors import StoreUnavailable
-from mnist_core.jobs import (
-    LOST_SECONDS,
-    LOST_SECONDS_LOADING,
-    SECOND_LOOK_SECONDS,
-    DaskPool,
-    LocalPool,
-    open_pool,
-    place_in,
-    place_of,
-    worker_limit,
-    workers_in_words,
-)
+from mnist_core.jobs import dask_pool, local_pool
+from mnist_core.jobs import pool as pool_module
+from mnist_core.jobs.dask_pool import DaskPool, place_in, place_of
+from mnist_core.jobs.local_pool import LocalPool, worker_limit
+from mnist_core.jobs.opening import open_pool, workers_in_words
+from mnist_core.jobs.pool import LOST_SECONDS, LOST_SECONDS_LOADING, SECOND_LOOK_SECONDS
 from mnist_core.runs import ENDED, FINISHED, RUNNING, WAITING, RunStore, Worker
 from tests.helpers import PROJECT, add_worker, finished_run, running_run, wait_until, waiting_run
 
@@ -77,7 +71,7 @@ class Pool(LocalPool):
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(jobs, "time", clock)
+    monkeypatch.setattr(pool_module.Pool, "clock", clock.monotonic)
     return clock
 
 
@@ -114,7 +108,7 @@ def test_without_further_settings_runs_train_on_this_machine(store, monkeypatch)
 def test_a_machine_that_does_not_train_says_so_at_once(store):
     pool = open_pool(store)
     assert (pool.limit, pool.fetches) == (0, False)
-    assert pool.problem == jobs.NO_WORKERS
+    assert pool.problem == local_pool.NO_WORKERS
 
 
 # --- starting ---
@@ -341,12 +335,12 @@ def test_a_worker_that_falls_silent_is_given_up_for_lost(
 def test_a_silent_worker_is_noticed_within_five_seconds_of_its_last_beat(beats, store, pool, clock):
     run = running_run(store)
     for _ in range(beats):
-        clock.now += jobs.TEND_SECONDS
+        clock.now += pool_module.TEND_SECONDS
         store.beat("worker", ready=True)
         pool.tend()
     last_seen = clock.now
     while store.get(run.id).state == RUNNING:
-        clock.now += jobs.TEND_SECONDS
+        clock.now += pool_module.TEND_SECONDS
         pool.tend()
     assert 4 <= clock.now - last_seen <= 5
     assert store.workers() == []
@@ -442,17 +436,17 @@ def test_a_database_that_takes_nothing_does_not_make_its_workers_lost(
     held = sqlite3.connect(user_data / "runs.db", isolation_level=None)
     held.execute("BEGIN IMMEDIATE")
     for _ in range(looks):
-        clock.now += jobs.TEND_SECONDS
+        clock.now += pool_module.TEND_SECONDS
         # Nobody can write: neither the worker its beat nor the pool that it is lost.
         with contextlib.suppress(StoreUnavailable):
             pool.tend()
     held.execute("ROLLBACK")
     held.close()
-    clock.now += jobs.TEND_SECONDS
+    clock.now += pool_module.TEND_SECONDS
     pool.tend()
     store.beat("worker", ready=True)
     for _ in range(5):
-        clock.now += jobs.TEND_SECONDS
+        clock.now += pool_module.TEND_SECONDS
         pool.tend()
     assert store.get(run.id).state == RUNNING
     own.close()
@@ -468,7 +462,7 @@ def test_a_worker_that_beats_at_the_last_moment_is_not_lost(store, pool, clock, 
     run = running_run(store)
     for _ in range(30):
         pool.tend()
-        clock.now += jobs.TEND_SECONDS
+        clock.now += pool_module.TEND_SECONDS
     assert store.get(run.id).state == RUNNING
     assert store.workers()[0].beat > 1
 
@@ -502,7 +496,7 @@ def test_the_end_of_a_pool_ends_its_workers(store, pool):
 
 
 def test_a_started_pool_tends_by_itself_until_its_end(store, monkeypatch):
-    monkeypatch.setattr(jobs, "TEND_SECONDS", 0.01)
+    monkeypatch.setattr(pool_module, "TEND_SECONDS", 0.01)
     pool = Pool(store)
     assert pool.start() is pool
     waiting_run(store)
@@ -511,7 +505,7 @@ def test_a_started_pool_tends_by_itself_until_its_end(store, monkeypatch):
 
 
 def test_a_pool_outlives_a_database_that_is_away(store, monkeypatch):
-    monkeypatch.setattr(jobs, "TEND_SECONDS", 0.01)
+    monkeypatch.setattr(pool_module, "TEND_SECONDS", 0.01)
 
     class Away(Pool):
         looks = 0
@@ -634,7 +628,7 @@ class Connection:
 @pytest.fixture
 def scheduler(monkeypatch):
     scheduler = Scheduler()
-    monkeypatch.setattr(jobs, "Cluster", scheduler.connect)
+    monkeypatch.setattr(dask_pool, "Cluster", scheduler.connect)
     return scheduler
 
 
@@ -805,13 +799,13 @@ def test_a_scheduler_that_is_not_there_is_named_and_asked_again_now_and_then(
     run = waiting_run(store)
     for _ in range(20):
         cluster.tend()
-        clock.now += jobs.TEND_SECONDS
-    assert cluster.problem == jobs.SCHEDULER_AWAY
+        clock.now += pool_module.TEND_SECONDS
+    assert cluster.problem == dask_pool.SCHEDULER_AWAY
     assert cluster.limit == 0
     assert 3 <= scheduler.asked <= 5
     assert caplog.text.count("does not answer") == 1
     scheduler.away = False
-    clock.now += jobs.AGAIN_SECONDS
+    clock.now += dask_pool.AGAIN_SECONDS
     cluster.tend()
     assert cluster.problem == ""
     assert len(scheduler.tasks()) == 1
@@ -872,7 +866,7 @@ def test_a_cluster_without_workers_is_named(store, cluster, scheduler):
     scheduler.processes = {}
     waiting_run(store)
     cluster.tend()
-    assert cluster.problem == jobs.CLUSTER_EMPTY
+    assert cluster.problem == dask_pool.CLUSTER_EMPTY
     scheduler.processes = {FIRST: {}}
     cluster.tend()
     assert cluster.problem == ""
@@ -883,7 +877,7 @@ def test_a_server_without_the_package_for_clusters_says_which_file_brings_it(
 ):
     scheduler.installed = False
     cluster.tend()
-    assert cluster.problem == jobs.NO_CLIENT
+    assert cluster.problem == dask_pool.NO_CLIENT
     assert "requirements-cluster.txt" in cluster.problem
     assert (PROJECT / "requirements-cluster.txt").exists()
 
@@ -936,14 +930,14 @@ def test_the_end_of_a_pool_leaves_its_workers_on_the_cluster_alone(store, cluste
 
 
 def test_nothing_goes_through_the_scheduler_but_the_name_of_a_place():
-    assert list(inspect.signature(jobs.work_on_cluster).parameters) == ["place"]
+    assert list(inspect.signature(dask_pool.work_on_cluster).parameters) == ["place"]
     assert re.fullmatch("dask-[0-9a-f]{12}", place_of(FIRST))
 
 
 @pytest.mark.parametrize("folder", ["mnist_core", "pages"])
 def test_no_other_module_knows_where_runs_train(folder):
     for path in (PROJECT / folder).rglob("*.py"):
-        if path.stem != "jobs":
+        if path.parent.name != "jobs":
             words = path.read_text().lower()
             for word in ("dask", "distributed", "cluster"):
                 assert word not in words, path

@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from mnist_core import forecast
 from mnist_core.config import PRESETS
+from mnist_core.jobs import forecast
 from mnist_core.runs import FINISHED, RUNNING, Run
 from tests.helpers import reports
 

@@ -1,0 +1,182 @@
+"""Pool: sees to it that there is a worker where training happens, here or on a cluster.
+
+A run is handed over by storing it (``RunStore.submit``); a pool only sees to it that
+somebody is there to take it, and that a worker which died is noticed. Where a run trains
+changes nothing else: progress, stopping and results all go through the database.
+"""
+
+import logging
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Self
+
+from mnist_core.errors import StoreUnavailable
+from mnist_core.runs import ENDED, RUNNING, RunStore, Worker
+
+log = logging.getLogger("mnist_core.jobs.pool")
+
+TEND_SECONDS = 0.5
+# A worker whose count of beats has stood still for this long is lost, or a database that
+# took nothing for as long keeps it from beating. So it is looked at once more a second
+# after the database took something of ours; all in all 5 s. Loading TensorFlow can keep a
+# worker from beating for a while on a slow machine.
+LOST_SECONDS = 3.5
+LOST_SECONDS_LOADING = 60.0
+SECOND_LOOK_SECONDS = 1.0
+
+
+class Pool(ABC):
+    """Workers in one place, tended in the background.
+
+    Attributes:
+        problem: one sentence while workers cannot be started, else empty.
+    """
+
+    # What is said once workers failed to start three times.
+    FAILING: str
+
+    # Seconds that only go forward.
+    clock: Callable[[], float] = staticmethod(time.monotonic)
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+        self.problem = ""
+        self._seen: dict[str, tuple[int, float]] = {}
+        self._suspected: dict[str, float] = {}
+        self._wanted = False
+        self._failures = 0
+        self._not_before = 0.0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._tend_on, daemon=True, name="pool")
+
+    # --- what a place is like ---
+
+    @property
+    @abstractmethod
+    def limit(self) -> int:
+        """How many workers this place has room for now."""
+
+    @property
+    @abstractmethod
+    def fetches(self) -> bool:
+        """Whether its workers download MNIST to where this process reads it."""
+
+    @abstractmethod
+    def _look(self) -> None:
+        """See what has become of the workers of this place."""
+
+    @abstractmethod
+    def _is_here(self, worker: Worker) -> bool:
+        """Whether a worker takes up room in this place."""
+
+    @abstractmethod
+    def _starting(self, here: list[Worker]) -> int:
+        """How many workers were started here and are not yet among these."""
+
+    @abstractmethod
+    def _start_worker(self) -> None:
+        """Start one more. Raises OSError: it cannot be done now."""
+
+    @abstractmethod
+    def _kill(self, worker: Worker) -> None:
+        """Make an end of a worker, if this pool can."""
+
+    @abstractmethod
+    def _leave(self) -> None:
+        """The pool ends: let go of what it holds."""
+
+    def _obstacle(self) -> str:
+        """One sentence on why nothing can be started here, or an empty one."""
+        return ""
+
+    # --- what all have in common ---
+
+    def start(self) -> Self:
+        """Tend to the workers in the background from now on."""
+        self._thread.start()
+        return self
+
+    def end(self) -> None:
+        """Tend no more."""
+        self._end.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._leave()
+
+    def wake(self) -> None:
+        """Somebody is about to train: have a worker ready."""
+        self._wanted = True
+
+    def tend(self) -> None:
+        """One look at everything: bury the lost, start the missing."""
+        self._look()
+        # The runs first: whoever trains one of these was registered before it was begun,
+        # and so is among the workers read next, unless it is gone.
+        busy = {run.worker for run in self._store.list_runs(states=(RUNNING,))}
+        alive = [worker for worker in self._store.workers() if not self._lost(worker)]
+        for worker_id in busy - {worker.id for worker in alive} - {None}:
+            # It died between being given a run and anybody hearing of it.
+            self._store.remove_worker(str(worker_id), ENDED)
+        # Workers elsewhere help with the queue, but take up no room here.
+        here = [worker for worker in alive if self._is_here(worker)]
+        if any(worker.ready for worker in here):
+            self._failures = 0
+        starting = self._starting(here)
+        count = len(here) + starting
+        if count:
+            self._wanted = False
+        idle = len([worker for worker in here if worker.id not in busy]) + starting
+        needed = max(self._store.waiting(), int(self._wanted))
+        if self.fetches and self._store.download().state == "wanted":
+            needed = max(needed, 1)
+        if idle < needed and count < self.limit and self.clock() >= self._not_before:
+            try:
+                self._start_worker()
+            except OSError as error:
+                log.warning("no worker could be started: %s", error)
+                self._failed()
+        self.problem = self._obstacle() or (self.FAILING if self._failures > 2 else "")
+
+    def _tend_on(self) -> None:
+        while not self._end.wait(TEND_SECONDS):
+            try:
+                self.tend()
+            except StoreUnavailable:
+                # A database that is away is asked again; schema.py told the log.
+                pass
+            except Exception:
+                # Whatever it is, the next look may do better; without one nobody would train.
+                log.exception("the workers could not be tended to")
+
+    def _failed(self) -> None:
+        """Wait longer after each failure to start; after the third it is a problem."""
+        self._failures += 1
+        self._not_before = self.clock() + min(30, 2**self._failures)
+
+    def _lost(self, worker: Worker) -> bool:
+        """Whether its beats have stood still for too long; if so it is removed."""
+        beat, since = self._seen.get(worker.id, (-1, 0.0))
+        now = self.clock()
+        if beat != worker.beat:
+            self._seen[worker.id] = (worker.beat, now)
+            self._suspected.pop(worker.id, None)
+            return False
+        if now - since < (LOST_SECONDS if worker.ready else LOST_SECONDS_LOADING):
+            return False
+        if now - since >= LOST_SECONDS_LOADING:
+            # It may hang with the database locked; then nothing below would ever come to pass.
+            self._kill(worker)
+        if worker.id not in self._suspected:
+            self._store.touch()
+            self._suspected[worker.id] = self.clock()
+        if now - self._suspected[worker.id] < SECOND_LOOK_SECONDS:
+            return False
+        del self._seen[worker.id], self._suspected[worker.id]
+        if not self._store.remove_worker(worker.id, ENDED, worker.beat):
+            return False
+        log.warning("worker %s lost: it has been silent for %.0f s", worker.id, now - since)
+        # It hangs, or it will find its run gone; either way it blocks the next.
+        self._kill(worker)
+        return True

@@ -1,0 +1,157 @@
+"""Recorder: passes a run's reports on to the database, and the wish to stop back."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from mnist_core.checkpoint import Checkpoint
+from mnist_core.errors import StoreUnavailable
+from mnist_core.progress import Progress
+from mnist_core.runs import Run, RunStore
+
+# Reports are gathered and stored this often: more would wear the disk for nothing, less
+# would be seen. A database server that is slow, perhaps because many workers report to it,
+# gets fewer and larger batches: it rests twenty times as long as it took.
+STORE_SECONDS, MOST_STORE_SECONDS = 0.1, 2.0
+
+
+REST = 20
+
+
+# Of its own, for Keras draws from Python's.
+T = TypeVar("T")
+
+# How long a finished run waits for a database that does not take it.
+PATIENCE_SECONDS = 120.0
+
+_chance = random.Random()
+
+
+class Recorder:
+    """Passes reports of one run on to the database, and the wish to stop back.
+
+    In a thread of its own, so that a database which is briefly in use delays the curves
+    and not the training.
+    """
+
+    def __init__(self, store: RunStore, run: Run, worker_id: str) -> None:
+        self._store, self._run_id, self._worker_id = store, run.id, worker_id
+        self._thread = threading.Thread(target=self._store_on, daemon=True, name="recorder")
+        self._lock = threading.Lock()
+        self._reports: list[Progress] = []
+        self._next: Checkpoint | None = None
+        self._due: Checkpoint | None = None
+        self._stop = run.stop_requested
+        self._trouble: Exception | None = None
+        # Whether the database may have stored something without our hearing of it.
+        self._unsure = False
+        self._over = threading.Event()
+
+    def __call__(self, progress: Progress) -> None:
+        """Take a report."""
+        with self._lock:
+            self._reports.append(progress)
+            if self._next:
+                self._due, self._next = self._next, None
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Take a checkpoint: due with the next report, the one of the epoch's end. Stored
+        together, neither is ever there without the other."""
+        with self._lock:
+            self._next = checkpoint
+
+    def should_stop(self) -> bool:
+        """True once the owner asked to stop.
+
+        Raises:
+            NotAllowed: the run is no longer this worker's.
+            Exception: whatever else ended the thread.
+        """
+        if self._trouble:
+            raise self._trouble
+        return self._stop
+
+    @property
+    def failed(self) -> bool:
+        """Whether what gathered cannot be stored, however often it is tried."""
+        return self._trouble is not None
+
+    def start(self) -> None:
+        """Store what gathers, again and again, until the end."""
+        self._thread.start()
+
+    def _store_on(self) -> None:
+        pause = STORE_SECONDS
+        while not self._over.wait(pause):
+            began = time.monotonic()
+            try:
+                self.flush()
+            except StoreUnavailable:
+                # They wait for the next time; schema.py told the log.
+                pass
+            except Exception as error:
+                # Told to the training, which asks; here nobody would hear of it.
+                self._trouble = error
+                return
+            # A file has few writers, who take turns; only a server has hundreds.
+            if self._store.has_many_writers:
+                pause = pause_after(time.monotonic() - began)
+
+    def end(self) -> None:
+        """Store nothing more by itself."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def flush(self) -> None:
+        """Store what has gathered, now."""
+        if self._unsure:
+            self._leave_out_stored()
+        with self._lock:
+            count, checkpoint = len(self._reports), self._due
+            reports = self._reports[:count]
+        state = (checkpoint.step, checkpoint.to_bytes()) if checkpoint else None
+        self._unsure = True
+        run = self._store.report(self._run_id, self._worker_id, reports, state)
+        self._unsure = False
+        with self._lock:
+            del self._reports[:count]
+            if self._due is checkpoint:
+                self._due = None
+        self._stop = run.stop_requested
+
+    def _leave_out_stored(self) -> None:
+        """Forget reports that the database has, whose storing seemed to fail because its answer
+        was lost on the way: it would refuse them for ever. A checkpoint may be stored twice."""
+        last = self._store.last_step(self._run_id)
+        with self._lock:
+            self._reports = [report for report in self._reports if report.step > last]
+
+
+def pause_after(seconds: float) -> float:
+    """How many seconds to gather reports after storing the last ones took so many."""
+    return jittered(min(max(STORE_SECONDS, REST * seconds), MOST_STORE_SECONDS))
+
+
+def jittered(seconds: float) -> float:
+    """A little more or less, by chance: what kept many workers waiting does not make them all
+    come back in the same moment, again and again."""
+    return seconds * _chance.uniform(0.8, 1.2)
+
+
+def patiently(
+    action: Callable[[], T],
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
+    """Do this, trying again for two minutes while the database cannot take it."""
+    deadline = clock() + PATIENCE_SECONDS
+    while True:
+        try:
+            return action()
+        except StoreUnavailable:
+            if clock() > deadline:
+                raise
+            sleep(0.5)
