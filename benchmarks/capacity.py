@@ -11,7 +11,7 @@ import argparse
 import math
 from dataclasses import dataclass
 
-from mnist_core.runs import MOST_ACTIVE, MOST_STORED
+from mnist_core.store.quotas import MOST_ACTIVE, MOST_STORED
 
 STUDENTS = (100, 1_000, 100_000)
 

@@ -33,7 +33,8 @@ from pathlib import Path
 
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.jobs.opening import open_pool
-from mnist_core.runs import FINISHED, RUNNING, Run, RunStore, Worker, owner_of
+from mnist_core.store.run import FINISHED, RUNNING, Run, Worker, owner_of
+from mnist_core.store.runs import RunStore
 from tests.cluster import Cluster
 from tests.databases import SAFE, Postgres
 from tests.helpers import free_port, wait_for_end, wait_until

@@ -29,7 +29,7 @@ from mnist_core.analysis.calibration import NO_DIGIT, SURE, UNSURE, Calibration
 from mnist_core.classifier import Classifier
 from mnist_core.drawing import benchmark, photo, synthetic
 from mnist_core.errors import EmptyDrawing
-from mnist_core.runs import CALIBRATION, PREDICTIONS
+from mnist_core.store.run import CALIBRATION, PREDICTIONS
 
 CANVAS = 280
 SIZES = (0.15, 0.95)

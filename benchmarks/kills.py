@@ -24,7 +24,8 @@ from pathlib import Path
 from mnist_core.config import PRESETS
 from mnist_core.jobs.local_pool import LocalPool
 from mnist_core.progress import epoch_ends
-from mnist_core.runs import FINISHED, RUNNING, Run, RunStore, Worker, owner_of
+from mnist_core.store.run import FINISHED, RUNNING, Run, Worker, owner_of
+from mnist_core.store.runs import RunStore
 from tests.helpers import wait_for_end, wait_until
 
 CONFIG = PRESETS["classic"]

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 from playwright.sync_api import sync_playwright
 
-from mnist_core.runs import RunStore
+from mnist_core.store.runs import RunStore
 from tests.browser.server import CHROMIUM_FLAGS, Server, settled
 from tests.helpers import wait_until
 

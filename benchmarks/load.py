@@ -35,7 +35,8 @@ from PIL import Image
 from benchmarks import drawing
 from mnist_core.config import PRESETS
 from mnist_core.drawing import synthetic
-from mnist_core.runs import RUNNING, RunStore
+from mnist_core.store.run import RUNNING
+from mnist_core.store.runs import RunStore
 from tests.browser.server import Server
 from tests.helpers import wait_until
 from tests.visitor import Visitor, canvas_state

@@ -33,7 +33,7 @@ from benchmarks.load import PACE, Memory, Sheets, browse, draw, make_drawings
 from mnist_core.config import PRESETS
 from mnist_core.errors import NotAllowed, StoreUnavailable
 from mnist_core.progress import epoch_ends
-from mnist_core.runs import RunStore
+from mnist_core.store.runs import RunStore
 from tests.browser.server import Server
 from tests.visitor import Visitor
 

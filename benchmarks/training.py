@@ -318,7 +318,8 @@ def live(dataset: Dataset) -> dict[str, list[float]]:
     from mnist_core import training
     from mnist_core.jobs import heart
     from mnist_core.jobs.recorder import Recorder
-    from mnist_core.runs import FINISHED, RunStore
+    from mnist_core.store.run import FINISHED
+    from mnist_core.store.runs import RunStore
 
     config = PRESETS["classic"]
 

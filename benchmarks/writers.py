@@ -36,7 +36,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import sqlalchemy as sa
 
-from mnist_core import schema
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import PRESETS
 from mnist_core.errors import StoreUnavailable
@@ -44,7 +43,9 @@ from mnist_core.jobs.heart import Heart
 from mnist_core.jobs.recorder import Recorder
 from mnist_core.jobs.worker import patiently
 from mnist_core.progress import Progress
-from mnist_core.runs import Run, RunStore, Worker, owner_of
+from mnist_core.store import engine, schema
+from mnist_core.store.run import Run, Worker, owner_of
+from mnist_core.store.runs import RunStore
 from tests.databases import SAFE, Postgres
 from tests.helpers import wait_until
 
@@ -200,12 +201,12 @@ def write(
 ) -> Seen:
     """One process: be all these writers for so many seconds, once everybody is there."""
     # Opening so many at once takes its time.
-    schema.BUSY_SECONDS = 120.0
+    engine.BUSY_SECONDS = 120.0
     store, seen, state = RunStore(url), Seen(), checkpoint()
     writers = [Writer(url, number, seen, state, epoch_seconds) for number in numbers]
     wait_until(lambda: len(store.workers()) == everybody)
     store.close()
-    schema.BUSY_SECONDS = 5.0
+    engine.BUSY_SECONDS = 5.0
     for writer in writers:
         writer.start()
     seen.since = time.monotonic() + WARM_UP_SECONDS

@@ -25,9 +25,10 @@ from mnist_core.config import PRESETS, TrainConfig, from_text, words
 from mnist_core.drawing import photo
 from mnist_core.errors import InvalidConfig, UserError
 from mnist_core.progress import Progress
-from mnist_core.runs import TRAINED, Run, RunStore, Trial, chosen, owner_of, ranked
 from mnist_core.shipped import FILES, export_run, shipped_runs
-from mnist_core.studies import StudyStore
+from mnist_core.store.run import TRAINED, Run, Trial, chosen, owner_of, ranked
+from mnist_core.store.runs import RunStore
+from mnist_core.store.studies import StudyStore
 from mnist_core.sweeps import GRID, MOST_RUNS, RANDOM, SUGGESTED, Sweep, settings, value_text
 
 # Everything but results goes to standard error, so that results can be piped on.
@@ -399,7 +400,7 @@ class bar:
 
 def run_classify(options: argparse.Namespace) -> int:
     from mnist_core.classifier import Classifier
-    from mnist_core.runs import LITERT
+    from mnist_core.store.run import LITERT
 
     if options.run in shipped_runs():
         classifier = Classifier.bundled(options.run)

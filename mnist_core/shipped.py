@@ -15,7 +15,7 @@ from mnist_core.classifier import MODEL_FILE, PRETRAINED, RUN_FILE
 from mnist_core.config import TrainConfig
 from mnist_core.errors import RunNotFound
 from mnist_core.progress import Progress, epoch_ends, thin
-from mnist_core.runs import CALIBRATION, FINISHED, KERAS, LITERT, PREDICTIONS, Run
+from mnist_core.store.run import CALIBRATION, FINISHED, KERAS, LITERT, PREDICTIONS, Run
 
 FILES = {
     KERAS: "model.keras",

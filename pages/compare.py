@@ -13,17 +13,10 @@ from mnist_core.errors import RunNotFound
 from mnist_core.plots import html
 from mnist_core.plots.curves import overlaid_curves
 from mnist_core.progress import Progress, epoch_ends, thin, to_csv
-from mnist_core.runs import (
-    FINISHED,
-    KERAS,
-    LITERT,
-    MOST_PINNED_EACH,
-    NAME_LENGTH,
-    RUNNING,
-    WAITING,
-    Run,
-)
 from mnist_core.script import keras_script, use_keras, use_litert
+from mnist_core.store.quotas import MOST_PINNED_EACH
+from mnist_core.store.run import FINISHED, KERAS, LITERT, RUNNING, WAITING, Run
+from mnist_core.store.runs import NAME_LENGTH
 from pages.components import notices, run_picker, teacher
 from pages.components.live_chart import drawn, live_chart
 from pages.server import limits

@@ -12,7 +12,7 @@ from mnist_core.analysis.calibration import NO_DIGIT, SURE, best_two
 from mnist_core.drawing import benchmark, photo
 from mnist_core.errors import EmptyDrawing, UserError
 from mnist_core.plots import html
-from mnist_core.runs import Run
+from mnist_core.store.run import Run
 from pages.components import canvas, notices, run_picker
 from pages.components.canvas import Subject
 from pages.server import limits, uploads

@@ -10,7 +10,7 @@ import streamlit as st
 from mnist_core import data
 from mnist_core.analysis import comparison, confidence, metrics
 from mnist_core.plots import heatmaps, html, reliability, report, style
-from mnist_core.runs import Run
+from mnist_core.store.run import Run
 from pages.components import detail, notices, run_picker
 from pages.components.gallery import gallery
 from pages.shared import cache, presenter, shell

@@ -12,8 +12,8 @@ from mnist_core import data
 from mnist_core.analysis import map_study, metrics
 from mnist_core.errors import NotAllowed, StoreUnavailable
 from mnist_core.plots import digits, html, style
-from mnist_core.runs import FAILED, WAITING, Run
-from mnist_core.studies import DONE, Study
+from mnist_core.store.run import FAILED, WAITING, Run
+from mnist_core.store.studies import DONE, Study
 from pages.components import detail, maps, notices, run_picker
 from pages.components.digit_map import digit_map
 from pages.components.gallery import gallery

@@ -12,7 +12,7 @@ from mnist_core.data import Dataset
 from mnist_core.errors import InvalidConfig, RunNotFound
 from mnist_core.jobs import forecast
 from mnist_core.plots import html, parallel, style
-from mnist_core.runs import (
+from mnist_core.store.run import (
     FAILED,
     FINISHED,
     INTERRUPTED,

@@ -12,7 +12,7 @@ from mnist_core.errors import RunNotFound
 from mnist_core.jobs import forecast
 from mnist_core.plots import curves
 from mnist_core.progress import Progress, epoch_ends, steps_per_second, thin
-from mnist_core.runs import (
+from mnist_core.store.run import (
     ACTIVE,
     FAILED,
     FINISHED,

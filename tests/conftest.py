@@ -11,7 +11,7 @@ import pytest
 
 from mnist_core import data, logs
 from mnist_core.analysis import maps
-from mnist_core.runs import RunStore
+from mnist_core.store.runs import RunStore
 from tests import databases, extras
 from tests.helpers import cut
 

@@ -15,8 +15,9 @@ import numpy as np
 from mnist_core import data
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.progress import Progress
-from mnist_core.runs import FINISHED, KERAS, LITERT, PREDICTIONS, Run, RunStore, Worker, owner_of
 from mnist_core.shipped import FILES
+from mnist_core.store.run import FINISHED, KERAS, LITERT, PREDICTIONS, Run, Worker, owner_of
+from mnist_core.store.runs import RunStore
 from mnist_core.sweeps import Sweep, settings
 
 PROJECT = Path(__file__).parent.parent

@@ -15,9 +15,10 @@ from mnist_core.analysis import label_errors
 from mnist_core.config import PRESETS
 from mnist_core.errors import DownloadFailed
 from mnist_core.jobs import opening, worker
-from mnist_core.runs import FAILED, FINISHED, INTERRUPTED, RunStore
 from mnist_core.shipped import FILES, shipped_artifact
-from mnist_core.studies import StudyStore
+from mnist_core.store.run import FAILED, FINISHED, INTERRUPTED
+from mnist_core.store.runs import RunStore
+from mnist_core.store.studies import StudyStore
 from mnist_core.training import cross_validation
 from tests import pictures as pictures_of
 from tests.helpers import (

@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from mnist_core import logs, schema
+from mnist_core import logs
 from mnist_core.errors import StoreUnavailable
-from mnist_core.runs import FAILED, owner_of
+from mnist_core.store import engine, faults, schema
+from mnist_core.store.run import FAILED, owner_of
 from tests.helpers import finished_run, running_run, waiting_run
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARNING|ERROR) [a-z_]+: \S.*")
@@ -96,11 +97,11 @@ def test_a_run_that_loses_its_worker_is_told(lines, store):
 
 
 def test_a_database_that_goes_away_is_told_once_and_so_is_its_return(lines, store, monkeypatch):
-    monkeypatch.setattr(schema, "_outage", schema.Outage())
+    monkeypatch.setattr(faults, "_outage", faults.Outage())
 
     def fail(text):
-        with pytest.raises(StoreUnavailable), schema.explained():
-            raise schema.sa.exc.OperationalError("SELECT 1", {}, OSError(text))
+        with pytest.raises(StoreUnavailable), faults.explained():
+            raise engine.sa.exc.OperationalError("SELECT 1", {}, OSError(text))
 
     for _ in range(3):
         fail(f"no connection to postgres://app:{SECRET}@db/mnist")
@@ -113,9 +114,9 @@ def test_a_database_that_goes_away_is_told_once_and_so_is_its_return(lines, stor
 
 
 def test_a_database_that_cannot_be_written_is_not_back_when_it_is_read(lines, store, monkeypatch):
-    monkeypatch.setattr(schema, "_outage", schema.Outage())
-    with pytest.raises(StoreUnavailable), schema.explained(), store._writer.begin():
-        raise schema.sa.exc.OperationalError("INSERT", {}, OSError("readonly database"))
+    monkeypatch.setattr(faults, "_outage", faults.Outage())
+    with pytest.raises(StoreUnavailable), faults.explained(), store._writer.begin():
+        raise engine.sa.exc.OperationalError("INSERT", {}, OSError("readonly database"))
     store.waiting()
     assert len(lines()) == 1
     store.touch()
@@ -125,8 +126,8 @@ def test_a_database_that_cannot_be_written_is_not_back_when_it_is_read(lines, st
 def test_what_was_to_be_stored_is_in_no_error(lines, store):
     run = waiting_run(store)
     with store._writer.begin() as connection:
-        query = schema.sa.insert(schema.runs).values(id=run.id, name="Ada", owner=run.owner)
-        with pytest.raises(schema.sa.exc.IntegrityError) as caught:
+        query = engine.sa.insert(schema.runs).values(id=run.id, name="Ada", owner=run.owner)
+        with pytest.raises(engine.sa.exc.IntegrityError) as caught:
             connection.execute(query)
     assert "Ada" not in str(caught.value)
     assert run.owner not in str(caught.value)

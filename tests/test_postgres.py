@@ -8,18 +8,12 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from mnist_core import schema
 from mnist_core.errors import NotAllowed
 from mnist_core.jobs import recorder as recorder_module
-from mnist_core.runs import (
-    CHECKPOINT,
-    ENDED,
-    FINISHED,
-    RUNNING,
-    WAITING,
-    RunStore,
-    owner_of,
-)
+from mnist_core.store import engine
+from mnist_core.store.run import CHECKPOINT, FINISHED, RUNNING, WAITING, owner_of
+from mnist_core.store.runs import RunStore
+from mnist_core.store.workers import ENDED
 from tests.extras import needs
 from tests.helpers import add_worker, reports, running_run, wait_until, waiting_run
 
@@ -62,7 +56,7 @@ def stores(database_url) -> Iterator[list[RunStore]]:
 @pytest.fixture
 def hasty(monkeypatch):
     """Whoever would have to wait for another writer is refused."""
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.05)
 
 
 @contextmanager
@@ -74,7 +68,7 @@ def held(store: RunStore, statement: str) -> Iterator[None]:
 
 
 def test_many_workers_that_claim_at_once_get_a_run_each(store, stores, monkeypatch):
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 60)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 60)
     expected = {waiting_run(store, f"visitor {i}").id for i in range(MANY)}
     for i in range(MANY):
         add_worker(store, f"w{i}")
@@ -106,14 +100,14 @@ def test_reports_and_beats_wait_for_no_other_writer(store, hasty):
     mine = running_run(store, "me", steps=0, worker_id="mine")
     other = running_run(store, "other", steps=0, worker_id="other")
     with (
-        held(store, f"SELECT pg_advisory_xact_lock({schema.WRITERS})"),
+        held(store, f"SELECT pg_advisory_xact_lock({engine.WRITERS})"),
         held(store, f"SELECT * FROM runs WHERE id = '{other.id}' FOR UPDATE"),
     ):
         store.report(mine.id, "mine", reports(3), (3, b"state"))
         assert store.beat("mine", ready=True)
-        with pytest.raises(schema.StoreUnavailable, match="in use by another"):
+        with pytest.raises(engine.StoreUnavailable, match="in use by another"):
             store.report(other.id, "other", reports(3))
-        with pytest.raises(schema.StoreUnavailable, match="in use by another"):
+        with pytest.raises(engine.StoreUnavailable, match="in use by another"):
             waiting_run(store)
     assert store.metrics(mine.id) == reports(3)
     assert store.report(other.id, "other", reports(3)).id == other.id
@@ -122,7 +116,7 @@ def test_reports_and_beats_wait_for_no_other_writer(store, hasty):
 def test_who_vanishes_while_it_writes_keeps_the_others_out_for_seconds_only(
     store, run, monkeypatch
 ):
-    monkeypatch.setattr(schema, "VANISHED_SECONDS", 0.2)
+    monkeypatch.setattr(engine, "VANISHED_SECONDS", 0.2)
     # Its machine is gone and says no more, not even that it is.
     silent = RunStore(store.url)
     with silent._writer.connect() as gone:

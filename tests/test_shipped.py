@@ -17,8 +17,8 @@ from mnist_core.config import PRESETS
 from mnist_core.drawing import STEPS
 from mnist_core.drawing import benchmark as benchmark_module
 from mnist_core.errors import RunNotFound
-from mnist_core.runs import CALIBRATION, FINISHED, KERAS, LITERT, PREDICTIONS
 from mnist_core.shipped import export_run, shipped_artifact, shipped_metrics, shipped_runs
+from mnist_core.store.run import CALIBRATION, FINISHED, KERAS, LITERT, PREDICTIONS
 from tests.helpers import corruptions, finished_run, reports
 
 FLOORS = {"classic": 0.98, "cnn": 0.992}

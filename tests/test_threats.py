@@ -3,7 +3,8 @@
 import re
 import tomllib
 
-from mnist_core import drawing, runs, sweeps
+from mnist_core import drawing, sweeps
+from mnist_core.store import quotas
 from pages.server import messages, rates, uploads
 from pages.server.rates import LIMITS
 from tests.helpers import PROJECT
@@ -44,12 +45,12 @@ def test_the_rates_are_those_of_the_code():
 def test_the_bounds_are_those_of_the_code():
     assert row("runs and sweeps waiting") == [
         "1 of each",
-        str(runs.MOST_ACTIVE_EACH_ADDRESS),
-        str(runs.MOST_ACTIVE),
+        str(quotas.MOST_ACTIVE_EACH_ADDRESS),
+        str(quotas.MOST_ACTIVE),
     ]
     assert row("runs of a sweep")[0] == str(sweeps.MOST_RUNS)
-    assert row("runs kept") == [str(runs.MOST_PINNED_EACH), "", str(runs.MOST_PINNED)]
-    assert row("runs stored")[2] == f"{runs.MOST_STORED}, {runs.MOST_BYTES // 10**6:,} MB"
+    assert row("runs kept") == [str(quotas.MOST_PINNED_EACH), "", str(quotas.MOST_PINNED)]
+    assert row("runs stored")[2] == f"{quotas.MOST_STORED}, {quotas.MOST_BYTES // 10**6:,} MB"
     assert row(f"messages of one connection, in {messages.RATE.seconds:g} s")[0] == str(
         messages.RATE.most
     )

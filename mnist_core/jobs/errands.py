@@ -12,9 +12,10 @@ from mnist_core import data
 from mnist_core.analysis.map_study import PIXELS, MapKey, perform
 from mnist_core.errors import DownloadFailed, NotAllowed, UserError
 from mnist_core.jobs.recorder import patiently
-from mnist_core.runs import LITERT, RunStore
 from mnist_core.shipped import shipped_artifact, shipped_runs
-from mnist_core.studies import Study, StudyStore
+from mnist_core.store.run import LITERT
+from mnist_core.store.runs import RunStore
+from mnist_core.store.studies import Study, StudyStore
 
 log = logging.getLogger("mnist_core.jobs.errands")
 

@@ -5,7 +5,7 @@ import math
 from mnist_core.config import TrainConfig
 from mnist_core.data import Dataset
 from mnist_core.progress import Progress
-from mnist_core.runs import Run
+from mnist_core.store.run import Run
 
 # What a step and a multiply-add cost on two cores, in seconds; used until a run has ended.
 SECONDS_PER_STEP = 0.0007

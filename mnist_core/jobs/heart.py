@@ -9,7 +9,9 @@ from contextlib import contextmanager, suppress
 
 from mnist_core.errors import StoreUnavailable
 from mnist_core.jobs.recorder import jittered
-from mnist_core.runs import ENDED, RunStore, Worker
+from mnist_core.store.run import Worker
+from mnist_core.store.runs import RunStore
+from mnist_core.store.workers import ENDED
 
 BEAT_SECONDS = 1.0
 
@@ -31,7 +33,7 @@ class Heart(threading.Thread):
 
     def beat(self) -> None:
         """Say that this process lives, and whether it is ready."""
-        # A database that is away hears the next one; schema.py told the log.
+        # A database that is away hears the next one; store/faults.py told the log.
         with suppress(StoreUnavailable):
             self.lost = not self._store.beat(self._worker_id, self.ready)
 

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mnist_core.jobs.pool import LOST_SECONDS_LOADING, Pool
-from mnist_core.runs import ENDED, RunStore, Worker
+from mnist_core.store.run import Worker
+from mnist_core.store.runs import RunStore
+from mnist_core.store.workers import ENDED
 
 log = logging.getLogger("mnist_core.jobs.local_pool")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from mnist_core.jobs.dask_pool import DaskPool
 from mnist_core.jobs.local_pool import LocalPool, worker_limit
 from mnist_core.jobs.pool import Pool
-from mnist_core.runs import RunStore
+from mnist_core.store.runs import RunStore
 
 SCHEDULER = "DASK_SCHEDULER_ADDRESS"
 

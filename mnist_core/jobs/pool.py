@@ -13,7 +13,9 @@ from collections.abc import Callable
 from typing import Self
 
 from mnist_core.errors import StoreUnavailable
-from mnist_core.runs import ENDED, RUNNING, RunStore, Worker
+from mnist_core.store.run import RUNNING, Worker
+from mnist_core.store.runs import RunStore
+from mnist_core.store.workers import ENDED
 
 log = logging.getLogger("mnist_core.jobs.pool")
 
@@ -144,7 +146,7 @@ class Pool(ABC):
             try:
                 self.tend()
             except StoreUnavailable:
-                # A database that is away is asked again; schema.py told the log.
+                # A database that is away is asked again; store/faults.py told the log.
                 pass
             except Exception:
                 # Whatever it is, the next look may do better; without one nobody would train.

@@ -9,7 +9,8 @@ from typing import TypeVar
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.errors import StoreUnavailable
 from mnist_core.progress import Progress
-from mnist_core.runs import Run, RunStore
+from mnist_core.store.run import Run
+from mnist_core.store.runs import RunStore
 
 # Reports are gathered and stored this often: more would wear the disk for nothing, less
 # would be seen. A database server that is slow, perhaps because many workers report to it,
@@ -89,7 +90,7 @@ class Recorder:
             try:
                 self.flush()
             except StoreUnavailable:
-                # They wait for the next time; schema.py told the log.
+                # They wait for the next time; store/faults.py told the log.
                 pass
             except Exception as error:
                 # Told to the training, which asks; here nobody would hear of it.

@@ -29,7 +29,7 @@ from mnist_core.jobs.errands import BEHIND_VISITORS, at_low_priority, next_erran
 from mnist_core.jobs.heart import Heart, registered
 from mnist_core.jobs.recorder import Recorder, patiently
 from mnist_core.progress import Progress
-from mnist_core.runs import (
+from mnist_core.store.run import (
     CALIBRATION,
     CHECKPOINT,
     FAILED,
@@ -40,9 +40,9 @@ from mnist_core.runs import (
     PREDICTIONS,
     STOPPED,
     Run,
-    RunStore,
 )
-from mnist_core.studies import StudyStore
+from mnist_core.store.runs import RunStore
+from mnist_core.store.studies import StudyStore
 
 log = logging.getLogger("mnist_core.jobs.worker")
 

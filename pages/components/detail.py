@@ -12,7 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from mnist_core import data
 from mnist_core.plots import digits, html
-from mnist_core.runs import Run
+from mnist_core.store.run import Run
 from pages.components import run_picker
 from pages.components.gallery import gallery
 from pages.shared import cache, shell

@@ -7,8 +7,8 @@ from mnist_core import data
 from mnist_core.analysis import maps
 from mnist_core.analysis.map_study import PIXELS, MapKey
 from mnist_core.analysis.maps import features_of
-from mnist_core.runs import RUNNING, WAITING, Run
-from mnist_core.studies import Study
+from mnist_core.store.run import RUNNING, WAITING, Run
+from mnist_core.store.studies import Study
 from pages.server import limits, served
 from pages.server.rates import STUDY
 from pages.shared.cache import classifier, fingerprint_of, home, images_of, pool, studies

@@ -7,7 +7,7 @@ import streamlit as st
 
 from mnist_core.analysis import metrics
 from mnist_core.errors import RunNotFound, StoreUnavailable
-from mnist_core.runs import Run
+from mnist_core.store.run import Run
 from pages.shared.cache import dataset, has_pictures, predictions, shipped_runs, store
 
 log = logging.getLogger("pages")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from mnist_core.errors import NotAllowed
-from mnist_core.runs import TEACHER, Run
+from mnist_core.store.run import TEACHER, Run
 from pages.server import limits
 from pages.server.rates import SIGN_IN
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from mnist_core.runs import Run
+from mnist_core.store.run import Run
 from pages.shared import cache
 
 

@@ -6,8 +6,9 @@ import re
 import threading
 from pathlib import Path
 
-from mnist_core import data, logs, schema
+from mnist_core import data, logs
 from mnist_core.jobs.opening import workers_in_words
+from mnist_core.store import engine
 from pages.server import memory
 
 log = logging.getLogger("pages.server")
@@ -29,7 +30,7 @@ def greet() -> None:
         "%s, teacher's password %s",
         version(),
         data.locate()[1],
-        schema.kind(schema.database_url()),
+        engine.kind(engine.database_url()),
         workers_in_words(),
         password,
     )

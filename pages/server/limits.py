@@ -1,6 +1,6 @@
 """limits: no visitor, and no address, takes so much that others get nothing.
 
-The numbers are in rates.py and in mnist_core/runs.py. What is counted is in this process's
+The numbers are in rates.py and in mnist_core/store/quotas.py. What is counted is in this process's
 memory only; of an address nothing is kept but a hash whose key is forgotten with it.
 """
 
@@ -15,7 +15,8 @@ import streamlit as st
 
 from mnist_core.config import TrainConfig
 from mnist_core.errors import NotAllowed
-from mnist_core.runs import ACTIVE, Run, RunStore
+from mnist_core.store.run import ACTIVE, Run
+from mnist_core.store.runs import RunStore
 from pages.server.rates import LIMITS, TRAIN, Rate, Rates, refusal
 
 HASH_KEY = secrets.token_bytes(32)

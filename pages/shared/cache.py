@@ -14,7 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from mnist_core import data, schema, shipped
+from mnist_core import data, shipped
 from mnist_core.analysis import explanation, metrics, summary
 from mnist_core.analysis.calibration import Calibration
 from mnist_core.analysis.label_errors import Suspects, study_key
@@ -27,7 +27,8 @@ from mnist_core.jobs import forecast
 from mnist_core.jobs.opening import open_pool
 from mnist_core.jobs.pool import Pool
 from mnist_core.progress import Progress
-from mnist_core.runs import (
+from mnist_core.store import engine
+from mnist_core.store.run import (
     ACTIVE,
     CALIBRATION,
     FINISHED,
@@ -35,10 +36,10 @@ from mnist_core.runs import (
     PREDICTIONS,
     RUNNING,
     Run,
-    RunStore,
     queue_place,
 )
-from mnist_core.studies import StudyStore
+from mnist_core.store.runs import RunStore
+from mnist_core.store.studies import StudyStore
 from pages.shared import presenter
 from pages.shared.bounded import BoundedCache
 
@@ -154,7 +155,7 @@ def _stored_suspects(fingerprint: str) -> Suspects | None:
 
 def studies() -> StudyStore:
     """What workers compute once. Raises StoreUnavailable if there is no database to use."""
-    return _studies(schema.database_url())
+    return _studies(engine.database_url())
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -164,7 +165,7 @@ def _studies(url: str) -> StudyStore:
 
 def store() -> RunStore:
     """The database of runs. Raises StoreUnavailable if there is none to use."""
-    url = schema.database_url()
+    url = engine.database_url()
     _check_store(url)
     return _store(url)
 
@@ -181,7 +182,7 @@ def _store(url: str) -> RunStore:
 
 def pool() -> Pool:
     """The workers of this server."""
-    return _pool(schema.database_url())
+    return _pool(engine.database_url())
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -191,7 +192,7 @@ def _pool(url: str) -> Pool:
 
 def home(run: Run) -> str:
     """Where a run is kept, for the caches: runs of another database are other runs."""
-    return "" if run.shipped else schema.database_url()
+    return "" if run.shipped else engine.database_url()
 
 
 def state_of(run: Run) -> tuple[str, str, int]:
@@ -312,7 +313,7 @@ def shipped_run(name: str) -> Run | None:
 
 def seconds_until_turn(before: list[Run]) -> float:
     """How long a run has to wait for those before it."""
-    url = schema.database_url()
+    url = engine.database_url()
     seconds = _seconds_of_active_runs(url)
     if any(run.id not in seconds for run in before):
         # Asked for since the last look.

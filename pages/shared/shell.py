@@ -10,8 +10,8 @@ from typing import Any
 import streamlit as st
 from streamlit import runtime
 
-from mnist_core import schema
 from mnist_core.errors import UserError
+from mnist_core.store import engine
 from pages.server import host, messages, uploads
 from pages.server.turnstile import turn
 from pages.shared import presenter
@@ -39,7 +39,7 @@ def enter(pages: Mapping[str, Any]) -> None:
     with told(), turn():
         check_address(presenter=presenter.is_value)
         presenter.enter()
-        if schema.was_replaced(schema.database_url()):
+        if engine.was_replaced(engine.database_url()):
             st.warning(
                 "The file of runs was moved or deleted while the app was running, so the runs in "
                 "it are gone from here; new runs are stored in a new file.",

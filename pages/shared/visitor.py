@@ -4,7 +4,7 @@ import secrets
 
 import streamlit as st
 
-from mnist_core.runs import owner_of
+from mnist_core.store.run import owner_of
 
 COOKIE = "mnist_visitor"
 

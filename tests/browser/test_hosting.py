@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from mnist_core.runs import FINISHED, RunStore, owner_of
+from mnist_core.store.run import FINISHED, owner_of
+from mnist_core.store.runs import RunStore
 from tests.browser.test_pages import HEADINGS, assert_no_fault, open_page
 from tests.container import build, instructions
 from tests.extras import needs

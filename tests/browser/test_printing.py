@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from mnist_core.plots.report import html_report
-from mnist_core.runs import NAME_LENGTH
+from mnist_core.store.runs import NAME_LENGTH
 from tests.extras import needs
 
 pytestmark = needs("browser")

@@ -17,8 +17,8 @@ from PIL import Image
 
 from mnist_core.config import PRESETS
 from mnist_core.data import Dataset
-from mnist_core.runs import RunStore
 from mnist_core.shipped import shipped_metrics, shipped_runs
+from mnist_core.store.runs import RunStore
 from tests.browser.server import Server, settled, upload
 from tests.helpers import finished_run, running_run, trained_sweep, waiting_run
 from tests.pages.helpers import run_on

@@ -4,7 +4,7 @@ import pytest
 
 from mnist_core.config import PRESETS
 from mnist_core.jobs import forecast
-from mnist_core.runs import FINISHED, RUNNING, Run
+from mnist_core.store.run import FINISHED, RUNNING, Run
 from tests.helpers import reports
 
 CLASSIC = PRESETS["classic"]

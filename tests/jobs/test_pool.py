@@ -10,7 +10,6 @@ import sqlite3
 
 import pytest
 
-from mnist_core import schema
 from mnist_core.config import PRESETS
 from mnist_core.errors import StoreUnavailable
 from mnist_core.jobs import dask_pool, local_pool
@@ -19,7 +18,10 @@ from mnist_core.jobs.dask_pool import DaskPool, place_in, place_of
 from mnist_core.jobs.local_pool import LocalPool, worker_limit
 from mnist_core.jobs.opening import open_pool, workers_in_words
 from mnist_core.jobs.pool import LOST_SECONDS, LOST_SECONDS_LOADING, SECOND_LOOK_SECONDS
-from mnist_core.runs import ENDED, FINISHED, RUNNING, WAITING, RunStore, Worker
+from mnist_core.store import engine, schema
+from mnist_core.store.run import FINISHED, RUNNING, WAITING, Worker
+from mnist_core.store.runs import RunStore
+from mnist_core.store.workers import ENDED
 from tests.helpers import PROJECT, add_worker, finished_run, running_run, wait_until, waiting_run
 
 HERE = socket.gethostname()
@@ -428,7 +430,7 @@ def test_a_process_that_hangs_before_it_registers_makes_room_in_the_end(store, p
 def test_a_database_that_takes_nothing_does_not_make_its_workers_lost(
     looks, store, clock, monkeypatch, user_data
 ):
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.01)
     own = RunStore()
     pool = Pool(own)
     run = running_run(store)

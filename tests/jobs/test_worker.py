@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from mnist_core import data, schema, training
+from mnist_core import data, training
 from mnist_core.analysis import explanation, maps
 from mnist_core.analysis.calibration import Calibration
 from mnist_core.analysis.map_study import MapKey, unpack_points
@@ -22,9 +22,10 @@ from mnist_core.errors import DownloadFailed, NotAllowed, StoreUnavailable
 from mnist_core.jobs import errands, worker
 from mnist_core.jobs import heart as heart_module
 from mnist_core.jobs import recorder as recorder_module
-from mnist_core.runs import (
+from mnist_core.shipped import shipped_runs
+from mnist_core.store import engine
+from mnist_core.store.run import (
     CALIBRATION,
-    ENDED,
     FAILED,
     FINISHED,
     INTERRUPTED,
@@ -35,11 +36,11 @@ from mnist_core.runs import (
     STOPPED,
     WAITING,
     Download,
-    RunStore,
     owner_of,
 )
-from mnist_core.shipped import shipped_runs
-from mnist_core.studies import DONE, StudyStore
+from mnist_core.store.runs import RunStore
+from mnist_core.store.studies import DONE, StudyStore
+from mnist_core.store.workers import ENDED
 from mnist_core.training import loop, steps
 from tests.extras import needs
 from tests.helpers import (
@@ -334,7 +335,7 @@ def test_a_run_that_was_to_stop_when_its_worker_was_lost_stops_where_it_was(
 def test_a_locked_database_loses_no_report_of_a_run(
     store, run, tiny_dataset, monkeypatch, user_data
 ):
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.01)
     monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
     monkeypatch.setattr(recorder_module, "STORE_SECONDS", 0.001)
     hasty = RunStore()
@@ -1063,7 +1064,7 @@ print("tensorflow" in sys.modules)
 WORK_AMONG_OTHERS = """
 import sys, threading
 from mnist_core.jobs import worker
-from mnist_core.runs import RunStore
+from mnist_core.store.runs import RunStore
 missing = []
 end = threading.Event()
 

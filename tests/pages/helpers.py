@@ -17,7 +17,8 @@ from streamlit.testing.v1 import AppTest
 from mnist_core.analysis.predictions import pack_predictions
 from mnist_core.config import TrainConfig
 from mnist_core.data import Dataset
-from mnist_core.runs import FINISHED, KERAS, LITERT, PREDICTIONS, Run, RunStore, owner_of
+from mnist_core.store.run import FINISHED, KERAS, LITERT, PREDICTIONS, Run, owner_of
+from mnist_core.store.runs import RunStore
 from tests.helpers import CLASSIC, running_run
 
 PAGES = ("overview", "explore", "train", "sweep", "compare", "evaluate", "draw")

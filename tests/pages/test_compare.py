@@ -3,10 +3,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from mnist_core import schema
 from mnist_core.config import PRESETS
 from mnist_core.progress import Progress
-from mnist_core.runs import KERAS, owner_of
+from mnist_core.store import engine
+from mnist_core.store.run import KERAS, owner_of
 from tests.helpers import finished_run, reports, running_run
 from tests.pages.helpers import (
     all_text,
@@ -287,7 +287,7 @@ def test_without_a_database_the_shipped_runs_are_compared(open_page, monkeypatch
 
 
 def test_a_locked_database_is_a_sentence(open_page, mine, store, monkeypatch, tmp_path):
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.05)
     tab = open_page("compare", ME, run=mine.id)
     other = hold(tmp_path / "runs.db")
     button(tab, "Keep").click().run()

@@ -8,8 +8,8 @@ from PIL import Image
 
 from mnist_core.analysis.predictions import pack_predictions
 from mnist_core.config import TrainConfig
-from mnist_core.runs import FINISHED, KERAS, LITERT, PREDICTIONS, STOPPED
 from mnist_core.shipped import shipped_runs
+from mnist_core.store.run import FINISHED, KERAS, LITERT, PREDICTIONS, STOPPED
 from tests.helpers import CLASSIC as CLASSIC_FOLDER
 from tests.helpers import finished_run, running_run, write_archive
 from tests.pages.helpers import (

@@ -4,13 +4,13 @@ import re
 import numpy as np
 import pytest
 
-from mnist_core import schema, studies
 from mnist_core.analysis import map_study, maps
 from mnist_core.analysis.label_errors import Suspect, Suspects, study_key
 from mnist_core.analysis.map_study import MapKey
-from mnist_core.runs import KERAS, PREDICTIONS
 from mnist_core.shipped import shipped_runs
-from mnist_core.studies import StudyStore
+from mnist_core.store import engine, studies
+from mnist_core.store.run import KERAS, PREDICTIONS
+from mnist_core.store.studies import StudyStore
 from tests.helpers import add_worker, cut, finished_run, running_run, write_archive
 from tests.pages.helpers import (
     alternative_texts,
@@ -669,7 +669,7 @@ def test_without_a_database_a_map_by_pca_is_shown_and_a_sentence(
 def test_a_map_that_a_locked_database_cannot_take_is_a_sentence_until_it_can(
     open_page, full_data, store, study_store, may_train, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.05)
     tab = open_page("explore", show="A map")
     other = hold(tmp_path / "runs.db")
     tab.segmented_control(key="method").set_value("t-SNE").run()

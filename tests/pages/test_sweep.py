@@ -1,8 +1,8 @@
 import pytest
 
-from mnist_core import runs
 from mnist_core.config import PRESETS
-from mnist_core.runs import FINISHED, INTERRUPTED, RUNNING, STOPPED, WAITING, owner_of
+from mnist_core.store import quotas
+from mnist_core.store.run import FINISHED, INTERRUPTED, RUNNING, STOPPED, WAITING, owner_of
 from pages.server import rates
 from pages.server.rates import TRAIN
 from tests.helpers import (
@@ -126,7 +126,7 @@ def test_what_cannot_be_tried_is_said_and_nothing_can_be_started(key, values, se
 
 
 def test_a_full_queue_takes_no_sweep_and_says_so(open_page, store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_ACTIVE", 1)
+    monkeypatch.setattr(quotas, "MOST_ACTIVE", 1)
     waiting_run(store, SOMEBODY)
     tab = open_page("sweep", ME)
     button(tab, "Start the sweep").click().run()
@@ -135,12 +135,12 @@ def test_a_full_queue_takes_no_sweep_and_says_so(open_page, store, monkeypatch):
 
 
 def test_a_refused_sweep_costs_nothing(open_page, store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_ACTIVE_EACH_ADDRESS", 0)
+    monkeypatch.setattr(quotas, "MOST_ACTIVE_EACH_ADDRESS", 0)
     tab = open_page("sweep", ME)
     for _ in range(rates.LIMITS[TRAIN].visitor.most + 1):
         button(tab, "Start the sweep").click().run()
         assert_one_sentence(notices(tab, "error"), "Your network has as many runs")
-    monkeypatch.setattr(runs, "MOST_ACTIVE_EACH_ADDRESS", 1)
+    monkeypatch.setattr(quotas, "MOST_ACTIVE_EACH_ADDRESS", 1)
     button(tab, "Start the sweep").click().run()
     assert len(store.list_runs()) == 6
 

@@ -8,7 +8,7 @@ import pytest
 from mnist_core.errors import NotAllowed
 from mnist_core.plots import curves, html, report
 from mnist_core.progress import Progress, to_csv
-from mnist_core.runs import owner_of
+from mnist_core.store.run import owner_of
 from tests.helpers import finished_run, reports
 from tests.pages.helpers import all_text, assert_shown, faults, headings, sentences
 

@@ -4,9 +4,10 @@ import sqlite3
 
 import pytest
 
-from mnist_core import runs, schema
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.shipped import shipped_runs
+from mnist_core.store import engine, quotas, rows
+from mnist_core.store.run import CHECKPOINT
 from tests.helpers import add_worker, finished_run, reports, running_run, waiting_run
 from tests.pages.helpers import (
     all_text,
@@ -296,7 +297,7 @@ def test_a_second_start_from_a_stale_tab_is_refused_with_a_sentence(open_page, s
 def test_start_in_a_locked_database_is_a_sentence_and_the_settings_stay(
     open_page, store, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.05)
     tab = open_page("train", ME, epochs="3")
     other = hold(tmp_path / "runs.db")
     button(tab, "Start training").click().run()
@@ -320,7 +321,7 @@ def test_start_in_a_read_only_database_is_a_sentence(open_page, store, monkeypat
 
 
 def test_a_full_queue_is_said(open_page, store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_ACTIVE", 2)
+    monkeypatch.setattr(quotas, "MOST_ACTIVE", 2)
     for number in range(2):
         waiting_run(store, f"visitor {number}")
     tab = open_page("train", ME)
@@ -456,7 +457,7 @@ def test_stop_asks_the_run_to_stop_and_cannot_be_pressed_twice(open_page, store)
 
 
 def test_stop_in_a_locked_database_is_a_sentence(open_page, store, monkeypatch, tmp_path):
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.05)
     run = running_run(store, ME)
     tab = open_page("train", ME)
     other = hold(tmp_path / "runs.db")
@@ -523,7 +524,7 @@ def test_its_owner_may_resume_what_did_not_finish(open_page, store, state):
 def test_a_finished_run_goes_on_for_as_many_epochs_as_asked(open_page, store):
     run = finished_run(store, ME)
     with store._writer.begin() as connection:
-        runs._store_artifact(connection, run.id, runs.CHECKPOINT, b"state")
+        rows.store_artifact(connection, run.id, CHECKPOINT, b"state")
     assert "Go on training" not in buttons(open_page("train", "somebody else", run=run.id))
     tab = open_page("train", ME, run=run.id)
     setting(tab, "More epochs").set_value(3).run()

@@ -4,7 +4,7 @@ TensorFlow, which takes seconds."""
 import pytest
 
 from mnist_core.jobs.local_pool import LocalPool
-from mnist_core.runs import RunStore
+from mnist_core.store.runs import RunStore
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -12,7 +12,8 @@ from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import TrainConfig
 from mnist_core.errors import StoreUnavailable
 from mnist_core.progress import Progress, epoch_ends
-from mnist_core.runs import CHECKPOINT, RUNNING, Run, RunStore, Worker, owner_of
+from mnist_core.store.run import CHECKPOINT, RUNNING, Run, Worker, owner_of
+from mnist_core.store.runs import RunStore
 from tests.helpers import wait_until
 
 # Some three seconds: enough epochs for a fault to fall between two of them. All batches

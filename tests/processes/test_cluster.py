@@ -13,7 +13,8 @@ import pytest
 from mnist_core.jobs.dask_pool import CLUSTER_EMPTY, SCHEDULER_AWAY
 from mnist_core.jobs.opening import open_pool
 from mnist_core.progress import epoch_ends
-from mnist_core.runs import FINISHED, RUNNING, STOPPED, WAITING, RunStore, owner_of
+from mnist_core.store.run import FINISHED, RUNNING, STOPPED, WAITING, owner_of
+from mnist_core.store.runs import RunStore
 from tests.cluster import Cluster
 from tests.extras import needs
 from tests.helpers import wait_for_end, wait_until

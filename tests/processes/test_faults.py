@@ -23,17 +23,9 @@ import pytest
 from mnist_core.jobs.local_pool import LocalPool
 from mnist_core.jobs.pool import LOST_SECONDS, SECOND_LOOK_SECONDS
 from mnist_core.progress import epoch_ends
-from mnist_core.runs import (
-    FAILED,
-    FINISHED,
-    INTERRUPTED,
-    LITERT,
-    RUNNING,
-    STOPPED,
-    WAITING,
-    RunStore,
-)
-from mnist_core.schema import BUSY_SECONDS
+from mnist_core.store.engine import BUSY_SECONDS
+from mnist_core.store.run import FAILED, FINISHED, INTERRUPTED, LITERT, RUNNING, STOPPED, WAITING
+from mnist_core.store.runs import RunStore
 from tests.extras import needs
 from tests.helpers import PROJECT, wait_for_end, wait_until
 from tests.processes.helpers import (
@@ -59,7 +51,7 @@ UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 SERVER = """
 import threading
 from mnist_core.jobs import LocalPool
-from mnist_core.runs import RunStore
+from mnist_core.store.runs import RunStore
 LocalPool(RunStore(), limit=1).start()
 threading.Event().wait()
 """

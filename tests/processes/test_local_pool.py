@@ -13,14 +13,7 @@ from mnist_core.classifier import Classifier
 from mnist_core.config import PRESETS
 from mnist_core.data import SAMPLE_PATH, read
 from mnist_core.progress import epoch_ends
-from mnist_core.runs import (
-    FINISHED,
-    LITERT,
-    RUNNING,
-    STOPPED,
-    WAITING,
-    owner_of,
-)
+from mnist_core.store.run import FINISHED, LITERT, RUNNING, STOPPED, WAITING, owner_of
 from tests.extras import needs
 from tests.helpers import wait_for_end, wait_until
 

@@ -13,7 +13,8 @@ import pytest
 
 from mnist_core.jobs.opening import open_pool
 from mnist_core.progress import epoch_ends
-from mnist_core.runs import FINISHED, WAITING, RunStore
+from mnist_core.store.run import FINISHED, WAITING
+from mnist_core.store.runs import RunStore
 from tests.cluster import Cluster
 from tests.databases import Postgres
 from tests.extras import needs

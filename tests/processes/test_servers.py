@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from mnist_core.runs import FINISHED, RUNNING, STOPPED, RunStore
+from mnist_core.store.run import FINISHED, RUNNING, STOPPED
+from mnist_core.store.runs import RunStore
 from tests.browser.server import Server
 from tests.extras import needs
 from tests.helpers import wait_for_end, wait_until

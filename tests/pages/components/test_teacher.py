@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from mnist_core.runs import INTERRUPTED
+from mnist_core.store.run import INTERRUPTED
 from pages.components import teacher
 from pages.server import limits
 from pages.server.rates import LIMITS, SIGN_IN

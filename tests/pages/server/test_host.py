@@ -3,7 +3,7 @@
 import logging
 import threading
 
-from mnist_core import schema
+from mnist_core.store import engine
 from pages.server import host
 from tests.helpers import PROJECT
 
@@ -22,7 +22,7 @@ def test_the_server_says_once_what_it_is_and_no_secret(open_page, monkeypatch, c
         "database sqlite, at most 0 workers, teacher's password set"
     )
     assert PASSWORD not in caplog.text
-    assert schema.database_url() not in caplog.text
+    assert engine.database_url() not in caplog.text
 
 
 def test_the_version_is_the_newest_one_in_the_list_of_changes(monkeypatch):

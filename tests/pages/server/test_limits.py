@@ -6,7 +6,8 @@ import types
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from mnist_core import runs
+from mnist_core.store import quotas, runs
+from mnist_core.store.run import owner_of
 from pages.server import limits, messages, rates, uploads
 from pages.server.rates import LIMITS, PICTURE, STUDY, TRAIN, Rate
 from tests.helpers import finished_run
@@ -24,7 +25,7 @@ def few(monkeypatch):
 
 
 def test_who_starts_too_many_runs_is_told_when_to_try_again(open_page, store, few):
-    limits.check(TRAIN, runs.owner_of(ME))
+    limits.check(TRAIN, owner_of(ME))
     tab = open_page("train", ME)
     button(tab, "Start training").click().run()
     assert_one_sentence(sentences(tab, "error"), "Runs were started too often")
@@ -43,7 +44,7 @@ def test_who_renames_too_often_is_told_so(open_page, store, few):
 
 
 def test_who_sends_too_many_pictures_is_told_so(open_page, few):
-    limits.check(PICTURE, runs.owner_of(ME))
+    limits.check(PICTURE, owner_of(ME))
     tab = open_page("draw", ME)
     picture = png(pen_stroke(ONE)[..., 0])
     tab.file_uploader(key="upload0").upload("one.png", picture, "image/png").run()
@@ -51,13 +52,13 @@ def test_who_sends_too_many_pictures_is_told_so(open_page, few):
 
 
 def test_who_asks_for_too_many_maps_is_told_so_and_sees_another(open_page, few, may_train):
-    limits.check(STUDY, runs.owner_of(ME))
+    limits.check(STUDY, owner_of(ME))
     tab = open_page("explore", ME, show="A map", method="t-SNE")
     assert any("Maps were asked for too often" in text for text in sentences(tab, "warning"))
 
 
 def test_a_full_share_of_the_queue_is_told_to_that_address_only(open_page, store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_ACTIVE_EACH_ADDRESS", 1)
+    monkeypatch.setattr(quotas, "MOST_ACTIVE_EACH_ADDRESS", 1)
     button(open_page("train", "first" * 8), "Start training").click().run()
     tab = open_page("train", ME)
     button(tab, "Start training").click().run()
@@ -94,7 +95,7 @@ def test_who_has_no_address_is_one_with_all_who_have_none(text):
 def test_runs_that_have_left_the_queue_are_forgotten(store):
     origins = limits.Origins()
     for number in range(5):
-        run = store.submit(runs.TrainConfig(), runs.owner_of(f"visitor {number}"))
+        run = store.submit(runs.TrainConfig(), owner_of(f"visitor {number}"))
         origins.remember([run], "here", store)
         assert origins.of("here") == {run.id}
         assert origins.of("elsewhere") == set()

@@ -6,12 +6,13 @@ import sqlite3
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from mnist_core import data, schema, shipped
+from mnist_core import data, shipped
 from mnist_core.analysis import maps
 from mnist_core.analysis import metrics as metrics_module
 from mnist_core.classifier import Classifier
 from mnist_core.errors import DownloadFailed
 from mnist_core.plots import html
+from mnist_core.store import engine, schema
 from tests.helpers import PROJECT, add_worker, finished_run, running_run, waiting_run, write_archive
 from tests.pages.helpers import (
     GENERAL,
@@ -293,7 +294,7 @@ def database_away(request, monkeypatch, tmp_path, store):
         "nonsense": "nonsense",
     }
     monkeypatch.setenv("MNIST_DATABASE_URL", urls.get(request.param, f"sqlite:///{path}"))
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.05)
     other = hold(path) if request.param == "in use" else None
     if request.param == "read-only":
         path.touch()
@@ -349,7 +350,7 @@ def test_without_a_database_train_says_so_and_offers_no_start(open_page, databas
 def test_a_database_that_comes_back_is_used_again(open_page, monkeypatch, tmp_path):
     path = tmp_path / "later.db"
     monkeypatch.setenv("MNIST_DATABASE_URL", f"sqlite:///{path}")
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.05)
     other = hold(path)
     tab = open_page("train")
     assert sentences(tab, "error")
@@ -375,7 +376,7 @@ def test_a_database_another_program_writes_to_can_be_looked_at(
     open_page, store, monkeypatch, tmp_path, name
 ):
     run = finished_run(store)
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.05)
     other = hold(tmp_path / "runs.db")
     tab = open_page(name, run=run.id) if name != "overview" else open_page(name)
     other.close()

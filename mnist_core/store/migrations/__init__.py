@@ -7,7 +7,7 @@ to. A new database is made at once from the tables in schema.py. To change the s
 2. add ``versions/NNNN_what_is_new.py`` with ``revision`` its number, ``down_revision`` the one
    before, and ``upgrade()``, which does the same to a database of that version. It must say
    in full what it makes, for the tables in schema.py go on changing; and it must work on
-   SQLite and on Postgres. tests/test_schema.py compares both ways on both.
+   SQLite and on Postgres. tests/store/test_engine.py compares both ways on both.
 
 Which version a database has stands in its table ``facts`` and nowhere else, so there is no
 table of Alembic's own, and no env.py: everything happens in the one transaction of

@@ -11,10 +11,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from mnist_core import migrations, schema
 from mnist_core.errors import RunNotFound, StoreUnavailable
-from mnist_core.runs import RunStore
-from mnist_core.studies import StudyStore
+from mnist_core.store import engine as engine_module
+from mnist_core.store import faults, migrations, schema
+from mnist_core.store.runs import RunStore
+from mnist_core.store.studies import StudyStore
 from tests.helpers import PROJECT, add_worker, finished_run, waiting_run
 
 pytestmark = pytest.mark.databases
@@ -29,7 +30,7 @@ def path(tmp_path):
 @pytest.fixture
 def impatient(monkeypatch):
     """Whoever finds the database in use gives up soon."""
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(engine_module, "BUSY_SECONDS", 0.1)
 
 
 def read_only(path) -> str:
@@ -50,9 +51,11 @@ def sentence(action) -> str:
 
 
 def test_the_database_is_a_file_beside_the_code_unless_named():
-    assert schema.database_url({}) == f"sqlite:///{PROJECT / 'runs.db'}"
-    assert schema.database_url({"MNIST_DATABASE_URL": ""}) == f"sqlite:///{PROJECT / 'runs.db'}"
-    assert schema.database_url({"MNIST_DATABASE_URL": "sqlite:///x.db"}) == "sqlite:///x.db"
+    assert engine_module.database_url({}) == f"sqlite:///{PROJECT / 'runs.db'}"
+    assert (
+        engine_module.database_url({"MNIST_DATABASE_URL": ""}) == f"sqlite:///{PROJECT / 'runs.db'}"
+    )
+    assert engine_module.database_url({"MNIST_DATABASE_URL": "sqlite:///x.db"}) == "sqlite:///x.db"
 
 
 def test_git_ignores_the_database():
@@ -68,7 +71,7 @@ def test_a_new_database_is_made_and_opened_again(database_url, store):
 
 
 def test_a_database_in_memory_works():
-    engine = schema.open_engine("sqlite://")
+    engine = engine_module.open_engine("sqlite://")
     assert sa.inspect(engine).has_table("runs")
     engine.dispose()
 
@@ -77,7 +80,7 @@ def test_a_database_in_memory_works():
 def test_many_programs_may_open_a_database_for_the_first_time_at_once(old, database_url):
     if old:
         old_database(database_url)
-    code = "from mnist_core.runs import RunStore; print(len(RunStore().list_runs()))"
+    code = "from mnist_core.store.runs import RunStore; print(len(RunStore().list_runs()))"
     programs = [
         subprocess.Popen(
             [sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE,
@@ -193,7 +196,7 @@ def test_a_database_of_an_older_version_is_brought_up_to_date_with_all_it_holds(
 
 def differences(url: str) -> list:
     """In what a database is not as a new one would be: tables, columns, types, indexes."""
-    engine = schema.open_engine(url)
+    engine = engine_module.open_engine(url)
     with engine.connect() as connection:
         found = compare_metadata(MigrationContext.configure(connection), schema.metadata)
     engine.dispose()
@@ -202,7 +205,7 @@ def differences(url: str) -> list:
 
 def columns(url: str) -> dict[str, dict[str, bool]]:
     """Each table's columns, and whether they may be empty."""
-    engine = schema.open_engine(url)
+    engine = engine_module.open_engine(url)
     inspector = sa.inspect(engine)
     found = {
         table: {column["name"]: column["nullable"] for column in inspector.get_columns(table)}
@@ -267,7 +270,7 @@ def test_many_may_bring_it_up_to_date_at_once(database_url):
 
 
 def test_a_database_that_is_new_or_up_to_date_loads_no_alembic(database_url):
-    code = "import sys; from mnist_core.runs import RunStore\n"
+    code = "import sys; from mnist_core.store.runs import RunStore\n"
     code += "RunStore(); RunStore(); print('alembic' in sys.modules)"
     answer = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
@@ -370,27 +373,31 @@ def test_an_address_that_is_no_database_is_named(url, monkeypatch):
     if url:
         sentence(lambda: RunStore(url))
     else:  # as if it were not set
-        monkeypatch.setattr(schema, "DEFAULT_PATH", schema.DEFAULT_PATH.parent / "no" / "runs.db")
-        assert "cannot be opened" in sentence(lambda: schema.open_engine(schema.database_url({})))
+        monkeypatch.setattr(
+            engine_module, "DEFAULT_PATH", engine_module.DEFAULT_PATH.parent / "no" / "runs.db"
+        )
+        assert "cannot be opened" in sentence(
+            lambda: engine_module.open_engine(engine_module.database_url({}))
+        )
 
 
 def test_a_server_that_does_not_answer_is_named():
     class Unreachable(Exception):
         pass
 
-    with pytest.raises(StoreUnavailable, match="does not answer"), schema.explained():
+    with pytest.raises(StoreUnavailable, match="does not answer"), faults.explained():
         raise sa.exc.OperationalError("SELECT 1", {}, Unreachable("could not connect to server"))
 
 
 def test_a_full_disk_is_named():
-    with pytest.raises(StoreUnavailable, match="The disk is full"), schema.explained():
+    with pytest.raises(StoreUnavailable, match="The disk is full"), faults.explained():
         raise sa.exc.OperationalError(
             "INSERT", {}, sqlite3.OperationalError("database or disk is full")
         )
 
 
 def test_writers_that_wait_too_long_for_their_turn_are_told_to_try_again():
-    with pytest.raises(StoreUnavailable, match="in use by another"), schema.explained():
+    with pytest.raises(StoreUnavailable, match="in use by another"), faults.explained():
         raise sa.exc.OperationalError(
             "SELECT", {}, Exception("canceling statement due to lock timeout")
         )
@@ -416,11 +423,11 @@ def test_a_password_that_breaks_an_address_is_in_no_trace():
     [("sqlite:///runs.db", "sqlite"), ("postgresql+psycopg://app:secret@db/x", "postgresql")],
 )
 def test_of_an_address_the_log_is_told_the_kind_alone(url, kind):
-    assert schema.kind(url) == kind
+    assert engine_module.kind(url) == kind
 
 
 def test_what_is_no_fault_of_the_database_passes_through():
-    with pytest.raises(KeyError), schema.explained():
+    with pytest.raises(KeyError), faults.explained():
         raise KeyError("a bug")
 
 
@@ -428,14 +435,14 @@ def test_what_is_no_fault_of_the_database_passes_through():
 
 
 def test_a_mistake_is_no_outage_and_passes_through_untold(caplog):
-    with pytest.raises(sa.exc.IntegrityError), schema.explained():
+    with pytest.raises(sa.exc.IntegrityError), faults.explained():
         raise sa.exc.IntegrityError("INSERT", {}, Exception("UNIQUE constraint failed"))
     assert caplog.text == ""
 
 
 def test_an_outage_is_over_when_what_failed_works_again(caplog):
     caplog.set_level("INFO")
-    outage = schema.Outage()
+    outage = faults.Outage()
     full = sqlite3.OperationalError("database or disk is full")
     for _ in range(3):
         outage.failed("The disk is full.", "INSERT INTO artifacts", full)
@@ -483,7 +490,7 @@ def test_a_file_that_is_moved_or_deleted_is_replaced_by_a_complete_new_one(
     else:
         path.unlink()
     after = waiting_run(store, "me")
-    assert schema.was_replaced(database_url)
+    assert engine_module.was_replaced(database_url)
     assert [run.id for run in store.list_runs()] == [after.id]
     assert caplog.text.count("was moved or deleted") == 1
     # Whoever opens the file now finds it there, and whole.
@@ -497,4 +504,4 @@ def test_a_file_that_is_moved_or_deleted_is_replaced_by_a_complete_new_one(
 @pytest.mark.sqlite
 def test_a_file_that_stays_is_not_said_to_have_been_replaced(store, database_url):
     waiting_run(store)
-    assert not schema.was_replaced(database_url)
+    assert not engine_module.was_replaced(database_url)

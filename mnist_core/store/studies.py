@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from mnist_core import schema
 from mnist_core.errors import NotAllowed
-from mnist_core.runs import FAILED, RUNNING, WAITING
+from mnist_core.store import engine, faults, schema
+from mnist_core.store.run import FAILED, RUNNING, WAITING
 
-log = logging.getLogger("mnist_core.studies")
+log = logging.getLogger("mnist_core.store.studies")
 
 # A study is waiting, running, done or failed.
 DONE = "done"
@@ -58,7 +58,7 @@ class StudyStore:
 
     def __init__(self, url: str | None = None) -> None:
         """Open the database, making it if there is none. Default: MNIST_DATABASE_URL."""
-        self._engine = schema.open_engine(url or schema.database_url())
+        self._engine = engine.open_engine(url or engine.database_url())
         self._writer = self._engine.execution_options(write=True)
 
     def close(self) -> None:
@@ -73,13 +73,13 @@ class StudyStore:
             NotAllowed: 20 are waiting already.
         """
         _check_key(key)
-        with schema.explained(), self._writer.begin() as connection:
+        with faults.explained(), self._writer.begin() as connection:
             known = _read(connection, key)
             if known and known.state != FAILED:
                 return known
             if _count_waiting(connection) >= MOST_WAITING:
                 raise NotAllowed("Too much is being computed already; try again in a few minutes.")
-            study = Study(key, WAITING, _next_turn(connection))
+            study = Study(key, WAITING, next_turn(connection))
             _replace(connection, study)
         log.info("study %s asked for", key)
         return study
@@ -87,12 +87,12 @@ class StudyStore:
     def find(self, key: str) -> Study | None:
         """The study of this key, with its result if it is done; None if nobody asked for it,
         or if it was forgotten since."""
-        with schema.explained(), self._engine.connect() as connection:
+        with faults.explained(), self._engine.connect() as connection:
             return _read(connection, key)
 
     def waiting(self) -> int:
         """How many studies wait for a worker."""
-        with schema.explained(), self._engine.connect() as connection:
+        with faults.explained(), self._engine.connect() as connection:
             return _count_waiting(connection)
 
     def keep(self, key: str, data: bytes) -> None:
@@ -103,8 +103,8 @@ class StudyStore:
         """
         _check_key(key)
         _check_size(data)
-        with schema.explained(), self._writer.begin() as connection:
-            _replace(connection, Study(key, DONE, _next_turn(connection), data=data))
+        with faults.explained(), self._writer.begin() as connection:
+            _replace(connection, Study(key, DONE, next_turn(connection), data=data))
 
     def claim(self, worker_id: str) -> Study | None:
         """Give the waiting study whose turn it is to this worker, if any waits.
@@ -122,7 +122,7 @@ class StudyStore:
             .values(state=RUNNING, worker=worker_id)
             .returning(studies.key)
         )
-        with schema.explained(), self._writer.begin() as connection:
+        with faults.explained(), self._writer.begin() as connection:
             key = connection.execute(change).scalar()
             return None if key is None else _read(connection, key)
 
@@ -153,7 +153,7 @@ class StudyStore:
             .where(studies.key == key, studies.worker == worker_id, studies.state == RUNNING)
             .values(values)
         )
-        with schema.explained(), self._writer.begin() as connection:
+        with faults.explained(), self._writer.begin() as connection:
             if not connection.execute(change).rowcount:
                 raise NotAllowed("The study was taken from this worker.")
             _forget_oldest(connection)
@@ -186,7 +186,7 @@ def _count_waiting(connection: sa.Connection) -> int:
     return int(connection.execute(query).scalar() or 0)
 
 
-def _next_turn(connection: sa.Connection) -> int:
+def next_turn(connection: sa.Connection) -> int:
     return int(connection.execute(sa.select(sa.func.max(schema.studies.c.turn))).scalar() or 0) + 1
 
 

@@ -6,18 +6,17 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from mnist_core import runs, schema, sweeps
+from mnist_core import sweeps
 from mnist_core.config import PRESETS
 from mnist_core.errors import InvalidConfig, NotAllowed, RunNotFound
-from mnist_core.runs import (
+from mnist_core.store import engine, quotas, runs
+from mnist_core.store.run import (
     CHECKPOINT,
-    ENDED,
     FAILED,
     FINISHED,
     INTERRUPTED,
     KERAS,
     LITERT,
-    LOST,
     PREDICTIONS,
     RUNNING,
     STOPPED,
@@ -25,11 +24,14 @@ from mnist_core.runs import (
     WAITING,
     Download,
     Run,
-    RunStore,
     Trial,
     Worker,
+    chosen,
     owner_of,
+    ranked,
 )
+from mnist_core.store.runs import RunStore
+from mnist_core.store.workers import ENDED, LOST
 from tests.helpers import (
     CLASSIC,
     PROJECT,
@@ -101,7 +103,7 @@ def test_two_clicks_at_once_make_one_run(store):
 
 
 def test_a_full_queue_is_named(store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_ACTIVE", 3)
+    monkeypatch.setattr(quotas, "MOST_ACTIVE", 3)
     for visitor in "abc":
         waiting_run(store, visitor)
     with pytest.raises(NotAllowed, match="The queue is full; try again in a few minutes"):
@@ -146,7 +148,7 @@ def test_a_claimed_run_belongs_to_its_worker(store):
 
 
 def test_each_run_is_given_to_exactly_one_of_many_workers(store, monkeypatch):
-    monkeypatch.setattr(schema, "BUSY_SECONDS", 60)
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 60)
     expected = {waiting_run(store, f"visitor {i}").id for i in range(30)}
     claimed: list[tuple[str, str]] = []
     at_once = threading.Barrier(6)
@@ -172,8 +174,9 @@ def test_each_run_is_given_to_exactly_one_of_many_workers(store, monkeypatch):
 def test_each_run_is_given_to_exactly_one_of_many_processes(store):
     expected = {waiting_run(store, f"visitor {i}").id for i in range(20)}
     code = (
-        "import sys; from mnist_core import schema; schema.BUSY_SECONDS = 60\n"
-        "from mnist_core.runs import RunStore, Worker\n"
+        "import sys; from mnist_core.store import engine; engine.BUSY_SECONDS = 60\n"
+        "from mnist_core.store.run import Worker\n"
+        "from mnist_core.store.runs import RunStore\n"
         "store = RunStore(); store.register_worker(Worker(sys.argv[1], 'here', 1, 0, True))\n"
         "while run := store.claim(sys.argv[1]): print(run.id)"
     )
@@ -406,8 +409,7 @@ def test_a_worker_given_up_for_lost_gets_no_other_run(store):
 CRASH = """
 import os, signal, sys
 import sqlalchemy as sa
-from mnist_core import schema
-from mnist_core.runs import RunStore
+from mnist_core.store.runs import RunStore
 
 store = RunStore()
 
@@ -643,7 +645,7 @@ def test_two_clicks_on_resume_let_a_run_go_on_once(store):
 def test_a_full_queue_takes_no_run_that_would_go_on(store, monkeypatch):
     run = extendable_run(store, "me")
     waiting_run(store, "other")
-    monkeypatch.setattr(runs, "MOST_ACTIVE", 1)
+    monkeypatch.setattr(quotas, "MOST_ACTIVE", 1)
     with pytest.raises(NotAllowed, match="The queue is full"):
         store.resume(run.id, owner_of("me"), 4)
     assert store.get(run.id) == run
@@ -737,7 +739,7 @@ def test_pins_are_few(store, monkeypatch):
     store.pin(mine[0], owner_of("me"), True)  # a second click
     store.pin(mine[0], owner_of("me"), False)
     store.pin(mine[3], owner_of("me"), True)
-    monkeypatch.setattr(runs, "MOST_PINNED", 3)
+    monkeypatch.setattr(quotas, "MOST_PINNED", 3)
     other = finished_run(store, "other")
     with pytest.raises(NotAllowed, match="as there is room for"):
         store.pin(other.id, other.owner, True)
@@ -752,7 +754,7 @@ def rows(store, table: str) -> int:
 
 
 def test_the_oldest_runs_are_forgotten_with_their_curves_and_networks(store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_STORED", 3)
+    monkeypatch.setattr(quotas, "MOST_STORED", 3)
     ended = [finished_run(store, visitor).id for visitor in "abcd"]
     assert [run.id for run in store.list_runs()] == ended[:0:-1]
     assert rows(store, "metrics") == 3 * 20
@@ -761,7 +763,7 @@ def test_the_oldest_runs_are_forgotten_with_their_curves_and_networks(store, mon
 
 
 def test_a_run_that_is_not_over_is_never_forgotten(store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_STORED", 2)
+    monkeypatch.setattr(quotas, "MOST_STORED", 2)
     running = running_run(store, "first")
     ended = [finished_run(store, visitor).id for visitor in "abc"]
     assert store.get(running.id).state == RUNNING
@@ -769,7 +771,7 @@ def test_a_run_that_is_not_over_is_never_forgotten(store, monkeypatch):
 
 
 def test_a_pinned_run_is_never_forgotten(store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_STORED", 2)
+    monkeypatch.setattr(quotas, "MOST_STORED", 2)
     pinned = finished_run(store, "first")
     store.pin(pinned.id, owner_of("first"), True)
     ended = [finished_run(store, visitor).id for visitor in "abc"]
@@ -781,7 +783,7 @@ def test_a_pinned_run_is_never_forgotten(store, monkeypatch):
 
 def test_the_oldest_are_forgotten_when_models_take_too_much_of_the_disk(store, monkeypatch):
     size = sum(len(store.artifact(finished_run(store, "a").id, kind)) for kind in FILES_OF_A_RUN)
-    monkeypatch.setattr(runs, "MOST_BYTES", 2 * size + 10)
+    monkeypatch.setattr(quotas, "MOST_BYTES", 2 * size + 10)
     ended = [finished_run(store, visitor).id for visitor in "bc"]
     assert [run.id for run in store.list_runs()] == ended[::-1]
 
@@ -790,7 +792,7 @@ def test_what_is_pinned_or_active_stays_however_large_it_is(store, monkeypatch):
     pinned, running = finished_run(store, "a"), stored_run(store, "b")
     store.pin(pinned.id, owner_of("a"), True)
     past = finished_run(store, "c")
-    monkeypatch.setattr(runs, "MOST_BYTES", 10)
+    monkeypatch.setattr(quotas, "MOST_BYTES", 10)
     waiting = waiting_run(store, "d")
     assert {run.id for run in store.list_runs()} == {pinned.id, running.id, waiting.id}
     with pytest.raises(RunNotFound):
@@ -804,14 +806,14 @@ def test_a_run_that_went_on_counts_as_new(store, monkeypatch):
     store.resume(first.id, owner_of("a"))
     store.claim("worker")
     store.complete(first.id, "worker", FINISHED)
-    monkeypatch.setattr(runs, "MOST_STORED", 1)
+    monkeypatch.setattr(quotas, "MOST_STORED", 1)
     third = waiting_run(store, "c")
     assert {run.id for run in store.list_runs()} == {first.id, third.id}
     assert second.id not in {run.id for run in store.list_runs()}
 
 
 def test_a_long_queue_pushes_no_network_out(store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_STORED", 3)
+    monkeypatch.setattr(quotas, "MOST_STORED", 3)
     trained = [finished_run(store, visitor).id for visitor in "abc"]
     for student in range(4):
         waiting_sweep(store, f"student {student}", (0.001, 0.01, 0.1))
@@ -828,14 +830,14 @@ def test_what_a_class_trains_and_sweeps_is_still_there_when_all_of_it_is_done(st
 
 def test_whoever_trains_all_day_pushes_out_their_own_runs_and_not_others(store, monkeypatch):
     share = 1 + sweeps.MOST_RUNS
-    monkeypatch.setattr(runs, "MOST_STORED", share + 2)
+    monkeypatch.setattr(quotas, "MOST_STORED", share + 2)
     others = [finished_run(store, visitor).id for visitor in "ab"]
     mine = [finished_run(store, "me").id for _ in range(share + 3)]
     assert [run.id for run in store.list_runs()] == [*mine[: -share - 1 : -1], *others[::-1]]
 
 
 def test_runs_that_were_stopped_before_they_began_push_no_network_out(store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_STORED", 3)
+    monkeypatch.setattr(quotas, "MOST_STORED", 3)
     trained = [finished_run(store, visitor).id for visitor in "ab"]
     for number in range(10):
         withdrawn = waiting_run(store, f"stranger {number}")
@@ -849,8 +851,8 @@ def test_runs_that_were_stopped_before_they_began_push_no_network_out(store, mon
 
 
 def test_one_address_may_have_most_of_the_queue_but_not_all_of_it(store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_ACTIVE", 8)
-    monkeypatch.setattr(runs, "MOST_ACTIVE_EACH_ADDRESS", 5)
+    monkeypatch.setattr(quotas, "MOST_ACTIVE", 8)
+    monkeypatch.setattr(quotas, "MOST_ACTIVE_EACH_ADDRESS", 5)
     school = set()
     for student in range(5):
         run = store.submit(PRESETS["classic"], owner_of(f"student {student}"), school)
@@ -864,7 +866,7 @@ def test_one_address_may_have_most_of_the_queue_but_not_all_of_it(store, monkeyp
 
 
 def test_an_address_gets_its_places_back_as_its_runs_end(store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_ACTIVE_EACH_ADDRESS", 1)
+    monkeypatch.setattr(quotas, "MOST_ACTIVE_EACH_ADDRESS", 1)
     first = store.submit(PRESETS["classic"], owner_of("a"))
     with pytest.raises(NotAllowed, match="Your network has as many runs"):
         store.submit(PRESETS["classic"], owner_of("b"), {first.id})
@@ -908,8 +910,8 @@ def test_the_teacher_resumes_no_second_run_of_a_visitor(store):
 def test_the_teacher_keeps_more_than_a_visitor_but_not_more_than_there_is_room_for(
     store, monkeypatch
 ):
-    monkeypatch.setattr(runs, "MOST_PINNED_EACH", 1)
-    monkeypatch.setattr(runs, "MOST_PINNED", 2)
+    monkeypatch.setattr(quotas, "MOST_PINNED_EACH", 1)
+    monkeypatch.setattr(quotas, "MOST_PINNED", 2)
     kept = [finished_run(store, visitor) for visitor in "abc"]
     for run in kept[:2]:
         store.pin(run.id, TEACHER, True)
@@ -918,7 +920,7 @@ def test_the_teacher_keeps_more_than_a_visitor_but_not_more_than_there_is_room_f
 
 
 def test_what_the_teacher_keeps_is_not_counted_as_its_owners(store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_PINNED_EACH", 1)
+    monkeypatch.setattr(quotas, "MOST_PINNED_EACH", 1)
     hers, mine, another = [finished_run(store, "me") for _ in range(3)]
     store.pin(hers.id, TEACHER, True)
     store.pin(hers.id, owner_of("me"), True)
@@ -1008,7 +1010,7 @@ def test_a_sweep_of_no_runs_or_too_many_is_a_mistake_of_the_caller(count, store)
 
 
 def test_a_sweep_takes_one_place_in_the_queue_however_many_runs_it_has(store, monkeypatch):
-    monkeypatch.setattr(runs, "MOST_ACTIVE", 2)
+    monkeypatch.setattr(quotas, "MOST_ACTIVE", 2)
     assert len(waiting_sweep(store, "me", (0.001, 0.01, 0.1))) == 3
     waiting_run(store, "me")
     with pytest.raises(NotAllowed, match="The queue is full"):
@@ -1119,9 +1121,9 @@ def test_the_best_of_a_sweep_is_chosen_on_validation_images_whatever_it_is_in_th
         tried(FAILED, 0.98),
         tried(INTERRUPTED, None),
     ]
-    assert runs.chosen(trials) == trials[1]
-    assert runs.chosen(trials[2:]) is None
-    assert [trial.validation_accuracy for trial in runs.ranked(trials)] == [
+    assert chosen(trials) == trials[1]
+    assert chosen(trials[2:]) is None
+    assert [trial.validation_accuracy for trial in ranked(trials)] == [
         0.99, 0.98, 0.97, 0.95, None,
     ]  # fmt: skip
 
@@ -1129,7 +1131,7 @@ def test_the_best_of_a_sweep_is_chosen_on_validation_images_whatever_it_is_in_th
 def test_runs_of_a_sweep_are_forgotten_like_others(store, monkeypatch):
     sweep = waiting_sweep(store, "me", (0.001, 0.01, 0.1))
     claimed_in_order(store)
-    monkeypatch.setattr(runs, "MOST_STORED", 1)
+    monkeypatch.setattr(quotas, "MOST_STORED", 1)
     waiting_run(store, "somebody else")
     assert store.sweep_runs(sweep[0].id) == [store.get(run.id) for run in sweep[-1:]]
 

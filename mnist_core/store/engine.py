@@ -7,11 +7,9 @@ up to date. SQLite by default, any SQLAlchemy URL by MNIST_DATABASE_URL.
 import logging
 import os
 import re
-import sqlite3
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,13 +17,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from mnist_core.errors import StoreUnavailable
-from mnist_core.logs import masked
+from mnist_core.store.faults import explained, note_statement
+from mnist_core.store.schema import SCHEMA_VERSION, facts, metadata
 
 log = logging.getLogger("mnist_core.database")
 
-# Of the tables below; migrations/ says what to do when they change.
-SCHEMA_VERSION = 5
-DEFAULT_PATH = Path(__file__).parent.parent / "runs.db"
+DEFAULT_PATH = Path(__file__).parents[2] / "runs.db"
 BUSY_SECONDS = 5.0
 # Who says nothing for so long in the middle of writing to a Postgres has died, or its network
 # has; what it locked is free again. Without this the others would wait for hours.
@@ -49,98 +46,6 @@ TELL_SECONDS = 600.0
 replaced_at: dict[str, float] = {}
 # Reentrant, for the file may be moved once more while it is opened again.
 _one_opener = threading.RLock()
-
-metadata = sa.MetaData()
-
-facts = sa.Table(
-    "facts",
-    metadata,
-    sa.Column("name", sa.String(40), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-
-runs = sa.Table(
-    "runs",
-    metadata,
-    # The order of arrival.
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("id", sa.String(40), nullable=False, unique=True),
-    sa.Column("owner", sa.String(64), nullable=False, index=True),
-    sa.Column("state", sa.String(20), nullable=False, index=True),
-    sa.Column("config", sa.Text, nullable=False),
-    sa.Column("created_at", sa.Float, nullable=False),
-    sa.Column("worker", sa.String(40)),
-    sa.Column("stop_requested", sa.Boolean, nullable=False, default=False),
-    sa.Column("message", sa.Text, nullable=False, default=""),
-    sa.Column("dataset", sa.String(200)),
-    sa.Column("test_fingerprint", sa.String(16)),
-    sa.Column("test_accuracy", sa.Float),
-    sa.Column("train_seconds", sa.Float),
-    sa.Column("epochs", sa.Integer),
-    sa.Column("parameters", sa.Integer),
-    sa.Column("name", sa.String(40), nullable=False, server_default=""),
-    sa.Column("pinned", sa.Boolean, nullable=False, server_default=sa.false()),
-    # The order in which waiting runs are trained: one that goes on queues anew.
-    sa.Column("turn", sa.Integer, nullable=False, server_default="0"),
-    # How often its network was stored: whoever keeps a copy knows by it which one.
-    sa.Column("version", sa.Integer, nullable=False, server_default="0"),
-    # Where it would go on from, and how often a worker was lost since then.
-    sa.Column("checkpoint_step", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("losses", sa.Integer, nullable=False, server_default="0"),
-    # The sweep it belongs to: the id of that sweep's first run.
-    sa.Column("sweep", sa.String(40)),
-    # Kept by the teacher, and so not one of the few that its owner may keep.
-    sa.Column("pinned_by_teacher", sa.Boolean, nullable=False, server_default=sa.false()),
-)
-
-metrics = sa.Table(
-    "metrics",
-    metadata,
-    sa.Column("run_id", sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("step", sa.Integer, primary_key=True),
-    sa.Column("epoch", sa.Float, nullable=False),
-    sa.Column("loss", sa.Float, nullable=False),
-    sa.Column("accuracy", sa.Float, nullable=False),
-    sa.Column("learning_rate", sa.Float, nullable=False),
-    sa.Column("seconds", sa.Float, nullable=False),
-    sa.Column("validation_loss", sa.Float),
-    sa.Column("validation_accuracy", sa.Float),
-)
-
-artifacts = sa.Table(
-    "artifacts",
-    metadata,
-    sa.Column("run_id", sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("kind", sa.String(40), primary_key=True),
-    sa.Column("data", sa.LargeBinary, nullable=False),
-)
-
-workers = sa.Table(
-    "workers",
-    metadata,
-    sa.Column("id", sa.String(40), primary_key=True),
-    sa.Column("host", sa.String(200), nullable=False),
-    sa.Column("pid", sa.Integer, nullable=False),
-    # Counts up while the worker lives. A count, not a time: clocks jump.
-    sa.Column("beat", sa.Integer, nullable=False),
-    # Whether TensorFlow is loaded, so that a run would start at once.
-    sa.Column("ready", sa.Boolean, nullable=False),
-)
-
-studies = sa.Table(
-    "studies",
-    metadata,
-    # What is to be computed, in full.
-    sa.Column("key", sa.String(120), primary_key=True),
-    sa.Column("state", sa.String(20), nullable=False),
-    # The order in which they were asked for.
-    sa.Column("turn", sa.Integer, nullable=False),
-    sa.Column("worker", sa.String(40)),
-    # How often a worker was lost over it.
-    sa.Column("losses", sa.Integer, nullable=False, default=0),
-    sa.Column("message", sa.Text, nullable=False, default=""),
-    sa.Column("data", sa.LargeBinary),
-)
 
 
 def database_url(environ: Mapping[str, str] = os.environ) -> str:
@@ -182,7 +87,7 @@ def open_engine(url: str) -> sa.Engine:
         raise StoreUnavailable(
             "MNIST_DATABASE_URL is not a database address that works here; see the README."
         ) from None
-    sa.event.listen(engine, "before_cursor_execute", _note_statement)
+    sa.event.listen(engine, "before_cursor_execute", note_statement)
     if is_sqlite:
         sa.event.listen(engine, "connect", _prepare_sqlite)
         sa.event.listen(engine, "begin", _begin_sqlite)
@@ -253,7 +158,7 @@ def _migrate(engine: sa.Engine) -> str | None:
     if version is None or not version.isdigit() or int(version) >= SCHEMA_VERSION:
         return version
     # Here, for it is seldom needed and brings Alembic, which takes a while to load.
-    from mnist_core import migrations
+    from mnist_core.store import migrations
 
     with engine.execution_options(write=True).begin() as connection:
         # Once more, now that nobody else writes: another process may have been quicker.
@@ -351,126 +256,3 @@ def _begin_postgres(connection: sa.Connection) -> None:
         begin.append(f"SELECT pg_advisory_xact_lock({WRITERS})")
     # All at once: hundreds of writers are kept waiting more by the way than by the work.
     connection.exec_driver_sql("; ".join(begin))
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Turn an outage of the database into one sentence for a person, and tell the log.
-
-    Only what can pass by itself is an outage. An error in what was asked, such as a row that is
-    there already, will fail again however often it is tried, and goes on as it is.
-    """
-    _thread.statements = [""]
-    try:
-        yield
-    except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
-        cause = getattr(error, "orig", None) or error
-        sentence = _sentence(str(cause).lower())
-        lost = getattr(error, "connection_invalidated", False)
-        if not sentence and not lost and isinstance(error, MISTAKES):
-            raise
-        sentence = sentence or (
-            "The database of runs does not answer; check that it is there and try again."
-        )
-        _outage.failed(sentence, _thread.statements[-1], cause)
-        raise StoreUnavailable(sentence) from error
-    _outage.worked(_thread.statements)
-
-
-# Errors of whoever asked, and not of the database.
-MISTAKES = (
-    sa.exc.IntegrityError,
-    sa.exc.DataError,
-    sa.exc.ProgrammingError,
-    sa.exc.NotSupportedError,
-    sa.exc.CompileError,
-    sqlite3.IntegrityError,
-    sqlite3.DataError,
-    sqlite3.ProgrammingError,
-    sqlite3.NotSupportedError,
-)
-
-
-def _sentence(text: str) -> str:
-    """What a known fault means, by a sign of it in the database's own words; else empty."""
-    for sign, sentence in _FAULTS.items():
-        if sign in text:
-            return sentence
-    return ""
-
-
-def _note_statement(_1: object, _2: object, statement: str, *_3: object) -> None:
-    """Remember what is being done, such as "INSERT INTO artifacts"."""
-    _thread.statements.append(" ".join(statement.split()[:3]))
-
-
-class Outage:
-    """Tells the log when something stops working and when it works again, and not in between.
-
-    On a nearly full disk small rows can be written and large ones cannot: the outage is over
-    when what failed works again, not when anything does.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sentence = ""
-        self._since = 0.0
-        self._statement = ""
-
-    def failed(self, sentence: str, statement: str, cause: BaseException) -> None:
-        """A statement could not be done; an empty one if there was not even a connection."""
-        with self._lock:
-            if sentence == self._sentence:
-                return
-            if not self._sentence:
-                self._since = time.monotonic()
-            self._sentence, self._statement = sentence, statement
-        # The first line says what; further ones may quote what was to be stored.
-        detail = (str(cause).splitlines() or [""])[0]
-        log.warning("%s (%s: %s)", masked(sentence), type(cause).__name__, detail)
-
-    def worked(self, statements: Collection[str]) -> None:
-        """These statements were done, the empty one among them."""
-        if not self._sentence:
-            return
-        with self._lock:
-            if not self._sentence or self._statement not in statements:
-                return
-            self._sentence = ""
-            seconds = time.monotonic() - self._since
-        log.info("the database is back after %.0f s", seconds)
-
-
-class _Thread(threading.local):
-    """What this thread has asked of the database since it entered ``explained``."""
-
-    statements: list[str]
-
-    def __init__(self) -> None:
-        self.statements = [""]
-
-
-_outage = Outage()
-_thread = _Thread()
-
-
-_FAULTS = {
-    "lock timeout": "The database of runs is in use by another program; try again in a moment.",
-    "locked": "The database of runs is in use by another program; try again in a moment.",
-    "busy": "The database of runs is in use by another program; try again in a moment.",
-    "readonly": "The database of runs is read-only, so nothing new can be stored; make the file "
-    "writable, or set MNIST_DATABASE_URL to another database.",
-    "disk is full": "The disk is full, so nothing new can be stored; free some space.",
-    "disk i/o": "The disk does not take the data; check its free space and its health.",
-    **dict.fromkeys(
-        ("no such table", "no such column", "undefinedtable", "undefinedcolumn", "does not exist"),
-        "The tables of the database of runs are not those of this version; start the server again, "
-        "or set MNIST_DATABASE_URL to another database.",
-    ),
-    "not a database": "The file of runs is not a database; move it away, or set "
-    "MNIST_DATABASE_URL to another one.",
-    "malformed": "The file of runs is damaged; move it away, or set MNIST_DATABASE_URL to "
-    "another one.",
-    "unable to open": "The database of runs cannot be opened; check that its folder exists and "
-    "may be written to, or set MNIST_DATABASE_URL.",
-}

@@ -3,14 +3,16 @@ import threading
 import numpy as np
 import pytest
 
-from mnist_core import data, studies
+from mnist_core import data
 from mnist_core.analysis import explanation, map_study, maps
 from mnist_core.analysis.map_study import MapKey, perform
 from mnist_core.classifier import Classifier
 from mnist_core.errors import NotAllowed, StoreUnavailable, UserError
-from mnist_core.runs import ENDED, FAILED, LOST_STUDY, RUNNING, WAITING
 from mnist_core.shipped import shipped_artifact
-from mnist_core.studies import DONE, Study, StudyStore
+from mnist_core.store import studies
+from mnist_core.store.run import FAILED, RUNNING, WAITING
+from mnist_core.store.studies import DONE, Study, StudyStore
+from mnist_core.store.workers import ENDED, LOST_STUDY
 from tests.helpers import add_worker, first_of_each_digit
 
 pytestmark = pytest.mark.databases

@@ -1,0 +1,199 @@
+"""Run: one training run as plain values, its states, and the order in which runs are trained."""
+
+import hashlib
+from dataclasses import dataclass
+
+from mnist_core.config import TrainConfig
+from mnist_core.data import Dataset
+
+# A run is always in exactly one of these states.
+WAITING, RUNNING = "waiting", "running"
+
+
+FINISHED, STOPPED, INTERRUPTED, FAILED = "finished", "stopped", "interrupted", "failed"
+
+
+ACTIVE = (WAITING, RUNNING)
+
+
+# States of a run that has a network to show.
+TRAINED = (FINISHED, STOPPED)
+
+
+# Kinds of artifact.
+KERAS, LITERT, PREDICTIONS = "keras", "litert", "predictions"
+
+
+CALIBRATION, CHECKPOINT = "calibration", "checkpoint"
+
+
+# The owner that may change any run: no visitor is called so, for owner_of gives 64 signs.
+TEACHER = "teacher"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run, without its curves and models.
+
+    Attributes:
+        id: names it in addresses and commands.
+        state: "waiting", "running", "finished", "stopped", "interrupted" or "failed".
+        config: its settings.
+        created_at: seconds since 1970 at which it was asked for.
+        owner: ``owner_of`` the visitor who asked; empty for a shipped run.
+        worker: the worker that has it, or had it last.
+        stop_requested: its owner pressed Stop.
+        message: one sentence on why it was interrupted or failed, else empty.
+        dataset: ``Dataset.description`` of what it was trained on.
+        test_fingerprint: ``Dataset.test_fingerprint`` of what it was tested on.
+        test_accuracy: 0 to 1.
+        validation_accuracy: at the end of the last whole epoch of its network, 0 to 1. What runs
+            are chosen by: whoever chooses by the test accuracy can report it no more.
+        train_seconds: spent in training steps.
+        epochs: passes over the training images it finished.
+        parameters: numbers in its network.
+        name: what its owner calls it; may be empty.
+        pinned: its owner, or the teacher, wants it kept while others are forgotten.
+        pinned_by_teacher: it was the teacher, so it does not count as one of the owner's.
+        turn: waiting runs are trained in this order.
+        version: how often its network was stored; 0 if it has none.
+        checkpoint_step: the step it would go on from.
+        losses: how often a worker was lost since that step.
+        sweep: the sweep it belongs to: the id of that sweep's first run.
+        shipped: it came with the project.
+    """
+
+    id: str
+    state: str
+    config: TrainConfig
+    created_at: float
+    owner: str = ""
+    worker: str | None = None
+    stop_requested: bool = False
+    message: str = ""
+    dataset: str | None = None
+    test_fingerprint: str | None = None
+    test_accuracy: float | None = None
+    train_seconds: float | None = None
+    epochs: int | None = None
+    parameters: int | None = None
+    name: str = ""
+    pinned: bool = False
+    turn: int = 0
+    version: int = 0
+    checkpoint_step: int = 0
+    losses: int = 0
+    sweep: str | None = None
+    pinned_by_teacher: bool = False
+    shipped: bool = False
+    validation_accuracy: float | None = None
+
+    @property
+    def active(self) -> bool:
+        """Waiting or running."""
+        return self.state in ACTIVE
+
+    @property
+    def order(self) -> tuple[bool, int]:
+        """Of two waiting runs the one with the smaller is trained first. A sweep's first run
+        waits like any other; its later ones let everybody else go first."""
+        return self.sweep not in (None, self.id), self.turn
+
+    @property
+    def trained(self) -> bool:
+        """It has a network to show: the one of its latest end, if it goes on now."""
+        return self.shipped or self.version > 0
+
+    @property
+    def resumable(self) -> bool:
+        """It ended before its last epoch, and can go on."""
+        return self.state in (STOPPED, INTERRUPTED)
+
+    @property
+    def label(self) -> str:
+        """What its owner calls it, or else its preset; a shipped run has a name of its own."""
+        return self.name or (self.id if self.shipped else self.config.preset)
+
+    @property
+    def origin(self) -> str:
+        """What tells it from others of the same label."""
+        return "shipped" if self.shipped else self.id
+
+    @property
+    def trained_on(self) -> str:
+        """What it was trained on, in words; empty if nobody knows. Numbers are rounded as the
+        split is, digit by digit."""
+        available = Dataset.training_images_in(self.dataset)
+        if not available:
+            return ""
+        name = (self.dataset or "").split(":")[0]
+        text = f"about {self.config.fit_images(available):,} of the {available:,} training images"
+        text += f" ({name})"
+        if drawn := self.config.drawn_images(available):
+            text += f" and {drawn:,} drawings of this project's own"
+        return text
+
+    @property
+    def title(self) -> str:
+        """A short name for lists: label, accuracy, and where it comes from."""
+        accuracy = "" if self.test_accuracy is None else f" · {self.test_accuracy:.2%}"
+        return f"{self.label}{accuracy} · {self.origin}"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a sweep.
+
+    Attributes:
+        epoch: passes over the training images it has done, with its fraction.
+        validation_accuracy: at the end of its last whole epoch, 0 to 1; None before.
+    """
+
+    run: Run
+    epoch: float = 0.0
+    validation_accuracy: float | None = None
+
+
+def ranked(trials: list[Trial]) -> list[Trial]:
+    """The best on validation images first, those without such a number last.
+
+    Never by the accuracy on the test images: whoever chooses by it can report it no more.
+    """
+    return sorted(trials, key=lambda trial: -(trial.validation_accuracy or 0.0))
+
+
+def chosen(trials: list[Trial]) -> Trial | None:
+    """The best of those that ended with a network, if any did."""
+    ended = [trial for trial in trials if trial.run.state in TRAINED and trial.validation_accuracy]
+    return ranked(ended)[0] if ended else None
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process that trains: its id, the host and process it is, its count of beats, and
+    whether TensorFlow is loaded."""
+
+    id: str
+    host: str
+    pid: int
+    beat: int
+    ready: bool
+
+
+@dataclass(frozen=True)
+class Download:
+    """Where the download of MNIST stands: "none", "wanted", "running" or "failed", and
+    why it failed."""
+
+    state: str = "none"
+    message: str = ""
+
+
+def owner_of(token: str) -> str:
+    """What is stored of a visitor's secret token: nobody can get back from it."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def queue_place(run: Run) -> tuple[bool, tuple[bool, int]]:
+    """The key that sorts active runs into the order in which they are trained."""
+    return run.state != RUNNING, run.order
