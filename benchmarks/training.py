@@ -157,7 +157,7 @@ def train(dataset: Dataset, config: TrainConfig) -> Measured:
 
     # As a worker loads it; the others are left to load what they like.
     training = worker.load_training()
-    from mnist_core import looks
+    from mnist_core import classifier
     from mnist_core.training import models
 
     checkpoints: list[Any] = []
@@ -167,7 +167,7 @@ def train(dataset: Dataset, config: TrainConfig) -> Measured:
     for checkpoint in checkpoints:
         for variable, value in zip(network.variables, checkpoint.model, strict=True):
             variable.assign(value)
-        probabilities = looks.predict_in_looks(
+        probabilities = classifier.predict_with_views(
             lambda images: training.predict(network, images), dataset.x_test, config.looks
         )
         accuracies.append(training.accuracy(probabilities, dataset.y_test))

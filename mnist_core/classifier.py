@@ -17,9 +17,10 @@ from ai_edge_litert.interpreter import Interpreter
 
 from mnist_core.data import CLASSES, SIDE, scale
 from mnist_core.errors import RunNotFound
-from mnist_core.looks import predict_in_looks
 
-PRETRAINED = Path(__file__).parent / "pretrained"
+# The views of a picture: moved by so many rows down and columns to the right.
+MOVES = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+PRETRAINED = Path(__file__).parent / "assets" / "pretrained"
 MODEL_FILE, RUN_FILE = "model.tflite", "run.json"
 # Memory grows with the pictures handed over at once: 10,000 took more than a gigabyte. And
 # 250 take twice as long a picture as 50.
@@ -94,7 +95,7 @@ class Classifier:
         if self.complete:
             return _in_chunks(self._answer, images)
         last_layer = partial(_in_chunks, lambda chunk: self.activations(chunk)[-1])
-        return predict_in_looks(last_layer, images, self._looks)
+        return predict_with_views(last_layer, images, self._looks)
 
     def _answer(self, images: np.ndarray) -> np.ndarray:
         _check(images)
@@ -111,3 +112,35 @@ def _in_chunks(answer: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -
     """What is answered for a few pictures at a time, put together."""
     chunks = [answer(images[start : start + CHUNK]) for start in range(0, len(images), CHUNK)]
     return np.concatenate(chunks) if chunks else np.zeros((0, CLASSES), np.float32)
+
+
+def predict_with_views(
+    predict: Callable[[np.ndarray], np.ndarray], images: np.ndarray, looks: int
+) -> np.ndarray:
+    """Test-time augmentation: the normalised geometric mean of the answers to several views.
+
+    A network with strides sees every second pixel first, and so answers a little differently
+    when a digit moves by one. Asked about five places it is wrong about a tenth less often,
+    on MNIST's validation images and on drawings, for five times the fraction of a millisecond
+    that an answer takes.
+
+    That is the softmax of the mean of their logits, so that a temperature built into the
+    network means the same for one look and for five.
+
+    Args:
+        predict: uint8 (n, 28, 28) -> float32 (n, 10).
+        images: uint8 (n, 28, 28).
+        looks: how many of ``MOVES`` to take, 1 to 5; with 1 it is ``predict`` itself.
+    """
+    if looks == 1 or not len(images):
+        return predict(images)
+    # What leaves at one side is lost, and paper comes in at the other.
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
+    height, width = images.shape[1:]
+    moved = [
+        padded[:, 1 - down : 1 - down + height, 1 - right : 1 - right + width]
+        for down, right in MOVES[:looks]
+    ]
+    logarithms = [np.log(np.maximum(predict(part), 1e-30)) for part in moved]
+    agreed = np.exp(np.mean(logarithms, axis=0))
+    return np.asarray(agreed / agreed.sum(axis=1, keepdims=True), np.float32)

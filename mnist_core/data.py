@@ -29,7 +29,7 @@ from mnist_core.architecture import SIDE as SIDE
 from mnist_core.config import VALIDATION_SHARE as VALIDATION_SHARE
 from mnist_core.errors import BrokenDataFile, DownloadFailed
 
-SAMPLE_PATH = Path(__file__).parent / "sample" / "mnist_sample.npz"
+SAMPLE_PATH = Path(__file__).parent / "assets" / "sample" / "mnist_sample.npz"
 
 # A classroom's wifi can accept a connection and then say nothing: give up after this.
 DOWNLOAD_TIMEOUT_SECONDS = 30.0

@@ -55,3 +55,7 @@ class CannotResume(UserError):
 
 class NotAllowed(UserError):
     """A visitor asked for something only another visitor may do."""
+
+
+class Diverged(UserError, ArithmeticError):
+    """The loss is no longer a number; the message says what to try."""

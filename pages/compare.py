@@ -10,10 +10,10 @@ from mnist_core.analysis import metrics
 from mnist_core.config import describe
 from mnist_core.data import Dataset
 from mnist_core.errors import RunNotFound
+from mnist_core.keras_script import keras_script, use_keras, use_litert
 from mnist_core.plots import html
 from mnist_core.plots.curves import overlaid_curves
 from mnist_core.progress import Progress, epoch_ends, thin, to_csv
-from mnist_core.script import keras_script, use_keras, use_litert
 from mnist_core.store.quotas import MOST_PINNED_EACH
 from mnist_core.store.run import FINISHED, KERAS, LITERT, RUNNING, WAITING, Run
 from mnist_core.store.runs import NAME_LENGTH

@@ -22,7 +22,7 @@ from mnist_core.sweeps import Sweep, settings
 
 PROJECT = Path(__file__).parent.parent
 CORE = PROJECT / "mnist_core"
-CLASSIC = CORE / "pretrained" / "classic"
+CLASSIC = CORE / "assets" / "pretrained" / "classic"
 # Long enough for a busy machine to load TensorFlow; nobody waits that long if all is well.
 PATIENCE_SECONDS = 180.0
 

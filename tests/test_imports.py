@@ -14,7 +14,7 @@ from tests.helpers import CORE, PROJECT
 CORE_LAYERS = [
     {"errors", "progress", "logs", "architecture", "checkpoint"},
     {"config", "data"},
-    {"sweeps", "keras_script", "classifier"} | {"script", "looks"},
+    {"sweeps", "keras_script", "classifier"},
     {"drawing", "analysis", "store"},
     {"plots", "training", "shipped"},
     {"jobs"},

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 # Found once by ``python -m mnist_core suspects --export``.
-SHIPPED = Path(__file__).parents[1] / "suspected"
+SHIPPED = Path(__file__).parents[1] / "assets" / "suspected"
 NETWORK = "quick"
 MOST_SUSPECTS = 500
 

@@ -19,7 +19,7 @@ from mnist_core.config import SCRIBBLE_EVERY
 from mnist_core.data import CLASSES, SIDE
 from mnist_core.drawing.recipe import to_mnist
 
-DRAWN_PATH = Path(__file__).parents[1] / "sample" / "drawn.npz"
+DRAWN_PATH = Path(__file__).parents[1] / "assets" / "sample" / "drawn.npz"
 DRAWN_DIGITS, SEED = 10_000, 0
 # The label of a scribble.
 SCRIBBLE = CLASSES

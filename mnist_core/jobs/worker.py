@@ -176,7 +176,7 @@ def stored_checkpoint(store: RunStore, run: Run) -> Checkpoint | None:
 def failure_message(error: Exception) -> str:
     """One sentence for the person whose run failed; the log has the rest."""
     kind = type(error).__name__
-    if kind == "Diverged" or isinstance(error, UserError):
+    if isinstance(error, UserError):
         return str(error)
     if kind in ("MemoryError", "ResourceExhaustedError"):
         return "The machine ran out of memory. Try a smaller batch size or a smaller network."

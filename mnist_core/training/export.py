@@ -21,10 +21,9 @@ import keras
 import tensorflow as tf
 from keras import layers, ops
 
-from mnist_core.classifier import CLASSIFY, LAYERS, PROBABILITIES
+from mnist_core.classifier import CLASSIFY, LAYERS, MOVES, PROBABILITIES
 from mnist_core.config import TrainConfig
 from mnist_core.data import SIDE
-from mnist_core.looks import MOVES
 from mnist_core.training.models import build_model
 
 IMAGES = "images"
@@ -35,11 +34,11 @@ def classifying_model(network: keras.Sequential, looks: int) -> keras.Model:
 
     Args:
         network: as ``build_model`` makes it; its weights are shared, not copied.
-        looks: how many of ``looks.MOVES`` to average over, 1 to 5.
+        looks: how many of ``classifier.MOVES`` to average over, 1 to 5.
 
     Returns:
         A model of uint8 (n, 28, 28), 0 paper to 255 ink, that gives float32 (n, 10), the same
-        as ``looks.predict_in_looks``. It is made of Keras's own layers only.
+        as ``classifier.predict_with_views``. It is made of Keras's own layers only.
     """
     images = keras.Input((SIDE, SIDE), dtype="uint8", name=IMAGES)
     pixels = layers.Rescaling(1 / 255, name="scale")(images)

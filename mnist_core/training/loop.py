@@ -20,13 +20,13 @@ import tensorflow as tf
 
 from mnist_core.analysis.calibration import Calibration, calibrate
 from mnist_core.checkpoint import Checkpoint
+from mnist_core.classifier import predict_with_views
 from mnist_core.config import TrainConfig
 from mnist_core.data import (
     Dataset,
 )
 from mnist_core.drawing.synthetic import SCRIBBLE
-from mnist_core.errors import CannotResume
-from mnist_core.looks import predict_in_looks
+from mnist_core.errors import CannotResume, Diverged
 from mnist_core.progress import Progress
 from mnist_core.training.augmentation import LAST_STRENGTH, strength_in
 from mnist_core.training.images import choose_images, hold
@@ -69,10 +69,6 @@ class TrainResult:
     epochs: int
     stopped: bool
     checkpoint: Checkpoint
-
-
-class Diverged(ArithmeticError):
-    """The loss is no longer a number; the message says what to try."""
 
 
 def train(
@@ -214,7 +210,9 @@ def train(
         report(progress)
 
     def answers(pictures: np.ndarray) -> np.ndarray:
-        return predict_in_looks(lambda part: predict(trainer.forward, part), pictures, config.looks)
+        return predict_with_views(
+            lambda part: predict(trainer.forward, part), pictures, config.looks
+        )
 
     end = state()
     calibration = calibrate(answers(x_validation), y_validation)

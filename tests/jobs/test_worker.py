@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from mnist_core import data, training
+from mnist_core import data, errors, training
 from mnist_core.analysis import explanation, maps
 from mnist_core.analysis.calibration import Calibration
 from mnist_core.analysis.map_study import MapKey, unpack_points
@@ -180,7 +180,7 @@ class ResourceExhaustedError(Exception):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (loop.Diverged("The loss stopped being a number."), "The loss stopped being a number."),
+        (errors.Diverged("The loss stopped being a number."), "The loss stopped being a number."),
         (MemoryError(), "The machine ran out of memory. Try a smaller batch size"),
         (ResourceExhaustedError("OOM"), "The machine ran out of memory. Try a smaller batch size"),
         (RuntimeError("secret/path"), "Training failed (RuntimeError). Try other settings"),

@@ -285,7 +285,7 @@ def test_networks_say_what_they_read_in_it(open_page, sample):
 
 
 def test_a_network_that_reads_something_else_than_the_label_is_not_called_wrong(open_page):
-    # The label is in doubt itself: see mnist_core/suspected.
+    # The label is in doubt itself: see mnist_core/assets/suspected.
     tab = open_page("explore", image="train-1160")
     (said,) = [text.value for text in tab.text]
     assert re.search(r"reads a \d: (right|not its label)\.$", said)

@@ -10,10 +10,9 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-from mnist_core.classifier import PRETRAINED, Classifier
+from mnist_core.classifier import PRETRAINED, Classifier, predict_with_views
 from mnist_core.config import PRESETS
 from mnist_core.data import scale
-from mnist_core.looks import predict_in_looks
 from mnist_core.training import export
 from mnist_core.training.models import build_model
 
@@ -39,7 +38,7 @@ def test_both_files_take_mnists_images_and_answer_as_the_run_was_tested(
 ):
     network, config, litert = exported
     images = tiny_dataset.x_test
-    tested = predict_in_looks(lambda part: as_in_training(network, part), images, config.looks)
+    tested = predict_with_views(lambda part: as_in_training(network, part), images, config.looks)
     path = tmp_path / "model.keras"
     path.write_bytes(export.keras_file(network, config.looks))
     model = keras.saving.load_model(path)
@@ -102,7 +101,7 @@ def test_files_of_earlier_versions_are_still_read(exported, tmp_path, tiny_datas
     classifier = Classifier((tmp_path / "model.tflite").read_bytes(), looks)
     assert not classifier.complete
     images = tiny_dataset.x_test[:20]
-    expected = predict_in_looks(lambda part: as_in_training(network, part), images, looks)
+    expected = predict_with_views(lambda part: as_in_training(network, part), images, looks)
     np.testing.assert_allclose(classifier.predict_proba(images), expected, atol=1e-5)
     shapes = [output.shape[1:] for output in classifier.activations(images)]
     assert shapes == [layer.output.shape[1:] for layer in network.layers]

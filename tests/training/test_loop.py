@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnist_core import training
+from mnist_core import errors, training
 from mnist_core.analysis.calibration import choose_temperature, soften
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import PRESETS, TrainConfig
@@ -455,7 +455,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_advice(tiny_dataset, monkeyp
 
     monkeypatch.setattr(loop, "build_model", build_broken_model)
     reports = []
-    with pytest.raises(loop.Diverged) as caught:
+    with pytest.raises(errors.Diverged) as caught:
         train(SMALL, tiny_dataset, reports.append)
     assert str(caught.value) == (
         "The loss stopped being a number at step 1. Try a learning rate below 0.01."

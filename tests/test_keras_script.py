@@ -13,7 +13,7 @@ import pytest
 from mnist_core.classifier import PRETRAINED, Classifier
 from mnist_core.config import CHOICES, PRESETS, TrainConfig
 from mnist_core.data import SAMPLE_PATH
-from mnist_core.script import keras_script, use_keras, use_litert
+from mnist_core.keras_script import keras_script, use_keras, use_litert
 from mnist_core.training.models import build_model
 from mnist_core.training.optimizer import build_optimizer, learning_rate_schedule
 from tests.extras import needs

