@@ -1,6 +1,6 @@
 """Digits and scribbles that the project draws itself, with a pen, to train with.
 
-    python -m mnist_core.strokes
+    python -m mnist_core.drawing.synthetic
 
 MNIST was written in the United States on forms. People on a canvas write a 1 with a flag
 and a foot, a barred 7, an open 4, a 9 with a long tail, and sometimes nothing that is a

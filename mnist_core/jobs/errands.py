@@ -17,7 +17,7 @@ from mnist_core.store.run import LITERT
 from mnist_core.store.runs import RunStore
 from mnist_core.store.studies import Study, StudyStore
 
-log = logging.getLogger("mnist_core.jobs.errands")
+log = logging.getLogger("mnist_core.jobs.worker")
 
 
 # How much lower than the server's the priority of a training is, as nice counts it.

@@ -50,7 +50,7 @@ UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 # A server without its pages: all that it has to do with training.
 SERVER = """
 import threading
-from mnist_core.jobs import LocalPool
+from mnist_core.jobs.local_pool import LocalPool
 from mnist_core.store.runs import RunStore
 LocalPool(RunStore(), limit=1).start()
 threading.Event().wait()
