@@ -5,7 +5,7 @@
 Starts the real app, draws thirty digits on the Draw page in Chromium with the mouse, and
 measures in the page itself, from the pen's lifting to the answer's being there: median,
 and the slowest. Of this the canvas waits 200 ms for another stroke before it tells the
-server anything. Then each of the views of "Why it thinks so", from the click to the view.
+server anything. Then each of the views of "Why this answer?", from the click to the view.
 Needs requirements-dev.txt and Chromium.
 """
 
@@ -43,7 +43,7 @@ MEASURE = """([event, condition]) => {
 }"""
 VALUE = "document.querySelector('[data-testid=stMetricValue]').innerText.trim()"
 VIEWS = {
-    "Pixels that count": "document.querySelector('.heat img')",
+    "Important pixels": "document.querySelector('.heat img')",
     "Nearest digits": "document.querySelector('.digits img')",
     "Layers": "document.querySelectorAll('.layer img').length",
 }

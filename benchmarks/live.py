@@ -59,7 +59,7 @@ def press(page: Any, server: Server) -> dict[str, float]:
     settled(page)
     page.evaluate(WATCH)
     page.get_by_role("button", name="Start training").click()
-    page.get_by_role("button", name="Go on training").wait_for(timeout=120_000)
+    page.get_by_role("button", name="Continue training").wait_for(timeout=120_000)
     seen: dict[str, float] = page.evaluate("({...window.seen, lengths: window.seen.lengths.size})")
     return seen
 

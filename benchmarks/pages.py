@@ -59,10 +59,10 @@ def grid(page: Any, server: Server) -> list[float]:
     page.goto(server.url)
     times = []
     for _ in range(REPEATS + 1):
-        page.get_by_text("Look at a hundred").wait_for()
+        page.get_by_text("See 100 digits").wait_for()
         settled(page)
         page.wait_for_timeout(500)
-        act = page.get_by_text("Look at a hundred").click
+        act = page.get_by_text("See 100 digits").click
         times.append(watched(page, f"{PICTURES} === 100", act))
         page.get_by_role("link", name="Overview").click()
     return times[1:]
@@ -191,7 +191,7 @@ def main() -> None:
         )
         page = chromium.new_page(viewport={"width": 1366, "height": 900})
         page.goto(server.url)
-        page.get_by_text("Look at a hundred").wait_for()
+        page.get_by_text("See 100 digits").wait_for()
         settled(page)
         before = memory(server)
         visit_all(page, server)

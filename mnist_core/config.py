@@ -332,7 +332,7 @@ def _check_number(name: str, value: object, whole: bool) -> None:
 PRESETS: dict[str, TrainConfig] = {
     # The network of the first notebook: 784 pixels, 128 and 64 units, 10 digits.
     "classic": TrainConfig(drawn_digits=3000, batch_size=256, learning_rate=0.006),
-    # Above 99 % while a class looks on.
+    # Above 99% while a class looks on.
     "quick": TrainConfig(
         preset="quick",
         convolutions=((16, 5, 2), (32, 3, 2)),

@@ -18,7 +18,7 @@ from mnist_core.store.quotas import MOST_PINNED_EACH
 from mnist_core.store.run import FINISHED, KERAS, LITERT, RUNNING, WAITING, Run
 from mnist_core.store.runs import NAME_LENGTH
 from pages.components import notices, run_picker, teacher
-from pages.components.live_chart import drawn, live_chart
+from pages.components.live_chart import cached_figure_json, live_chart
 from pages.server import limits
 from pages.server.rates import CHANGE
 from pages.shared import cache, presenter, shell
@@ -45,9 +45,12 @@ STATES = {FINISHED: "", RUNNING: "going on now", WAITING: "waits to go on"}
 
 
 def show_table(runs: list[Run], visitor: str) -> None:
-    with presenter.aside("order"), st.container(horizontal=True, vertical_alignment="bottom"):
+    with (
+        presenter.hidden_when_presenting("order"),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
         order = st.selectbox("Sort by", list(ORDERS), key="sort", bind="query-params", width=240)
-        turned = st.toggle("The other way round", key="turned", bind="query-params")
+        turned = st.toggle("Reverse order", key="turned", bind="query-params")
     value, largest_first = ORDERS[order]
     runs = sorted(runs, key=value, reverse=largest_first != turned)
     # What a phone has room for comes first.
@@ -128,9 +131,9 @@ def choose_overlaid(runs: list[Run]) -> list[Run]:
         best = sorted(runs, key=lambda run: run.validation_accuracy or 0.0, reverse=True)
         st.session_state["overlaid_start"] = known or [run.id for run in best[:2]]
     start = [run_id for run_id in st.session_state["overlaid_start"] if run_id in found]
-    with presenter.aside("overlaid"):
+    with presenter.hidden_when_presenting("overlaid"):
         chosen = st.multiselect(
-            "Runs to draw",
+            "Runs to show",
             list(found),
             default=start,
             max_selections=MOST_OVERLAID,
@@ -143,7 +146,7 @@ def choose_overlaid(runs: list[Run]) -> list[Run]:
 
 def show_curves(runs: list[Run]) -> None:
     over = st.segmented_control(
-        "Draw over",
+        "Horizontal axis",
         ["epoch", "seconds"],
         default="epoch",
         key="over",
@@ -157,7 +160,7 @@ def show_curves(runs: list[Run]) -> None:
         for run, (title, reports) in zip(runs, curves, strict=True)
     ]
     for column, value in zip(st.columns(2), ("accuracy", "loss"), strict=True):
-        figure = drawn(
+        figure = cached_figure_json(
             ("overlaid", value, over, *states),
             partial(overlaid_curves, curves, value, over),
         )
@@ -313,8 +316,8 @@ if overlaid := choose_overlaid(runs):
     show_curves(overlaid)
 else:
     st.info("Choose one or more runs to see their curves.", icon=":material/show_chart:")
-with presenter.aside("one_run"):
-    st.subheader("One run", anchor=False)
+with presenter.hidden_when_presenting("one_run"):
+    st.subheader("Details and downloads", anchor=False)
     run = run_picker.pick_run("Run", runs=runs)
     show_one(run, visitor)
 if all(run.shipped for run in runs):

@@ -213,7 +213,7 @@ def show_answers(answers: Sequence[Answer], images: np.ndarray, subject: Subject
 
 
 def choose_steps() -> None:
-    with presenter.aside("steps"):
+    with presenter.hidden_when_presenting("steps"):
         st.pills(
             "Steps taken; tap one to leave it out and see what it is worth",
             EVERY_STEP,
@@ -233,7 +233,7 @@ def show_preparation(subject: Subject, place: int, run: Run) -> None:
         return
     stages = drawing.prepare(subject.pictures[place], left_out())
     pictures = [subject.pictures[place], *(stage.picture for stage in stages)]
-    captions = ["As it came"]
+    captions = ["Original"]
     for number, stage in enumerate(stages, start=1):
         text = drawing.STEPS[stage.step]
         captions.append(f"{number}. Left out: {text}" if stage.skipped else f"{number}. {text}")
@@ -307,11 +307,11 @@ def closer_look(
     image = images[place]
     views: dict[str, Callable[[Answer], None]] = {
         "Preparation": lambda found: show_preparation(subject, place, found.run),
-        "Pixels that count": lambda found: show_pixels(image, found, place),
+        "Important pixels": lambda found: show_pixels(image, found, place),
         "Nearest digits": lambda found: show_nearest(image, found),
         "Layers": lambda found: show_layers(image, found),
     }
-    st.subheader("Why it thinks so", anchor=False)
+    st.subheader("Why this answer?", anchor=False)
     chosen = st.segmented_control(
         "Look at",
         list(views),
@@ -350,7 +350,7 @@ def draw_and_read(runs: list[Run]) -> None:
         with st.container(horizontal=True):
             st.button("Undo", icon=":material/undo:", on_click=canvas.undo)
             st.button("Clear", icon=":material/delete:", on_click=canvas.clear)
-            with presenter.aside("pen", width="content"):
+            with presenter.hidden_when_presenting("pen", width="content"):
                 st.segmented_control(
                     "Pen",
                     list(canvas.PENS),
@@ -361,7 +361,7 @@ def draw_and_read(runs: list[Run]) -> None:
                     label_visibility="collapsed",
                 )
         with (
-            presenter.aside("other_ways"),
+            presenter.hidden_when_presenting("other_ways"),
             st.expander("Read a test digit or a photograph instead"),
         ):
             other_ways()
@@ -372,7 +372,8 @@ def draw_and_read(runs: list[Run]) -> None:
     with right:
         if subject is None:
             nothing_to_read(
-                "Draw a digit, large or small, anywhere on the sheet. The answer comes by itself."
+                "Draw a digit, large or small, anywhere on the sheet. The answer appears as you "
+                "draw."
             )
             return
         if not subject.pictures and subject.source == canvas.DRAWING:
@@ -438,9 +439,9 @@ st.title("Draw a digit")
 # The sheet first: on a phone, canvas and answer then fit the screen together.
 sheet = st.container()
 found = run_picker.trained_runs()
-with presenter.aside("runs"), st.container(horizontal=True, gap="medium"):
-    run = run_picker.pick_run("Who reads it", runs=found)
-    other = run_picker.pick_other_run("And beside it", run, found)
+with presenter.hidden_when_presenting("runs"), st.container(horizontal=True, gap="medium"):
+    run = run_picker.pick_run("Network", runs=found)
+    other = run_picker.pick_other_run("Second network", run, found)
 if st.session_state.get("arrived", True):
     canvas.arrive()
 with sheet:

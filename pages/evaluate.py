@@ -22,12 +22,16 @@ DIGITS = list(range(data.CLASSES))
 MATRIX, BY_DIGIT, SURE, BELIEF, BESIDE = VIEWS = [
     "Confusion",
     "Digit by digit",
-    "Surest mistakes",
+    "Most confident mistakes",
     "Confidence",
-    "Beside another",
+    "Compare two",
 ]
 # What a cell of the heatmap says, as charts.confusion_heatmap calls it.
-NUMBERS = {"Images": "count", "Share of true": "true", "Share of predicted": "predicted"}
+NUMBERS = {
+    "Images": "count",
+    "% of row (true digit)": "true",
+    "% of column (predicted digit)": "predicted",
+}
 PLAIN = {"displayModeBar": False}
 SURE_WRONG, UNSURE_RIGHT = "Wrong, surest first", "Right, least sure first"
 
@@ -48,7 +52,10 @@ def show_matrix(run: Run) -> None:
     counts = cache.confusion(run)
     left, right = st.columns([3, 2], gap="large")
     with left:
-        with presenter.aside("numbers"), st.container(horizontal=True, vertical_alignment="bottom"):
+        with (
+            presenter.hidden_when_presenting("numbers"),
+            st.container(horizontal=True, vertical_alignment="bottom"),
+        ):
             written = st.segmented_control(
                 "Numbers",
                 list(NUMBERS),
@@ -182,7 +189,7 @@ def show_digits(run: Run) -> None:
     rows = sorted(metrics.digit_rows(counts), key=ORDERS[order])
     st.html(
         html.table(
-            ["Digit", "Precision", "Recall", "F1", "Images", "Wrong", "Most often taken for"],
+            ["Digit", "Precision", "Recall", "F1", "Images", "Wrong", "Most often confused with"],
             [
                 [
                     str(row.digit),
@@ -230,7 +237,7 @@ def show_sure(run: Run) -> None:
     if len(places):
         show_images(run, "sure", places)
     else:
-        st.write("There is none between these bounds.")
+        st.write("No images in this range.")
     detail.show()
 
 
@@ -242,7 +249,7 @@ def show_belief(run: Run) -> None:
     probabilities, labels = cache.predictions(run)
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Is it as often right as it is sure?", anchor=False)
+        st.subheader("Does its confidence match its accuracy?", anchor=False)
         error = metrics.expected_calibration_error(probabilities, labels)
         st.plotly_chart(
             cache.figure(
@@ -260,9 +267,9 @@ def show_belief(run: Run) -> None:
             "(15 bins). Above the line it is too modest, below too sure. Long whiskers: few images."
         )
     with right:
-        st.subheader("What if it may refuse?", anchor=False)
+        st.subheader("What if it may abstain?", anchor=False)
         percent = st.slider(
-            "Answer only from so many % sure on",
+            "Minimum confidence to answer",
             10.0,
             100.0,
             90.0,
@@ -342,7 +349,7 @@ def show_beside(run: Run) -> None:
     for title, key, places in (
         ("Only the first is right", "only_first", found.only_first),
         ("Only the second is right", "only_second", found.only_second),
-        ("Neither is right", "neither", found.neither),
+        ("Both are wrong", "neither", found.neither),
     ):
         st.subheader(f"{title}: {style.counted(len(places), 'image')}", anchor=False)
         if len(places):
@@ -364,7 +371,7 @@ def show_downloads(run: Run) -> None:
             run.title, tested_on(run, len(labels)), day, labels, probabilities, pictures
         )
 
-    with st.expander("Take it home", icon=":material/download:"), st.container(horizontal=True):
+    with st.expander("Download results", icon=":material/download:"), st.container(horizontal=True):
         name = f"mnist-{run.id}"
         for label, make, file in (
             ("Report (HTML)", page, f"{name}.html"),
@@ -410,7 +417,7 @@ def tested_on(run: Run, total: int) -> str:
     return f"Trained on {run.trained_on}, and t{tested}" if run.trained_on else f"T{tested}"
 
 
-st.title("Where is it wrong?")
+st.title("Where does the network go wrong?")
 notices.data_notice()
 shell.check_address(
     true=lambda text: shell.is_number(text, data.CLASSES - 1),
@@ -421,7 +428,7 @@ shell.check_address(
     which=lambda text: text in (SURE_WRONG, UNSURE_RIGHT),
     image=detail.is_name,
 )
-with presenter.aside("run"):
+with presenter.hidden_when_presenting("run"):
     run = run_picker.pick_run(runs=cache.pictured_first(run_picker.trained_runs()))
 if run_picker.is_readable(run):
     show_headline(run)
@@ -433,7 +440,7 @@ if run_picker.is_readable(run):
         BESIDE: show_beside,
     }
     shows.get(view, show_matrix)(run)
-    with presenter.aside("downloads"):
+    with presenter.hidden_when_presenting("downloads"):
         show_downloads(run)
     detail.show()
 

@@ -65,7 +65,7 @@ def choose_sample() -> tuple[int, int, list[int]]:
 
 @shell.fragment
 def show_sample(split: str) -> None:
-    with presenter.aside("choice"):
+    with presenter.hidden_when_presenting("choice"):
         count, seed, digits = choose_sample()
     _, labels = cache.images_of(split)
     places = data.sample_indices(labels, digits or list(range(data.CLASSES)), count, seed)
@@ -80,11 +80,16 @@ def show_sample(split: str) -> None:
 def choose_by_number(split: str) -> None:
     _, labels = cache.images_of(split)
     with (
-        presenter.aside("number"),
+        presenter.hidden_when_presenting("number"),
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
         st.number_input(
-            "Or its number", 0, len(labels) - 1, key="number", width=200, help=numbers_help(labels)
+            "Go to image number",
+            0,
+            len(labels) - 1,
+            key="number",
+            width=200,
+            help=numbers_help(labels),
         )
         st.button("Show it", icon=":material/zoom_in:", on_click=choose_number, args=(split,))
 
@@ -167,7 +172,10 @@ def show_glance(split: str) -> None:
 
 @shell.fragment
 def show_map(split: str) -> None:
-    with presenter.aside("map"), st.container(horizontal=True, vertical_alignment="bottom"):
+    with (
+        presenter.hidden_when_presenting("map"),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
         method = st.segmented_control(
             "Method", METHODS, default=METHODS[0], key="method", bind="query-params", required=True
         )
@@ -182,9 +190,9 @@ def show_map(split: str) -> None:
             # An address with an empty one gives none.
             show_one_map(split, places, run, method or METHODS[0])
     # The keyboard's way to a loop.
-    with presenter.aside("one_digit"):
+    with presenter.hidden_when_presenting("one_digit"):
         st.pills(
-            "Loop around all of one digit",
+            "Select all of one digit",
             list(range(data.CLASSES)),
             key="looped_digit",
             on_change=loop_around_digit,
@@ -281,7 +289,7 @@ def show_lassoed(split: str, places: np.ndarray) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         digits = style.counted(len(places), "digit")
         st.subheader(f"{digits} in the loop", anchor=False, width="content")
-        st.button("Forget the loop", on_click=lasso, args=(split, []))
+        st.button("Clear selection", on_click=lasso, args=(split, []))
     st.caption(", ".join(f"{count}× {digit}" for digit, count in counts))
     shown = places[:MOST_SHOWN]
     show_digits("lassoed_digits", split, shown, [str(label) for label in labels[shown]])
@@ -350,7 +358,7 @@ shell.check_address(
 st.session_state.setdefault("explore_seed", int(st.query_params.get("seed", "0")))
 
 view = notices.pick_view("show", VIEWS)
-with presenter.aside("split"):
+with presenter.hidden_when_presenting("split"):
     chosen_split = st.segmented_control(
         "Images",
         list(SPLITS),

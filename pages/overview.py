@@ -5,7 +5,7 @@ import streamlit as st
 
 from mnist_core import data
 from mnist_core.analysis import metrics
-from mnist_core.plots import html
+from mnist_core.plots import html, style
 from pages.components import notices, run_picker
 from pages.shared import cache, presenter, shell
 
@@ -43,7 +43,7 @@ with explore.container(border=True, height="stretch"):
     st.metric("Digits here", f"{len(dataset.x_train) + len(dataset.x_test):,}")
     st.page_link(
         "pages/explore.py",
-        label="Look at a hundred",
+        label="See 100 digits",
         icon=":material/grid_view:",
         query_params={"count": "100"},
     )
@@ -56,14 +56,16 @@ with train.container(border=True, height="stretch"):
         st.caption(f"Test accuracy. Best by validation accuracy{chosen_by}.")
     else:
         st.metric("Best network", "none yet")
-    st.page_link("pages/train.py", label="Train one", icon=":material/model_training:")
+    st.page_link("pages/train.py", label="Train a network", icon=":material/model_training:")
     st.page_link("pages/compare.py", label="Compare all of them", icon=":material/compare_arrows:")
 
 with evaluate.container(border=True, height="stretch"):
     st.subheader("3 · Evaluate", anchor=False)
     if shown and worst:
         true, predicted, count = worst
-        st.metric(f"Most common mistake: {count}×", f"{true} read as {predicted}")
+        st.metric(
+            f"Most common mistake ({style.counted(count, 'time')})", f"{true} read as {predicted}"
+        )
         st.caption(f"by the network {shown.label}")
         query = {"run": shown.id, "true": str(true), "predicted": str(predicted)}
     else:
@@ -78,7 +80,7 @@ with evaluate.container(border=True, height="stretch"):
 
 with draw.container(border=True, height="stretch"):
     st.subheader("4 · Draw", anchor=False)
-    st.metric("Your own handwriting", "Any size")
+    st.metric("Draw a digit yourself", "Any size")
     st.page_link("pages/draw.py", label="Draw a digit", icon=":material/draw:")
 
 if not presenter.is_on():

@@ -25,7 +25,7 @@ from mnist_core.store.run import (
     ranked,
 )
 from pages.components import notices, run_picker, teacher
-from pages.components.live_chart import drawn, live_chart
+from pages.components.live_chart import cached_figure_json, live_chart
 from pages.components.settings import begin_anew
 from pages.components.waiting import duration, show_waiting
 from pages.server import limits
@@ -42,7 +42,7 @@ FIRST_VALUES: dict[str, tuple[Any, ...]] = {
     "batch_size": (64, 256),
 }
 FIRST_EPOCHS, MOST_EPOCHS = 2, 8
-METHODS = {sweeps.GRID: "All", sweeps.RANDOM: "Some, by chance"}
+METHODS = {sweeps.GRID: "All", sweeps.RANDOM: "Random subset"}
 STATES = {
     WAITING: "waits",
     RUNNING: "trains",
@@ -93,7 +93,7 @@ def choose() -> list[TrainConfig]:
         format_func=METHODS.__getitem__,
         key="sweep_method",
         required=True,
-        help=f"At most {sweeps.MOST_RUNS} runs. Of more combinations, try some by chance.",
+        help=f"At most {sweeps.MOST_RUNS} runs. Of more combinations, try a random subset.",
     )
     count, seed = 6, 0
     if method == sweeps.RANDOM:
@@ -170,7 +170,7 @@ def show_state(trials: list[Trial], visitor: str) -> None:
     if waiting and not any(run.state == RUNNING for run in active):
         # Between two runs of the sweep the next one waits for a moment, not worth a word.
         begun = any(trial.run.worker for trial in trials)
-        held_up = waiting.losses or cache.pool().problem or cache.store().before(waiting)
+        held_up = waiting.losses or cache.pool().problem or cache.store().runs_ahead_of(waiting)
         if held_up or not begun:
             show_waiting(waiting)
     if teacher.may_change(trials[0].run, visitor):
@@ -236,7 +236,7 @@ def show_figure(trials: list[Trial]) -> None:
     st.markdown("**What is tried, and how well it does**: the more orange, the better")
     dark = cache.dark()
     live_chart(
-        drawn(
+        cached_figure_json(
             ("sweep", dark, str(axes), str(lines)),
             lambda: parallel.parallel_coordinates(axes, lines, dark),
         ),
@@ -275,7 +275,7 @@ cache.store()
 cache.pool().wake()
 
 left, right = presenter.columns([1, 2])
-with left, presenter.aside("sweep_form"):
+with left, presenter.hidden_when_presenting("sweep_form"):
     configs = choose()
     place = st.container()
     if st.session_state.pop("sweep_pressed", False) and configs:
@@ -291,7 +291,7 @@ with left, presenter.aside("sweep_form"):
         )
         place.caption(
             f"{style.counted(len(configs), 'run')}, about {duration(seconds)} in all; longer "
-            "while others train, for a sweep lets them go first."
+            "while others train, because their runs go first."
         )
     place.button(
         "Start the sweep",
@@ -308,8 +308,8 @@ with right:
     if not trials:
         st.info(
             "A sweep trains one network several times, each time with other settings, to see "
-            "which serve it best. Press **Start the sweep**: each run becomes a line here. You may "
-            "leave the page meanwhile; it goes on.",
+            "which work best. Press **Start the sweep**: each run becomes a line here. You can "
+            "leave this page; training continues.",
             icon=":material/tune:",
         )
     else:

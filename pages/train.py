@@ -23,7 +23,7 @@ from mnist_core.store.run import (
     queue_place,
 )
 from pages.components import notices, run_picker, teacher
-from pages.components.live_chart import drawn, live_chart
+from pages.components.live_chart import cached_figure_json, live_chart
 from pages.components.settings import begin_anew, settings
 from pages.components.waiting import duration, show_waiting
 from pages.server import limits
@@ -80,7 +80,7 @@ def poll(run: Run, visitor: str) -> float | None:
     if run.owner != visitor:
         return POLL_OTHERS
     # Of several workers each has a run; what others train matters only to one that waits.
-    moving = run.state == RUNNING or not cache.store().before(run)
+    moving = run.state == RUNNING or not cache.store().runs_ahead_of(run)
     return POLL_MINE if moving else POLL_OTHERS
 
 
@@ -110,25 +110,27 @@ def show_curves(run: Run, reports: list[Progress]) -> None:
 
     def figure(draw: Callable[[list[Progress], int], go.Figure]) -> str:
         now = (*cache.state_of(run), run.turn, run.worker, len(reports), epochs)
-        return drawn((draw.__name__, *now), lambda: draw(thin(reports, MOST_POINTS), epochs))
+        return cached_figure_json(
+            (draw.__name__, *now), lambda: draw(thin(reports, MOST_POINTS), epochs)
+        )
 
     left, right = st.columns(2)
     with left:
-        st.markdown("**Accuracy**: share of the images read rightly")
+        st.markdown("**Accuracy**: share of images classified correctly")
         live_chart(
             figure(curves.accuracy_curves),
             f"Accuracy over epochs; now {reports[-1].accuracy:.1%} on training batches",
             key=f"accuracy-{run.id}",
         )
     with right:
-        st.markdown("**Loss**: how far its answers are from the truth")
+        st.markdown("**Loss**: how wrong the answers are (lower is better)")
         live_chart(
             figure(curves.loss_curves),
             f"Loss over epochs; now {reports[-1].loss:.3f} on training batches",
             key=f"loss-{run.id}",
         )
-    with presenter.aside("rate"):
-        st.markdown("**Learning rate**: how far each change goes")
+    with presenter.hidden_when_presenting("rate"):
+        st.markdown("**Learning rate**: how large each update is")
         live_chart(
             figure(curves.learning_rate_curve),
             f"Learning rate over epochs; now {reports[-1].learning_rate:.2g}",
@@ -186,11 +188,11 @@ def go_on(run: Run, visitor: str) -> None:
         key = f"more-{run.id}"
         st.number_input("More epochs", 1, most, min(4, most), key=key, width=150)
         st.button(
-            "Go on training",
+            "Continue training",
             icon=":material/resume:",
             on_click=resume,
             args=(run.id, visitor, key),
-            help="The learning rate begins anew; the network goes on from what it knows.",
+            help="The learning rate restarts; the network continues from what it has learned.",
         )
 
 
@@ -289,7 +291,7 @@ with right:
     if run is None:
         st.info(
             "Press **Start training**: the curves appear here and move while the network learns. "
-            "You may leave the page meanwhile; it goes on.",
+            "You can leave this page; training continues.",
             icon=":material/show_chart:",
         )
         if example := cache.shipped_run(config.preset if config else cache.BEST):
@@ -323,7 +325,7 @@ if run and run.trained:
 else:
     notices.next_step(
         "evaluate",
-        "See where the shipped networks are wrong",
+        "See where the built-in networks go wrong",
         ":material/grid_on:",
         primary=False,
     )

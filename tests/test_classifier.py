@@ -106,7 +106,7 @@ def test_many_visitors_may_share_one_network(classifier, sample):
 
 
 def by_corner(images: np.ndarray) -> np.ndarray:
-    """A network that calls a picture 1 with ink in row 5 and column 5, else 0; 80 % sure."""
+    """A network that calls a picture 1 with ink in row 5 and column 5, else 0; 80% sure."""
     probabilities = np.full((len(images), 10), 0.025, np.float32)
     probabilities[np.arange(len(images)), (images[:, 5, 5] > 0).astype(int)] = 0.775
     return probabilities

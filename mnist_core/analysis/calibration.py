@@ -1,6 +1,6 @@
 """Calibration: how far a network's probabilities can be believed, and when it should doubt.
 
-A network that says 90 % should be right nine times in ten. One number, the temperature,
+A network that says 90% should be right nine times in ten. One number, the temperature,
 brings its probabilities there; two thresholds say from where on it answers without doubt,
 and from where on there is a digit at all. All three are chosen on validation images.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 # A wrong answer does the harm of this many doubts: whoever was told a wrong digit without
-# a warning does not ask again. It asks for about 80 % certainty.
+# a warning does not ask again. It asks for about 80% certainty.
 HARM_OF_WRONG = 5.0
 # So many of the validation images, all of them digits, may be taken for no digit. With a
 # third of it one scribble in four was still read as something, with three times as much one

@@ -20,7 +20,7 @@ class ReliabilityBin:
         count: how many images it holds, at least one.
         confidence: their mean confidence, 0 to 1.
         accuracy: the share that is right, 0 to 1.
-        low, high: where the true share lies, with 95 % confidence (Wilson's interval).
+        low, high: where the true share lies, with 95% confidence (Wilson's interval).
     """
 
     lowest: float

@@ -147,7 +147,7 @@ def nearest(
         float32 (count,): 0 the same direction, 1 nothing in common. Fewer if n is smaller.
     """
     # Of five neighbours in the bundled sample, these share the label of a validation image:
-    # with classic 97.4 % by cosine and 96.8 % by Euclidean distance, with cnn 99.6 % by
+    # with classic 97.4% by cosine and 96.8% by Euclidean distance, with cnn 99.6% by
     # either. And a cosine means the same for every network, however large its features.
     lengths = np.linalg.norm(features, axis=1) * np.linalg.norm(query)
     # A row of zeros has no direction, and so nothing in common with any.

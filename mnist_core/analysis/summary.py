@@ -21,7 +21,7 @@ class Glance:
         deviation: float32 (10, 28, 28), 0 to 127.5: the standard deviation of each pixel.
         ink: float32 (10, 5), 0 to 1: how much of the picture is ink, grey in part, which
             is the mean of its pixels divided by 255; in the images at the quantiles 5, 25,
-            50, 75 and 95 %.
+            50, 75 and 95%.
 
     A digit without images has blank pictures, and NaN for its ink.
     """

@@ -58,7 +58,7 @@ STEPS = {
     INK: "Ink bright, paper dark",
     NOISE: "Faint smudges removed",
     CROP: "Cropped to the ink",
-    PEN: "Pen neither thin nor thick",
+    PEN: "Stroke width evened",
     FIT: "20 pixels, shape kept",
     CENTRE: "Centre of mass in the middle",
 }

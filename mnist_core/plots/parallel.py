@@ -100,7 +100,7 @@ def _evenly(texts: list[str]) -> dict[str, float]:
 
 def _by_errors(values: list[float], accuracies: list[float]) -> list[float]:
     """Places from 0 for the worst of these accuracies to 1 for the best, by the logarithm of the
-    share of errors: from 98 to 99 % is as far as from 80 to 90 %."""
+    share of errors: from 98 to 99% is as far as from 80 to 90%."""
     least, *errors = (math.log(max(1 - value, 1e-4)) for value in [max(accuracies), *values])
     most = math.log(max(1 - min(accuracies), 1e-4))
     return [(most - error) / (most - least) if most > least else 0.5 for error in errors]

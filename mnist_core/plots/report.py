@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mnist_core.analysis import confidence, metrics
 from mnist_core.data import CLASSES
 from mnist_core.plots.html import digit_grid, picture, png, table
+from mnist_core.plots.style import counted
 
 # Pixels of the matrix's picture: a cell's side, and the room for its titles.
 CELL, LEFT, TOP, BOTTOM, RIGHT = 84, 120, 84, 120, 24
@@ -159,7 +160,7 @@ def html_report(
     summary = f"Confusion matrix. {right:,} of {total:,} test images classified correctly."
     if worst := metrics.worst_confusion(counts):
         true, predicted, times = worst
-        summary += f" The commonest mistake: {true} read as {predicted}, {times:,}×."
+        summary += f" Most common mistake: {true} read as {predicted} ({counted(times, 'time')})."
     body = [
         f"<h1>{html.escape(name)}</h1>",
         f"<p>{html.escape(dataset)} · {html.escape(date)}</p>",

@@ -323,7 +323,7 @@ class RunStore:
         with faults.explained(), self._engine.connect() as connection:
             return read_sweep(connection, sweep_id)
 
-    def before(self, run: Run) -> list[Run]:
+    def runs_ahead_of(self, run: Run) -> list[Run]:
         """The running runs that had their turn before this one, and the waiting ones that have
         it before, in order."""
         return sorted(

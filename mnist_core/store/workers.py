@@ -14,8 +14,9 @@ ENDED = "The training process, which also downloads, has ended; try again."
 
 
 LOST = (
-    "The training process was lost three times at the same place, perhaps for want of memory. "
-    "The curves are kept: resume it, or start a smaller network or smaller batches."
+    "The training process stopped unexpectedly three times at the same place, perhaps because it "
+    "ran out of memory. The curves are kept: resume it, or start a smaller network or smaller "
+    "batches."
 )
 
 

@@ -64,7 +64,7 @@ def show() -> None:
 def dialog() -> None:
     chosen = st.query_params.get(PARAMETER, "")
     if not is_name(chosen):
-        st.write("This digit is no longer at hand.")
+        st.write("This digit is no longer available.")
         return
     split, number = chosen.split("-")
     place = int(number)
@@ -114,7 +114,7 @@ def dialog() -> None:
 
 def show_answer(run: Run, image: np.ndarray, label: int) -> None:
     """What one network reads, as a sentence and as bars."""
-    with shell.told():
+    with shell.show_errors():
         probabilities = cache.classifier(run).predict_proba(image[None])[0]
         answer = int(probabilities.argmax())
         verdict = "right" if answer == label else "not its label"

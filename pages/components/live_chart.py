@@ -70,7 +70,7 @@ def plotly_address() -> str | None:
     return served.address(f"plotly-{plotly.__version__}.min.js", SCRIPT.read_bytes)
 
 
-def drawn(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> str:
+def cached_figure_json(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> str:
     """A figure for ``live_chart`` in this visitor's size, drawn once for all like them.
 
     Args:

@@ -24,10 +24,10 @@ def data_notice() -> None:
     if st.session_state.get(DISMISSED):
         return
     if dataset().source == "sample":
-        with presenter.aside("sample"):
+        with presenter.hidden_when_presenting("sample"):
             fragment(_sample_notice, run_every=2.0)(place)
     elif problem := _unused_file():
-        with presenter.aside("sample"):
+        with presenter.hidden_when_presenting("sample"):
             fragment(_notice)(f"{problem}; using the MNIST found elsewhere.", ":material/warning:")
 
 
@@ -56,7 +56,7 @@ def _sample_notice(place: tuple[Path, str]) -> None:
     elif fetches:
         _notice(
             "Using the 5,000 digits that came with the app until all 70,000 (11 MB) are "
-            "downloaded; the page then switches to them by itself.",
+            "downloaded; this page will update automatically.",
             ":material/downloading:",
         )
     else:

@@ -54,7 +54,9 @@ def trained_runs() -> list[Run]:
     try:
         return runs + store().list_runs(trained=True)
     except StoreUnavailable as error:
-        st.warning(f"{error} Meanwhile the shipped networks are shown.", icon=":material/database:")
+        st.warning(
+            f"{error} Meanwhile the built-in networks are shown.", icon=":material/database:"
+        )
         return runs
 
 

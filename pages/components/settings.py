@@ -25,7 +25,7 @@ TRAINING_IMAGES = [100, 300, 1000, 3000, 10_000, 30_000, 60_000]
 DESCRIPTIONS = {
     "classic": "784 pixels → 128 → 64 → 10. Seconds to train. Also learns from 3,000 digits that "
     "this project drew.",
-    "quick": "Two convolutions. Above 99 % in seconds.",
+    "quick": "Two convolutions. Above 99% in seconds.",
     "cnn": "Convolutions that see strokes. Minutes to train; reads drawings best. Also learns from "
     "10,000 digits that this project drew, and sees each digit turned and bent.",
 }
@@ -34,28 +34,28 @@ HELP = {
     "epochs": "Passes over all training images. Try 1, then 8: what do the others bring?",
     "batch_size": "Images looked at before each small change. Larger is faster, and needs a "
     "larger learning rate. Try 16 for a nervous curve.",
-    "learning_rate": "How far each change goes. Try 1 to see a training fail, 0.0001 to see it "
+    "learning_rate": "How large each update is. Try 1 to see a training fail, 0.0001 to see it "
     "crawl.",
     "optimizer": "How a gradient becomes a change. Adam gives each weight a pace of its own; "
     "momentum keeps rolling; sgd does neither. Try sgd at a rate of 0.1.",
     "schedule": "How the learning rate goes: a short warm-up, then down to nothing along a cosine "
     "or a line; or constant. Try constant: the end of the curve trembles.",
     "weight_decay": "Lets weights that nothing needs shrink. Try 0.1: less overfitting.",
-    "label_smoothing": "Takes some certainty from the right answer, so that the network brags "
-    "less. Try 0.1 and look at its confidence.",
+    "label_smoothing": "Takes some certainty from the right answer, so that the network is "
+    "less overconfident. Try 0.1 and look at its confidence.",
     "convolutions": "One after another: filters x kernel s stride, such as 24x5s2-48x3s2; just "
     "16, 32 means 3 pixels and stride 2; none for none. Try 16, 32.",
     "dense": "Widths of the hidden layers, such as 128-64; none for none. Try none: a straight "
-    "line through pixels reads 92 %.",
+    "line through pixels reads 92%.",
     "dropout": "Share of hidden units silenced at each step, so that none is relied on. Try 0.5: "
     "validation comes out above training.",
     "batch_normalization": "Keeps each layer's numbers near 0 and 1, so that larger learning "
     "rates work. Try it with 0.03.",
     "looks": "How often the trained network looks at a picture, each time moved by a pixel, "
     "before it answers. Changes nothing in training. Try 5.",
-    "training_images": "How many of MNIST's images to learn from. Try 100: it learns them by "
-    "heart and validation stays behind.",
-    "shuffled_labels": "Share of the labels dealt out at random. Try 50 %: loss stays high, and "
+    "training_images": "How many of MNIST's images to learn from. Try 100: it memorises "
+    "them; validation accuracy stays low.",
+    "shuffled_labels": "Share of labels replaced at random. Try 50%: loss stays high, and "
     "yet validation finds the truth.",
     "drawn_digits": "Digits that this project drew, with habits MNIST has few of. Try 0, then "
     "draw a 7 with a bar.",
@@ -77,7 +77,7 @@ def settings() -> tuple[TrainConfig | None, DeltaGenerator]:
     for problem in st.session_state["address_problems"]:
         st.warning(problem, icon=":material/link_off:")
     start: TrainConfig = st.session_state["settings_start"]
-    with presenter.aside("settings"):
+    with presenter.hidden_when_presenting("settings"):
         st.segmented_control(
             "Network",
             list(PRESETS),
@@ -93,7 +93,7 @@ def settings() -> tuple[TrainConfig | None, DeltaGenerator]:
             "learning_rate": _select("learning_rate", start.learning_rate, LEARNING_RATES),
         }
     place = st.container()
-    more = presenter.aside("more_settings")
+    more = presenter.hidden_when_presenting("more_settings")
     try:
         with more:
             config = dataclasses.replace(start, **values, **_more_values(start))
@@ -108,11 +108,11 @@ def settings() -> tuple[TrainConfig | None, DeltaGenerator]:
     with more:
         if config.more_epochs:
             then = " and ".join(map(str, config.more_epochs))
-            st.caption(f"And then {then} epochs more, the learning rate begun anew.")
+            st.caption(f"Then {then} more epochs with the learning rate restarted.")
         _show_network(config)
         if config != PRESETS[config.preset]:
             st.button(
-                f"Back to {config.preset} as it was",
+                f"Reset to {config.preset}'s defaults",
                 icon=":material/restart_alt:",
                 on_click=begin_anew,
                 args=(PRESETS[config.preset],),
@@ -217,7 +217,11 @@ def _toggle(field: str, start: TrainConfig) -> bool:
     return st.toggle(_label(field), getattr(start, field), key=_key(field), help=HELP[field])
 
 
-LABELS = {"dense": "Dense layers", "shuffled_labels": "Share of labels shuffled"}
+LABELS = {
+    "dense": "Dense layers",
+    "looks": "Views per picture",
+    "shuffled_labels": "Share of labels replaced at random",
+}
 
 
 def _label(field: str) -> str:

@@ -2,24 +2,24 @@
 
 import streamlit as st
 
+from mnist_core.plots import style
 from mnist_core.store.run import Run
 from pages.shared import cache
 
 
 def show_waiting(run: Run) -> None:
     """Say what has to happen before this waiting run begins."""
-    before = cache.store().before(run)
+    before = cache.store().runs_ahead_of(run)
     icon = ":material/hourglass_top:"
     if before:
-        turn = "1 run is" if len(before) == 1 else f"{len(before)} runs are"
-        seconds = cache.seconds_until_turn(before)
-        st.info(f"Waiting: {turn} before this one, about {duration(seconds)}.", icon=icon)
+        ahead, seconds = style.counted(len(before), "run"), cache.seconds_until_turn(before)
+        st.info(f"{ahead} ahead of yours; starts in about {duration(seconds)}.", icon=icon)
     elif cache.pool().problem:
         st.error(cache.pool().problem, icon=":material/error:")
     elif run.losses:
         st.info(
-            "The training process was lost. Another one is starting, and goes on from the last "
-            "finished epoch in about ten seconds.",
+            "The training process stopped unexpectedly. Another one is starting, and continues "
+            "from the last finished epoch in about ten seconds.",
             icon=icon,
         )
     else:

@@ -46,7 +46,7 @@ def leave() -> None:
     st.query_params.pop(PARAMETER, None)
 
 
-def aside(name: str, width: Any = "stretch") -> DeltaGenerator:
+def hidden_when_presenting(name: str, width: Any = "stretch") -> DeltaGenerator:
     """A place for what a class need not see.
 
     Args:

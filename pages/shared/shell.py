@@ -36,7 +36,7 @@ def enter(pages: Mapping[str, Any]) -> None:
     st.session_state["arrived"] = st.session_state.get("page") != page.url_path
     st.session_state["page"] = page.url_path
     st.html(STYLE)
-    with told(), turn():
+    with show_errors(), turn():
         check_address(presenter=presenter.is_value)
         presenter.enter()
         if engine.was_replaced(engine.database_url()):
@@ -73,8 +73,7 @@ def check_address(**possible: Callable[[str], bool]) -> None:
         del st.query_params[name]
     if impossible:
         st.warning(
-            f"The address asks for what cannot be ({', '.join(impossible)}); the usual choice is "
-            "shown instead.",
+            f"The link has invalid values ({', '.join(impossible)}); defaults are used.",
             icon=":material/link_off:",
         )
 
@@ -85,7 +84,7 @@ def is_number(text: str, most: int) -> bool:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def show_errors() -> Iterator[None]:
     """Turn whatever goes wrong inside into one sentence on the page."""
     try:
         yield
@@ -105,7 +104,7 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def wrapped(*arguments: Any) -> None:
-        with told():
+        with show_errors():
             function(*arguments)
 
     return wrapped

@@ -117,7 +117,7 @@ def test_a_loop_on_one_map_chooses_the_same_digits_on_both(server, wide):
 
     wait_until(lambda: chosen() == [count, count], timeout=10)
     assert digits(wide).count() == min(count, 60)
-    wide.get_by_role("button", name="Forget the loop").click()
+    wide.get_by_role("button", name="Clear selection").click()
     wide.get_by_role("heading", name="in the loop").wait_for(state="detached")
     assert_no_fault(wide)
 
@@ -141,7 +141,7 @@ def test_an_image_behind_a_cell_opens_over_the_matrix(server, wide):
 
 
 @pytest.mark.parametrize(
-    "view", ["Digit by digit", "Surest mistakes", "Confidence", "Beside another"]
+    "view", ["Digit by digit", "Most confident mistakes", "Confidence", "Compare two"]
 )
 def test_every_view_of_an_evaluation_fits_on_a_phone(server, phone, view):
     open_page(phone, server, f"evaluate?run=cnn&beside=classic&view={view.replace(' ', '+')}")
@@ -149,7 +149,7 @@ def test_every_view_of_an_evaluation_fits_on_a_phone(server, phone, view):
     assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize("numbers", ["Images", "Share of true"])
+@pytest.mark.parametrize("numbers", ["Images", "% of row (true digit)"])
 def test_the_numbers_of_a_heatmap_fit_its_cells_on_a_phone(server, phone, numbers):
     open_page(phone, server, f"evaluate?run=cnn&numbers={numbers.replace(' ', '+')}")
     phone.locator(".js-plotly-plot .textpoint text").first.wait_for(state="attached")

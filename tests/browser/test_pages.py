@@ -23,7 +23,7 @@ HEADINGS = {
     "train": "Train a network",
     "sweep": "Try several settings",
     "compare": "Compare runs",
-    "evaluate": "Where is it wrong?",
+    "evaluate": "Where does the network go wrong?",
     "draw": "Draw a digit",
 }
 
@@ -128,7 +128,10 @@ def test_a_drawn_seven_is_read_as_a_seven(server, device, corner, request):
 
 def test_a_page_that_was_chosen_twice_leaves_nothing_behind_on_the_next(server, wide):
     open_page(wide, server, "")
-    for name, title in (("Explore", "Explore the digits"), ("Evaluate", "Where is it wrong?")) * 2:
+    for name, title in (
+        ("Explore", "Explore the digits"),
+        ("Evaluate", "Where does the network go wrong?"),
+    ) * 2:
         for _ in range(2):
             wide.get_by_role("link", name=name, exact=True).click()
             wide.get_by_role("heading", name=title).wait_for()
@@ -218,7 +221,7 @@ def test_the_network_explains_itself_in_the_browser(server, wide):
     wide.locator(".strip img").first.wait_for()
     assert wide.locator(".strip img").count() == 7
     for view, selector in (
-        ("Pixels that count", ".heat img"),
+        ("Important pixels", ".heat img"),
         ("Nearest digits", ".digits img"),
         ("Layers", ".layer img"),
     ):
@@ -311,7 +314,7 @@ def test_a_sweep_draws_a_line_for_each_run_and_names_the_best(server, device, re
     page = request.getfixturevalue(device)
     open_page(page, server, "sweep")
     # Two of the six, by chance.
-    page.get_by_text("Some, by chance").click()
+    page.get_by_text("Random subset").click()
     page.get_by_label("Runs").fill("2")
     page.get_by_label("Runs").press("Enter")
     page.get_by_text("2 runs, about").wait_for()
@@ -373,7 +376,7 @@ def test_a_stopped_training_resumes_and_finishes(server, wide):
     wide.get_by_role("button", name="Stop").click()
     wide.get_by_role("button", name="Resume").click()
     wide.get_by_role("heading", name=re.compile("finished")).wait_for(timeout=90_000)
-    wide.get_by_role("button", name="Go on training").click()
+    wide.get_by_role("button", name="Continue training").click()
     wide.get_by_text(re.compile(r"^Epoch 2[0-9.]+ of 24")).wait_for()
     wide.get_by_role("heading", name=re.compile("finished")).wait_for(timeout=90_000)
     assert_no_fault(wide)

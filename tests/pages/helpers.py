@@ -28,7 +28,7 @@ TITLES = {
     "train": "Train a network",
     "sweep": "Try several settings",
     "compare": "Compare runs",
-    "evaluate": "Where is it wrong?",
+    "evaluate": "Where does the network go wrong?",
     "draw": "Draw a digit",
 }
 GENERAL = "Something went wrong on this page."

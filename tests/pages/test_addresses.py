@@ -67,9 +67,9 @@ VIEWS = [
     ("explore", {"show": "At a glance"}),
     ("explore", {"show": "Doubtful labels", "split": "Test"}),
     ("evaluate", {"view": "Digit by digit"}),
-    ("evaluate", {"view": "Surest mistakes"}),
+    ("evaluate", {"view": "Most confident mistakes"}),
     ("evaluate", {"view": "Confidence"}),
-    ("evaluate", {"view": "Beside another", "beside": "classic"}),
+    ("evaluate", {"view": "Compare two", "beside": "classic"}),
     ("draw", {"look": "Layers"}),
 ]
 

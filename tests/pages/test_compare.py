@@ -154,7 +154,7 @@ def test_the_table_is_sorted_as_wished_and_the_other_way_round(
 
 def test_an_order_that_is_none_is_said_and_the_usual_one_shown(open_page, mine):
     tab = open_page("compare", ME, sort="<b>")
-    assert_one_sentence(sentences(tab, "warning"), "cannot be (sort)")
+    assert_one_sentence(sentences(tab, "warning"), "invalid values (sort)")
     assert rows(tab)[0] == "cnn · shipped"
 
 
@@ -283,7 +283,7 @@ def test_without_a_database_the_shipped_runs_are_compared(open_page, monkeypatch
     tab = open_page("compare", ME)
     assert_shown(tab, "compare")
     assert rows(tab) == SHIPPED
-    assert_one_sentence(sentences(tab, "warning"), "Meanwhile the shipped networks are shown.")
+    assert_one_sentence(sentences(tab, "warning"), "Meanwhile the built-in networks are shown.")
 
 
 def test_a_locked_database_is_a_sentence(open_page, mine, store, monkeypatch, tmp_path):
@@ -309,7 +309,7 @@ def test_the_test_accuracy_is_reported_and_not_chosen_by(open_page, store):
     ]
     assert tab.multiselect(key="overlaid").value == [better.id, "cnn"]
     assert_one_sentence(
-        sentences(open_page("compare", sort="Test accuracy"), "warning"), "cannot be (sort)"
+        sentences(open_page("compare", sort="Test accuracy"), "warning"), "invalid values (sort)"
     )
 
 

@@ -38,7 +38,7 @@ def source(tab) -> list[str]:
 
 
 def reader(tab):
-    (box,) = [box for box in tab.selectbox if box.label == "Who reads it"]
+    (box,) = [box for box in tab.selectbox if box.label == "Network"]
     return box
 
 
@@ -366,7 +366,7 @@ def test_networks_can_be_chosen_again_and_again(tab, canvas):
     canvas.draw(SEVEN)
     tab.run()
     for run_id in ("cnn", "classic", "cnn"):
-        choose(tab, "Who reads it", run_id)
+        choose(tab, "Network", run_id)
         assert tab.query_params["run"] == run_id
         assert reader(tab).value == run_id
 
@@ -377,14 +377,14 @@ def test_a_second_network_can_be_added_changed_and_removed(open_page, store, can
     canvas.draw(SEVEN)
     tab.run()
     for beside, count in (("classic", 2), (mine, 2), ("", 1), ("classic", 2), ("", 1)):
-        choose(tab, "And beside it", beside)
+        choose(tab, "Second network", beside)
         assert len([metric for metric in tab.metric if metric.label == "Prediction"]) == count
         assert tab.query_params.get("beside", "") == beside
 
 
 def test_the_first_network_cannot_stand_beside_itself(open_page, canvas):
     tab = open_page("draw", run="cnn", beside="classic")
-    choose(tab, "Who reads it", "classic")
+    choose(tab, "Network", "classic")
     assert_shown(tab, "draw")
     assert "beside" not in tab.query_params
 
@@ -419,7 +419,7 @@ def test_the_steps_of_the_preparation_are_shown_in_order(tab, canvas):
     canvas.draw(SEVEN)
     tab.run()
     texts = alternative_texts(tab)[1:]
-    assert texts[0] == "As it came"
+    assert texts[0] == "Original"
     assert [text.split(". ", 1)[1] for text in texts[1:]] == list(drawing.STEPS.values())
 
 
@@ -472,7 +472,7 @@ def test_where_the_steps_left_leave_nothing_they_can_be_switched_on_again(tab, c
 @pytest.mark.parametrize(
     ("run", "view", "text"),
     [
-        ("classic", "Pixels that count", "The digit, coloured where its ink speaks for a 7"),
+        ("classic", "Important pixels", "The digit, coloured where its ink speaks for a 7"),
         ("classic", "Nearest digits", "A training digit labelled 7"),
         ("classic", "Layers", "Dense 1: 128 units, brighter where they respond more"),
         ("cnn", "Layers", "Dense 1: 64 units, brighter where they respond more"),
@@ -579,7 +579,7 @@ def test_each_figure_of_a_picture_can_be_looked_at(tab):
     assert any("2 figures were found" in text for text in alternative_texts(tab))
     (figures,) = [group for group in tab.segmented_control if group.label.startswith("Look closer")]
     figures.set_value(2).run()
-    look_at(tab, "Pixels that count")
+    look_at(tab, "Important pixels")
     assert "The digit, coloured where its ink speaks for a 7" in alternative_texts(tab)
     # The next picture begins with its first figure again.
     upload(tab, "row.png", png(row))
@@ -769,7 +769,7 @@ def test_every_figure_of_a_full_page_is_read_and_can_be_looked_at(tab):
     assert prediction(tab) == "17" * 20
     (number,) = [box for box in tab.number_input if box.label.startswith("Look closer at figure")]
     number.set_value(40).run()
-    look_at(tab, "Pixels that count")
+    look_at(tab, "Important pixels")
     assert "The digit, coloured where its ink speaks for a 7" in alternative_texts(tab)
 
 

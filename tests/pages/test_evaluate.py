@@ -30,7 +30,7 @@ from tests.pages.helpers import (
 )
 
 CLASSIC = shipped_runs()["classic"]
-VIEWS = ["Confusion", "Digit by digit", "Surest mistakes", "Confidence", "Beside another"]
+VIEWS = ["Confusion", "Digit by digit", "Most confident mistakes", "Confidence", "Compare two"]
 NO_PICTURES = "so the pictures cannot be shown. The numbers hold."
 OTHER_NETWORK = "Choose the network sample to see pictures."
 
@@ -117,7 +117,7 @@ def test_the_table_has_a_row_for_each_digit(open_page, run):
     assert_shown(tab, "evaluate")
     header, *rows = table_rows(tab)
     assert header == [
-        "Digit", "Precision", "Recall", "F1", "Images", "Wrong", "Most often taken for",
+        "Digit", "Precision", "Recall", "F1", "Images", "Wrong", "Most often confused with",
     ]  # fmt: skip
     assert [row[0] for row in rows] == [str(digit) for digit in range(10)]
     assert rows[4] == ["4", "100.00%", "70.00%", "82.35%", "10", "3", "9 (3×)"]
@@ -149,7 +149,7 @@ def test_the_heatmap_is_there_in_all_its_forms(open_page, run):
     tab = open_page("evaluate", run=run.id)
     tab.toggle(key="mistakes").set_value(True).run()
     assert_shown(tab, "evaluate")
-    for numbers in ("Share of true", "Share of predicted"):
+    for numbers in ("% of row (true digit)", "% of column (predicted digit)"):
         tab.segmented_control(key="numbers").set_value(numbers).run()
         assert_shown(tab, "evaluate")
         assert len(tab.get("plotly_chart")) == 1
@@ -233,7 +233,7 @@ def test_a_run_on_other_test_images_shows_its_numbers_and_a_sentence_for_picture
     assert_shown(tab, "evaluate")
     assert sentences(tab) == []
     assert len(table_rows(tab)) == 11
-    tab = open_page("evaluate", run=run.id, view="Surest mistakes")
+    tab = open_page("evaluate", run=run.id, view="Most confident mistakes")
     assert_shown(tab, "evaluate")
     assert_one_sentence(sentences(tab), NO_PICTURES)
     assert alternative_texts(tab) == []
@@ -248,7 +248,7 @@ def test_with_the_sample_at_hand_a_shipped_run_shows_its_numbers(open_page):
     assert any(f"{NO_PICTURES} {OTHER_NETWORK}" in text for text in sentences(tab, "info"))
 
 
-@pytest.mark.parametrize(("view", "least"), [("Confusion", 1), ("Surest mistakes", 5)])
+@pytest.mark.parametrize(("view", "least"), [("Confusion", 1), ("Most confident mistakes", 5)])
 def test_with_the_sample_at_hand_evaluate_opens_with_a_network_whose_images_are_here(
     open_page, view, least
 ):
@@ -323,7 +323,7 @@ def test_an_address_out_of_range_is_said_and_shows_what_the_page_shows_without_i
 ):
     tab = open_page("evaluate", run=run.id, **{name: WRONG[name]})
     assert_shown(tab, "evaluate")
-    assert_one_sentence(sentences(tab), f"cannot be ({name})")
+    assert_one_sentence(sentences(tab), f"invalid values ({name})")
     assert name not in tab.query_params
     assert alternative_texts(tab) == alternative_texts(open_page("evaluate", run=run.id))
 
@@ -331,13 +331,13 @@ def test_an_address_out_of_range_is_said_and_shows_what_the_page_shows_without_i
 def test_all_that_is_wrong_in_an_address_is_said_in_one_sentence(open_page, run):
     tab = open_page("evaluate", run=run.id, **WRONG)
     assert_shown(tab, "evaluate")
-    assert_one_sentence(sentences(tab), "cannot be")
+    assert_one_sentence(sentences(tab), "invalid values")
     assert all(name in sentences(tab)[0] for name in WRONG)
 
 
 def test_a_wrong_order_is_the_usual_one(open_page, run):
     tab = open_page("evaluate", run=run.id, view="Digit by digit", order="Luck")
-    assert_one_sentence(sentences(tab), "cannot be (order)")
+    assert_one_sentence(sentences(tab), "invalid values (order)")
     assert tab.selectbox(key="order").value == "Digit"
 
 
@@ -480,7 +480,9 @@ def test_what_the_numbers_are_worth_is_said_in_images(open_page, run):
 # --- one image, large ---
 
 
-@pytest.mark.parametrize(("view", "key"), [("Confusion", "cell"), ("Surest mistakes", "sure")])
+@pytest.mark.parametrize(
+    ("view", "key"), [("Confusion", "cell"), ("Most confident mistakes", "sure")]
+)
 def test_an_image_that_is_chosen_opens_large(open_page, run, view, key):
     tab = open_page("evaluate", run=run.id, view=view)
     place, label = re.match(r"Test image (\d+): a (\d)", alternative_texts(tab)[1]).groups()
@@ -517,8 +519,8 @@ def test_nonsense_from_a_browser_opens_no_image(open_page, run):
 
 @pytest.fixture
 def unequal(store, full_data):
-    """A run that is 40 % sure of its first five images, which are right, 60 % of the next
-    five, which are wrong, and 90 % of all others, which are right."""
+    """A run that is 40% sure of its first five images, which are right, 60% of the next
+    five, which are wrong, and 90% of all others, which are right."""
     labels = full_data.y_test
     sure = np.array([0.4] * 5 + [0.6] * 5 + [0.9] * 90)
     read = np.where(np.isin(np.arange(100), range(5, 10)), (labels + 1) % 10, labels)
@@ -535,7 +537,7 @@ def places(tab) -> set[int]:
 
 
 def test_the_surest_mistakes_are_shown_first(open_page, unequal):
-    tab = open_page("evaluate", run=unequal.id, view="Surest mistakes")
+    tab = open_page("evaluate", run=unequal.id, view="Most confident mistakes")
     assert headings(tab) == ["Wrong, surest first: 5 images"]
     assert places(tab) == {5, 6, 7, 8, 9}
     assert all(re.search(r"read as \d with probability 60%$", t) for t in alternative_texts(tab))
@@ -544,27 +546,27 @@ def test_the_surest_mistakes_are_shown_first(open_page, unequal):
 
 
 def test_the_least_sure_of_the_right_ones_are_shown_first(open_page, unequal):
-    tab = open_page("evaluate", run=unequal.id, view="Surest mistakes")
+    tab = open_page("evaluate", run=unequal.id, view="Most confident mistakes")
     tab.segmented_control(key="which").set_value("Right, least sure first").run()
     assert headings(tab) == ["Right, least sure first: 95 images"]
     assert len(places(tab)) == 60
     assert all("probability 40%" in text for text in alternative_texts(tab)[:5])
     assert "The first 60 of 95." in captions(tab)
     assert tab.segmented_control(key="which").proto.query_param_key == "which"
-    address = {"which": "Right, least sure first", "view": "Surest mistakes"}
+    address = {"which": "Right, least sure first", "view": "Most confident mistakes"}
     assert headings(open_page("evaluate", run=unequal.id, **address)) == headings(tab)
 
 
 def test_images_can_be_chosen_by_how_sure_the_network_was(open_page, unequal):
     tab = open_page(
-        "evaluate", run=unequal.id, view="Surest mistakes", which="Right, least sure first"
+        "evaluate", run=unequal.id, view="Most confident mistakes", which="Right, least sure first"
     )
     tab.slider(key="between").set_value((30, 50)).run()
     assert headings(tab) == ["Right, least sure first: 5 images"]
     assert places(tab) == {0, 1, 2, 3, 4}
     tab.segmented_control(key="which").set_value("Wrong, surest first").run()
     assert headings(tab) == ["Wrong, surest first: 0 images"]
-    assert any(text.value == "There is none between these bounds." for text in tab.markdown)
+    assert any(text.value == "No images in this range." for text in tab.markdown)
     assert alternative_texts(tab) == []
     assert_shown(tab, "evaluate")
     tab.slider(key="between").set_value((50, 61)).run()
@@ -614,7 +616,7 @@ def test_a_threshold_that_no_answer_reaches_is_said(open_page, unequal):
 
 
 def test_the_calibration_error_is_said(open_page, unequal):
-    # 5 at 40 % and 90 at 90 % that are right, 5 at 60 % that are wrong.
+    # 5 at 40% and 90 at 90% that are right, 5 at 60% that are wrong.
     error = 0.05 * 0.6 + 0.90 * 0.1 + 0.05 * 0.6
     tab = open_page("evaluate", run=unequal.id, view="Confidence")
     assert any(text.startswith(f"Expected calibration error {error:.2%}") for text in captions(tab))
@@ -630,7 +632,7 @@ def other_network(tab):
 
 def test_two_networks_are_compared_image_by_image(open_page, store, full_data, run):
     other = run_on(store, full_data, {(4, 9): 1, (1, 7): 2})
-    tab = open_page("evaluate", run=run.id, view="Beside another")
+    tab = open_page("evaluate", run=run.id, view="Compare two")
     assert any("Choose a second network" in text.value for text in tab.markdown)
     other_network(tab).select(other.id).run()
     assert_shown(tab, "evaluate")
@@ -643,7 +645,7 @@ def test_two_networks_are_compared_image_by_image(open_page, store, full_data, r
         "True 4, predicted 9",
         "Only the first is right: 2 images",
         "Only the second is right: 5 images",
-        "Neither is right: 1 image",
+        "Both are wrong: 1 image",
     ]
     assert any(
         text.value == "The first has 3 images there, the second 1 image." for text in tab.markdown
@@ -653,7 +655,7 @@ def test_two_networks_are_compared_image_by_image(open_page, store, full_data, r
 
 def test_an_image_of_two_compared_networks_opens_large(open_page, store, full_data, run):
     other = run_on(store, full_data, {(1, 7): 2})
-    tab = open_page("evaluate", run=run.id, view="Beside another", beside=other.id)
+    tab = open_page("evaluate", run=run.id, view="Compare two", beside=other.id)
     send(tab, "only_first", chosen=0)
     assert_shown(tab, "evaluate")
     assert sentences(tab, "error", "warning") == []
@@ -662,7 +664,7 @@ def test_an_image_of_two_compared_networks_opens_large(open_page, store, full_da
 
 def test_a_click_on_the_difference_chooses_the_cell(open_page, store, full_data, run):
     other = run_on(store, full_data, {(1, 7): 2})
-    tab = open_page("evaluate", run=run.id, view="Beside another", beside=other.id)
+    tab = open_page("evaluate", run=run.id, view="Compare two", beside=other.id)
     click_cell(tab, "difference", [1, 7, -2])
     assert "True 1, predicted 7" in headings(tab)
     assert any(
@@ -672,21 +674,21 @@ def test_a_click_on_the_difference_chooses_the_cell(open_page, store, full_data,
 
 def test_two_networks_that_read_the_same_images_are_said_to(open_page, store, full_data, run):
     other = run_on(store, full_data, {(4, 9): 3, (7, 1): 2, (8, 3): 1})
-    tab = open_page("evaluate", run=run.id, view="Beside another", beside=other.id)
+    tab = open_page("evaluate", run=run.id, view="Compare two", beside=other.id)
     assert_shown(tab, "evaluate")
     assert_one_sentence(sentences(tab), "Both read the very same images")
-    assert {"Only the first is right: 0 images", "Neither is right: 6 images"} <= set(headings(tab))
+    assert {"Only the first is right: 0 images", "Both are wrong: 6 images"} <= set(headings(tab))
 
 
 def test_networks_that_were_tested_on_different_images_are_not_compared(open_page, run):
-    tab = open_page("evaluate", run=run.id, view="Beside another", beside="classic")
+    tab = open_page("evaluate", run=run.id, view="Compare two", beside="classic")
     assert_shown(tab, "evaluate")
     assert_one_sentence(sentences(tab), "The two were tested on different images")
     assert alternative_texts(tab) == []
 
 
 def test_shipped_networks_are_compared_without_pictures_where_the_sample_is_at_hand(open_page):
-    tab = open_page("evaluate", run="cnn", view="Beside another", beside="classic")
+    tab = open_page("evaluate", run="cnn", view="Compare two", beside="classic")
     assert_shown(tab, "evaluate")
     assert any("so it is hardly luck: the first reads" in t for t in sentences(tab, "info"))
     assert any(NO_PICTURES in text for text in sentences(tab, "info"))
@@ -700,14 +702,14 @@ def test_a_second_network_whose_predictions_cannot_be_read_is_a_sentence(
         ({"predictions": b"of an older version"}, "has predictions that cannot be read"),
     ):
         other = run_with(store, full_data, **artifacts)
-        tab = open_page("evaluate", run=run.id, view="Beside another", beside=other.id)
+        tab = open_page("evaluate", run=run.id, view="Compare two", beside=other.id)
         assert_shown(tab, "evaluate")
         assert_one_sentence(sentences(tab), part)
         assert metrics(tab)["Misclassified"] == "6 of 100"
 
 
 def test_a_second_network_that_is_not_there_is_none(open_page, run):
-    tab = open_page("evaluate", run=run.id, view="Beside another", beside="nope")
+    tab = open_page("evaluate", run=run.id, view="Compare two", beside="nope")
     assert_shown(tab, "evaluate")
     assert "beside" not in tab.query_params
     assert run.id not in other_network(tab).options
@@ -770,7 +772,7 @@ def test_below_an_image_stands_what_each_of_the_two_networks_reads(
     open_page, store, full_data, run
 ):
     other = run_on(store, full_data, {(1, 7): 2})
-    tab = open_page("evaluate", run=run.id, view="Beside another", beside=other.id)
+    tab = open_page("evaluate", run=run.id, view="Compare two", beside=other.id)
     wrong_of_the_first = {4: 9, 7: 1, 8: 3}
     for key in ("only_first", "only_second"):
         shown = components(tab, "gallery")[key]

@@ -220,7 +220,7 @@ def test_an_address_out_of_range_shows_what_the_page_shows_without_it(open_page,
 @pytest.mark.parametrize("address", NONSENSE)
 def test_an_address_out_of_range_is_said_in_one_sentence(open_page, address):
     tab = open_page("explore", **address)
-    assert_one_sentence(sentences(tab, "error", "warning"), "cannot be")
+    assert_one_sentence(sentences(tab, "error", "warning"), "invalid values")
     assert all(name in sentences(tab, "warning")[0] for name in address)
     assert not set(address) & set(tab.query_params) - {"seed"}
 
@@ -363,7 +363,7 @@ def test_a_digit_that_is_gone_with_its_data_is_said(open_page, monkeypatch, tmp_
     tab.run()
     assert_shown(tab, "explore")
     assert dialog_title(tab) is None
-    assert_one_sentence(sentences(tab, "warning"), "cannot be (image)")
+    assert_one_sentence(sentences(tab, "warning"), "invalid values (image)")
 
 
 # --- a map ---
@@ -431,7 +431,7 @@ def test_what_is_lassoed_is_shown_below_on_all_maps_and_can_be_forgotten(open_pa
     send(tab, "lassoed_digits", chosen=1)
     assert dialog_title(tab) == f"Training image 5: labelled {labels[5]}"
     dismiss(tab)
-    button(tab, "Forget the loop").click().run()
+    button(tab, "Clear selection").click().run()
     assert map_shown(tab)["lassoed"] is None
     assert alternative_texts(tab) == []
 
@@ -661,7 +661,7 @@ def test_without_a_database_a_map_by_pca_is_shown_and_a_sentence(
     assert_shown(tab, "explore")
     assert sentences(tab, "error") == []
     runs_away, map_away = sentences(tab, "warning")
-    assert_one_sentence([runs_away], "the shipped networks are shown.")
+    assert_one_sentence([runs_away], "the built-in networks are shown.")
     assert_one_sentence([map_away], "check that its folder exists")
     assert len(map_shown(tab)["x"]) == 400
 

@@ -192,7 +192,7 @@ def test_before_its_first_run_it_says_what_it_waits_for(open_page, store):
     running_run(store, SOMEBODY)
     sweep = waiting_sweep(store, ME)
     tab = open_page("sweep", ME, sweep=sweep[0].id)
-    assert_one_sentence(notices(tab, "info"), "Waiting: 1 run is before this one")
+    assert_one_sentence(notices(tab, "info"), "1 run ahead of yours; starts in")
     ((_, figure),) = live_charts(tab).items()
     assert figure["data"] == []
 
@@ -204,7 +204,7 @@ def test_a_sweep_that_lets_somebody_else_go_first_says_so(open_page, store):
     end_as_shipped(store, store.get(sweep[0].id))
     waiting_run(store, SOMEBODY)
     tab = open_page("sweep", ME)
-    assert_one_sentence(notices(tab, "info"), "Waiting: 2 runs are before this one")
+    assert_one_sentence(notices(tab, "info"), "2 runs ahead of yours; starts in")
 
 
 def test_its_owner_stops_it_and_keeps_what_is_trained(open_page, store):

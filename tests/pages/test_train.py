@@ -250,10 +250,10 @@ def test_layers_that_cannot_be_are_said_and_not_trained(open_page, label, text, 
 
 def test_a_changed_preset_can_be_had_back(open_page):
     tab = open_page("train", ME, epochs="3", dense="20")
-    button(tab, "Back to classic as it was").click().run()
+    button(tab, "Reset to classic's defaults").click().run()
     assert settings(tab) == settings_of(PRESETS["classic"])
     assert tab.query_params == {"preset": "classic"}
-    assert "Back to classic as it was" not in buttons(tab)
+    assert "Reset to classic's defaults" not in buttons(tab)
 
 
 # --- starting ---
@@ -340,9 +340,9 @@ def test_a_waiting_run_says_its_place_in_the_queue(open_page, store):
     tab = open_page("train", ME)
     assert_shown(tab, "train")
     assert tab.query_params["run"] == run.id
-    assert_one_sentence(notices(tab), "Waiting: 2 runs are before this one, about ")
+    assert_one_sentence(notices(tab), "2 runs ahead of yours; starts in about ")
     other = notices(open_page("train", "second"))
-    assert_one_sentence(other, "Waiting: 1 run is before this one, about ")
+    assert_one_sentence(other, "1 run ahead of yours; starts in about ")
     assert "Stop" in buttons(tab)
     assert metrics(tab) == {}
 
@@ -472,7 +472,9 @@ def test_a_run_that_lost_its_process_says_that_it_goes_on(open_page, store, may_
     running_run(store, ME)
     store.remove_worker("worker", "It was killed.")
     tab = open_page("train", ME)
-    assert_one_sentence(notices(tab), "The training process was lost. Another one is starting")
+    assert_one_sentence(
+        notices(tab), "The training process stopped unexpectedly. Another one is starting"
+    )
     assert len(live_charts(tab)) == 3, "what it had learnt can be seen meanwhile"
     assert "Stop" in buttons(tab)
 
@@ -525,10 +527,10 @@ def test_a_finished_run_goes_on_for_as_many_epochs_as_asked(open_page, store):
     run = finished_run(store, ME)
     with store._writer.begin() as connection:
         rows.store_artifact(connection, run.id, CHECKPOINT, b"state")
-    assert "Go on training" not in buttons(open_page("train", "somebody else", run=run.id))
+    assert "Continue training" not in buttons(open_page("train", "somebody else", run=run.id))
     tab = open_page("train", ME, run=run.id)
     setting(tab, "More epochs").set_value(3).run()
-    button(tab, "Go on training").click().run()
+    button(tab, "Continue training").click().run()
     again = store.get(run.id)
     assert (again.state, again.config.more_epochs) == ("waiting", (3,))
 
@@ -536,7 +538,7 @@ def test_a_finished_run_goes_on_for_as_many_epochs_as_asked(open_page, store):
 def test_a_finished_run_from_before_says_that_it_cannot_go_on(open_page, store):
     run = finished_run(store, ME)
     tab = open_page("train", ME, run=run.id)
-    button(tab, "Go on training").click().run()
+    button(tab, "Continue training").click().run()
     assert_one_sentence(sentences(tab, "error"), "trained before runs could go on")
 
 

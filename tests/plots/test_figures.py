@@ -248,7 +248,7 @@ def test_the_chosen_threshold_is_marked_on_the_curve(dark):
     line, mark = coverage_chart(curve, chosen, dark).data
     assert list(line.x) == pytest.approx([6 / 6, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
     assert (list(mark.x), list(mark.y)) == ([0.5], [pytest.approx(2 / 3)])
-    assert mark.name == "Answers from 92.5 % on"
+    assert mark.name == "Answers from 92.5% on"
 
 
 def test_a_threshold_that_refuses_all_has_no_mark():
@@ -384,7 +384,7 @@ def test_each_training_is_a_line_through_its_values_to_its_accuracy():
     assert list(worst.x) == [0.5, 0, 0]
     assert list(best.x) == [1, 1, 1]
     assert (second.x[0], second.x[1]) == (0, 1)
-    # From 90 to 99 % the errors are a tenth, so 98 % lies at 70 % of the way.
+    # From 90 to 99% the errors are a tenth, so 98% lies at 70% of the way.
     assert second.x[2] == pytest.approx(np.log10(5))
     assert best.line.width > second.line.width
     assert best.hovertemplate.startswith("99.00%: rate 0.02, adam")

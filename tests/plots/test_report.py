@@ -166,7 +166,7 @@ def test_the_matrix_is_a_picture_with_words():
     assert size == report.MATRIX_SIZE
     assert alt == (
         "Confusion matrix. 2 of 4 test images classified correctly. "
-        "The commonest mistake: 0 read as 6, 1×."
+        "Most common mistake: 0 read as 6 (1 time)."
     )
 
 
@@ -183,7 +183,7 @@ def test_the_tables_have_a_row_for_each_digit_and_each_bin():
     digits, bins = re.findall(r"<tbody>(.*?)</tbody>", made())
     assert digits.count("<tr>") == 10
     assert "4 100.00% 50.00% 66.67% 2 9 (1×)" in words(digits)
-    # 0.6 is in the bin up to 0.6; the 75 % and the 90 % are two bins, the 100 % one.
+    # 0.6 is in the bin up to 0.6; the 75% and the 90% are two bins, the 100% one.
     assert words(bins).startswith("50% to 60% 1 60.0% 0.0%")
     assert bins.count("<tr>") == 4
     assert "Calibration error" in words(made())

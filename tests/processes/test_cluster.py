@@ -82,7 +82,7 @@ def test_two_runs_train_at_once_and_a_third_has_its_place_in_the_queue(store, un
     long = dataclasses.replace(CONFIG, dense=(512, 512), epochs=30, batch_size=16)
     pair = [submit(store, long, OWNER), submit(store, long, OTHER)]
     third = submit(store, owner=THIRD)
-    assert [run.id for run in store.before(store.get(third))] == pair
+    assert [run.id for run in store.runs_ahead_of(store.get(third))] == pair
     wait_until(lambda: {store.get(run_id).state for run_id in pair} == {RUNNING})
     workers = {worker.id: worker.pid for worker in store.workers()}
     assert len({workers[store.get(run_id).worker] for run_id in pair}) == 2

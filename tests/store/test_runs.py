@@ -118,7 +118,7 @@ def test_a_full_queue_is_named(store, monkeypatch):
 
 def places(store, run_id: str) -> list[str]:
     """The runs before this one."""
-    return [run.id for run in store.before(store.get(run_id))]
+    return [run.id for run in store.runs_ahead_of(store.get(run_id))]
 
 
 def test_runs_are_trained_in_the_order_they_came(store):
@@ -552,7 +552,7 @@ def test_its_owner_may_resume_what_did_not_finish(store, state):
     other = waiting_run(store, "other")
     again = store.resume(run.id, owner_of("me"))
     assert (again.state, again.config, again.message) == (WAITING, run.config, "")
-    assert len(store.before(again)) == 1, "at the end of the queue"
+    assert len(store.runs_ahead_of(again)) == 1, "at the end of the queue"
     assert store.metrics(run.id) == reports(20)
     assert again.trained, "its network may be used meanwhile"
     assert [store.claim("worker").id for _ in range(2)] == [other.id, run.id]

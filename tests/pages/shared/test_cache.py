@@ -103,7 +103,7 @@ def test_the_sample_is_named_where_it_is_shown(open_page, name):
 def test_a_server_that_may_train_asks_for_the_download_by_itself(open_page, store, may_train, name):
     tab = open_page(name)
     assert store.download().state == "wanted"
-    assert any("switches to them by itself." in text for text in sentences(tab))
+    assert any("this page will update automatically." in text for text in sentences(tab))
     assert_shown(tab, name)
 
 
@@ -326,7 +326,7 @@ def test_without_a_database_the_shipped_networks_can_be_evaluated(open_page, dat
     assert_shown(tab, "evaluate")
     assert_one_sentence(sentences(tab, "warning"), database_away)
     assert sentences(tab, "error") == []
-    assert "shipped networks are shown" in sentences(tab, "warning")[0]
+    assert "built-in networks are shown" in sentences(tab, "warning")[0]
     assert len(table_rows(tab)) == 11
 
 
