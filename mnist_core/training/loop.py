@@ -13,6 +13,7 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
@@ -22,9 +23,7 @@ from mnist_core.analysis.calibration import Calibration, calibrate
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.classifier import predict_with_views
 from mnist_core.config import TrainConfig
-from mnist_core.data import (
-    Dataset,
-)
+from mnist_core.data import Dataset
 from mnist_core.drawing.synthetic import SCRIBBLE
 from mnist_core.errors import CannotResume, Diverged
 from mnist_core.progress import Progress
@@ -47,7 +46,7 @@ class TrainResult:
     Attributes:
         model: the trained network, calibrated.
         calibration: how it was, and from where on its answers are to be believed.
-        test_accuracy: share of the test images read rightly, 0 to 1.
+        test_accuracy: share of the test images classified correctly, 0 to 1.
         test_probabilities: float32 (n, 10), for every test image in order, from as many
             looks as the settings ask for. The curves' validation points are of one look.
         train_seconds: the steps alone: no import, no evaluation, no export.
@@ -98,140 +97,192 @@ def train(
         Diverged: the loss became infinite or not a number.
         CannotResume: the checkpoint is of other settings or of other images.
     """
-    report = on_progress or (lambda progress: None)
-    stop = should_stop or (lambda: False)
-    images = hold(dataset)
-    choice = choose_images(config, dataset)
-    y_fit = choice.labels
-    checksum = zlib.crc32(y_fit.tobytes())
-    x_validation = tf.gather(images, choice.validation).numpy()
-    y_validation = dataset.y_train[choice.validation]
-
-    steps_per_epoch = math.ceil(len(y_fit) / config.batch_size)
-    steps = steps_per_epoch * config.all_epochs
-    trainer = take_trainer(config, steps_per_epoch)
-    network, optimizer = trainer.model, trainer.optimizer
-    model = build_model(config)
-    restore(network.variables, [variable.value for variable in model.variables])
-    restore(optimizer.variables, [tf.zeros_like(variable) for variable in optimizer.variables])
-
-    step, seconds, epoch_loss, epoch_correct = 0, 0.0, 0.0, 0.0
-    history: dict[str, list[float]] = {name: [] for name in CURVES}
+    training = _Training(config, dataset, on_progress, should_stop, on_checkpoint)
     if checkpoint:
-        if checkpoint.images != checksum:
+        training.go_on_from(checkpoint)
+    while training.step < training.steps and not training.stopped:
+        training.run_epoch()
+    return training.result()
+
+
+class _Training:
+    """One training under way: the network, its images, and how far it is.
+
+    Attributes:
+        step, steps: how many steps were taken, and how many there are in all.
+        stopped: whether ``should_stop`` said so.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        dataset: Dataset,
+        on_progress: Callable[[Progress], None] | None,
+        should_stop: Callable[[], bool] | None,
+        on_checkpoint: Callable[[Checkpoint], None] | None,
+    ) -> None:
+        self.config, self.dataset = config, dataset
+        self.images = hold(dataset)
+        self.choice = choose_images(config, dataset)
+        self.checksum = zlib.crc32(self.choice.labels.tobytes())
+        self.x_validation = tf.gather(self.images, self.choice.validation).numpy()
+        self.y_validation = dataset.y_train[self.choice.validation]
+
+        self.steps_per_epoch = math.ceil(len(self.choice.labels) / config.batch_size)
+        self.steps = self.steps_per_epoch * config.all_epochs
+        self.trainer = take_trainer(config, self.steps_per_epoch)
+        self.model = build_model(config)
+        self.report = on_progress or (lambda progress: None)
+        self.should_stop = should_stop or (lambda: False)
+        self.on_checkpoint = on_checkpoint
+        self.stopped = self.should_stop()
+        # How many steps the next call takes; None before the first, which also compiles.
+        self.steps_per_call: int | None = None
+
+        # A trainer that was used before has the last run's numbers.
+        optimizer = self.trainer.optimizer
+        restore(self.trainer.model.variables, [one.value for one in self.model.variables])
+        restore(optimizer.variables, [tf.zeros_like(one) for one in optimizer.variables])
+        self.step, self.seconds, self.epoch_loss, self.epoch_correct = 0, 0.0, 0.0, 0.0
+        self.history: dict[str, list[float]] = {name: [] for name in CURVES}
+
+    def go_on_from(self, start: Checkpoint) -> None:
+        """Be as far as the training was that left this. Raises CannotResume."""
+        if start.images != self.checksum:
             raise CannotResume(
                 "The digits this run was trained with are no longer those at hand, so it cannot "
                 "go on; start it anew."
             )
-        restore(network.variables, checkpoint.model)
-        restore(optimizer.variables, checkpoint.optimizer)
-        step, seconds = checkpoint.step, checkpoint.seconds
-        epoch_loss, epoch_correct = checkpoint.epoch_loss, checkpoint.epoch_correct
-        history = {name: list(checkpoint.history[name]) for name in CURVES}
+        restore(self.trainer.model.variables, start.model)
+        restore(self.trainer.optimizer.variables, start.optimizer)
+        self.step, self.seconds = start.step, start.seconds
+        self.epoch_loss, self.epoch_correct = start.epoch_loss, start.epoch_correct
+        self.history = {name: list(start.history[name]) for name in CURVES}
 
-    def state() -> Checkpoint:
+    def checkpoint(self) -> Checkpoint:
+        """All that it takes to go on from here."""
         return Checkpoint(
-            step=step,
-            seconds=seconds,
-            epoch_loss=epoch_loss,
-            epoch_correct=epoch_correct,
-            history={name: list(values) for name, values in history.items()},
-            images=checksum,
-            model=[variable.value.numpy() for variable in network.variables],
-            optimizer=[variable.value.numpy() for variable in optimizer.variables],
+            step=self.step,
+            seconds=self.seconds,
+            epoch_loss=self.epoch_loss,
+            epoch_correct=self.epoch_correct,
+            history={name: list(values) for name, values in self.history.items()},
+            images=self.checksum,
+            model=[one.value.numpy() for one in self.trainer.model.variables],
+            optimizer=[one.value.numpy() for one in self.trainer.optimizer.variables],
         )
 
-    stopped, compiled, steps_per_call = stop(), False, 1
-    while step < steps and not stopped:
-        epoch, done = divmod(step, steps_per_epoch)
-        order = np.random.default_rng((config.seed, epoch)).permutation(len(y_fit))
-        is_digit = y_fit[order] != SCRIBBLE
+    def run_epoch(self) -> None:
+        """Take the steps that are left of this epoch, and validate; or stop on the way."""
+        config = self.config
+        epoch, done = divmod(self.step, self.steps_per_epoch)
+        order = np.random.default_rng((config.seed, epoch)).permutation(len(self.choice.labels))
+        is_digit = self.choice.labels[order] != SCRIBBLE
         # Epochs added later go on with images as they were at the end.
         strength = strength_in(epoch, config.epochs) if epoch < config.epochs else LAST_STRENGTH
-        while done < steps_per_epoch and not stopped:
-            count = steps_per_epoch - done
-            # The rest of an epoch goes into one call unless it is clearly more than one:
-            # the mean over a few left-over steps would be a spike in the curve.
-            if count > 1.5 * steps_per_call:
-                count = steps_per_call
-            started = time.perf_counter()
-            sums = trainer.run_steps(
-                images, choice, order, done, count, step, strength, config.seed
-            )
-            loss_sum, correct = (float(value) for value in sums)
-            elapsed = time.perf_counter() - started
-            seconds += elapsed
-            # The first call also compiles, so its time says nothing about the next.
-            if compiled:
-                wished = SECONDS_PER_CALL / max(elapsed / count, 1e-6)
-                steps_per_call = max(1, min(int(wished), 2 * steps_per_call))
-            compiled = True
-            _check_finite(loss_sum, step + count, config)
+        while done < self.steps_per_epoch and not self.stopped:
+            count = self._steps_in_next_call(self.steps_per_epoch - done)
+            loss_sum, correct = self._take_steps(order, done, count, strength)
             batches = slice(done * config.batch_size, (done + count) * config.batch_size)
             digits = max(int(is_digit[batches].sum()), 1)
             done += count
-            step += count
-            epoch_loss += loss_sum
-            epoch_correct += correct
             progress = Progress(
-                step=step,
-                epoch=epoch + done / steps_per_epoch,
+                step=self.step,
+                epoch=epoch + done / self.steps_per_epoch,
                 loss=loss_sum / digits,
                 accuracy=correct / digits,
-                learning_rate=float(trainer.schedule(step)),
-                seconds=seconds,
+                learning_rate=float(self.trainer.schedule(self.step)),
+                seconds=self.seconds,
             )
-            if done < steps_per_epoch:
-                report(progress)
-            stopped = stop()
-        if done < steps_per_epoch:
-            break
-        probabilities = predict(trainer.forward, x_validation)
-        validation_loss = cross_entropy(probabilities, y_validation)
+            if done < self.steps_per_epoch:
+                self.report(progress)
+            self.stopped = self.should_stop()
+        if done == self.steps_per_epoch:
+            self._end_epoch(progress, max(int(is_digit.sum()), 1))
+
+    def _steps_in_next_call(self, left: int) -> int:
+        # The rest of an epoch goes into one call unless it is clearly more than one: the mean
+        # over a few left-over steps would be a spike in the curve.
+        wished = self.steps_per_call or 1
+        return wished if left > 1.5 * wished else left
+
+    def _take_steps(
+        self, order: np.ndarray, first: int, count: int, strength: float
+    ) -> tuple[float, float]:
+        """Take so many steps in one call: the sum of their losses, and the right answers."""
+        started = time.perf_counter()
+        sums = self.trainer.run_steps(
+            self.images, self.choice, order, first, count, self.step, strength, self.config.seed
+        )
+        loss_sum, correct = (float(value) for value in sums)
+        elapsed = time.perf_counter() - started
+        # The first call also compiles, so its time says nothing about the next.
+        if self.steps_per_call is None:
+            self.steps_per_call = 1
+        else:
+            wished = SECONDS_PER_CALL / max(elapsed / count, 1e-6)
+            self.steps_per_call = max(1, min(int(wished), 2 * self.steps_per_call))
+        _check_finite(loss_sum, self.step + count, self.config)
+        self.seconds += elapsed
+        self.step += count
+        self.epoch_loss += loss_sum
+        self.epoch_correct += correct
+        return loss_sum, correct
+
+    def _end_epoch(self, progress: Progress, digits: int) -> None:
+        """Validate, and tell of the epoch as a whole.
+
+        Args:
+            progress: at its last step.
+            digits: how many images of it were digits.
+        """
+        probabilities = predict(self.trainer.forward, self.x_validation)
+        validation_loss = cross_entropy(probabilities, self.y_validation)
         # The last step before it may have been the one that went too far.
-        _check_finite(validation_loss, step, config)
-        progress = dataclasses.replace(
-            progress,
-            validation_loss=validation_loss,
-            validation_accuracy=accuracy(probabilities, y_validation),
-        )
-        digits_in_epoch = max(int(is_digit.sum()), 1)
+        _check_finite(validation_loss, self.step, self.config)
+        validation_accuracy = accuracy(probabilities, self.y_validation)
         for name, value in (
-            ("epoch", epoch + 1),
-            ("loss", epoch_loss / digits_in_epoch),
-            ("accuracy", epoch_correct / digits_in_epoch),
-            ("validation_loss", progress.validation_loss),
-            ("validation_accuracy", progress.validation_accuracy),
+            ("epoch", len(self.history["epoch"]) + 1),
+            ("loss", self.epoch_loss / digits),
+            ("accuracy", self.epoch_correct / digits),
+            ("validation_loss", validation_loss),
+            ("validation_accuracy", validation_accuracy),
         ):
-            history[name].append(float(value or 0.0))
-        epoch_loss = epoch_correct = 0.0
-        if on_checkpoint:
-            on_checkpoint(state())
-        report(progress)
-
-    def answers(pictures: np.ndarray) -> np.ndarray:
-        return predict_with_views(
-            lambda part: predict(trainer.forward, part), pictures, config.looks
+            self.history[name].append(float(value))
+        self.epoch_loss = self.epoch_correct = 0.0
+        if self.on_checkpoint:
+            self.on_checkpoint(self.checkpoint())
+        self.report(
+            dataclasses.replace(
+                progress, validation_loss=validation_loss, validation_accuracy=validation_accuracy
+            )
         )
 
-    end = state()
-    calibration = calibrate(answers(x_validation), y_validation)
-    divide_logits(network, calibration.temperature)
-    test_probabilities = answers(dataset.x_test)
-    restore(model.variables, [variable.value for variable in network.variables])
-    put_back_trainer(trainer)
-    return TrainResult(
-        model=model,
-        calibration=calibration,
-        test_accuracy=accuracy(test_probabilities, dataset.y_test),
-        test_probabilities=test_probabilities,
-        train_seconds=seconds,
-        history=history,
-        parameters=model.count_params(),
-        epochs=len(history["epoch"]),
-        stopped=step < steps,
-        checkpoint=end,
-    )
+    def result(self) -> TrainResult:
+        """Calibrate the network on the validation images, and test it."""
+        network = self.trainer.model
+        end = self.checkpoint()
+        calibration = calibrate(self._answers(self.x_validation), self.y_validation)
+        divide_logits(network, calibration.temperature)
+        test_probabilities = self._answers(self.dataset.x_test)
+        restore(self.model.variables, [one.value for one in network.variables])
+        put_back_trainer(self.trainer)
+        return TrainResult(
+            model=self.model,
+            calibration=calibration,
+            test_accuracy=accuracy(test_probabilities, self.dataset.y_test),
+            test_probabilities=test_probabilities,
+            train_seconds=self.seconds,
+            history=self.history,
+            parameters=self.model.count_params(),
+            epochs=len(self.history["epoch"]),
+            stopped=self.step < self.steps,
+            checkpoint=end,
+        )
+
+    def _answers(self, pictures: np.ndarray) -> np.ndarray:
+        forward = partial(predict, self.trainer.forward)
+        return predict_with_views(forward, pictures, self.config.looks)
 
 
 def _check_finite(loss: float, step: int, config: TrainConfig) -> None:

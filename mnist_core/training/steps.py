@@ -97,6 +97,19 @@ def restore(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
         variable.assign(value)
 
 
+# What the compiled function takes; numbers are tensors, so that it is compiled once for all.
+SIGNATURE = [
+    tf.TensorSpec([None, SIDE, SIDE], tf.uint8),
+    tf.TensorSpec([None], tf.int64),
+    tf.TensorSpec([None], tf.uint8),
+    tf.TensorSpec([], tf.int32),
+    tf.TensorSpec([], tf.int32),
+    tf.TensorSpec([], tf.int32),
+    tf.TensorSpec([], tf.float32),
+    tf.TensorSpec([], tf.int32),
+]
+
+
 def compile_steps(
     model: keras.Model, optimizer: keras.optimizers.Optimizer, config: TrainConfig
 ) -> Callable[[tf.Tensor, Choice, np.ndarray, int, int, int, float, int], Sums]:
@@ -113,24 +126,36 @@ def compile_steps(
         returns the sum of the losses over those batches' digits, scribbles not counted,
         and the number of right answers.
     """
+    compiled = _compile(model, optimizer, config)
+
+    def run_steps(
+        images: tf.Tensor,
+        choice: Choice,
+        order: np.ndarray,
+        first: int,
+        count: int,
+        step: int,
+        strength: float,
+        seed: int,
+    ) -> Sums:
+        seen = choice.fit[order], choice.labels[order]
+        sums: Sums = compiled(images, *seen, first, count, step, strength, seed)
+        return sums
+
+    return run_steps
+
+
+def _compile(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, config: TrainConfig
+) -> Callable[..., Sums]:
+    """Many steps as one function of ``SIGNATURE``; see ``compile_steps``."""
     loss_function = keras.losses.CategoricalCrossentropy(
         label_smoothing=config.label_smoothing, reduction="none"
     )
 
     # Images are handed over at each call, for what a compiled function refers to is never
     # given back.
-    @tf.function(  # type: ignore[untyped-decorator]
-        input_signature=[
-            tf.TensorSpec([None, SIDE, SIDE], tf.uint8),
-            tf.TensorSpec([None], tf.int64),
-            tf.TensorSpec([None], tf.uint8),
-            tf.TensorSpec([], tf.int32),
-            tf.TensorSpec([], tf.int32),
-            tf.TensorSpec([], tf.int32),
-            tf.TensorSpec([], tf.float32),
-            tf.TensorSpec([], tf.int32),
-        ]
-    )
+    @tf.function(input_signature=SIGNATURE)  # type: ignore[untyped-decorator]
     def compiled(
         images: tf.Tensor,
         places: tf.Tensor,
@@ -150,9 +175,7 @@ def compile_steps(
             if config.augmentation:
                 x = augment(x, tf.stack([seed, step + offset]), strength)
             label = tf.cast(labels[batch], tf.int32)
-            # Beyond the last digit one_hot gives zeros.
-            is_digit = tf.cast(label != SCRIBBLE, tf.float32)
-            y = tf.one_hot(label, CLASSES) + (1.0 - is_digit)[:, tf.newaxis] / CLASSES
+            y, is_digit = _targets(label)
             with tf.GradientTape() as tape:
                 probabilities = model(x, training=True)
                 losses = loss_function(y, probabilities)
@@ -164,18 +187,12 @@ def compile_steps(
             correct += tf.reduce_sum(tf.cast(answer == label, tf.float32))
         return loss_sum, correct
 
-    def run_steps(
-        images: tf.Tensor,
-        choice: Choice,
-        order: np.ndarray,
-        first: int,
-        count: int,
-        step: int,
-        strength: float,
-        seed: int,
-    ) -> Sums:
-        seen = choice.fit[order], choice.labels[order]
-        sums: Sums = compiled(images, *seen, first, count, step, strength, seed)
-        return sums
+    steps: Callable[..., Sums] = compiled
+    return steps
 
-    return run_steps
+
+def _targets(label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """What the network is to answer, float32 (n, 10), and which are digits: 1.0, else 0.0."""
+    is_digit = tf.cast(label != SCRIBBLE, tf.float32)
+    # Beyond the last digit one_hot gives zeros.
+    return tf.one_hot(label, CLASSES) + (1.0 - is_digit)[:, tf.newaxis] / CLASSES, is_digit
