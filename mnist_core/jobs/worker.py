@@ -243,37 +243,49 @@ def work(
                 loaded = place, data.load_dataset()
             return loaded[1]
 
-        studies = StudyStore(store.url)
-        # What is done beside the runs, so that nobody's training waits for it.
-        errand: threading.Thread | None = None
-        busy_at = time.monotonic()
-        while not heart.lost:
-            # One that trains ends its run first.
-            if is_over():
-                log.info("worker %s ends, for its server has ended", worker_id)
-                return
-            # Asked before the time: one look at a slow database may take longer than all of it.
-            has_errand = errand is not None and errand.is_alive()
-            if has_errand:
-                busy_at = time.monotonic()
-            if time.monotonic() - busy_at > idle_seconds:
-                log.info("worker %s ends after %g s without work", worker_id, idle_seconds)
-                return
-            if not has_errand and (task := next_errand(store, studies, worker_id, dataset)):
-                errand = threading.Thread(
-                    target=at_low_priority, args=(task,), daemon=True, name="errand"
-                )
-                errand.start()
-            run = patiently(lambda: store.claim(worker_id))
-            if run is None:
-                time.sleep(POLL_SECONDS)
-                continue
-            try:
-                execute(store, run, worker_id, dataset(), heart=heart)
-            except NotAllowed as error:
-                log.warning("run %s: %s", run.id, error)
+        _take_runs(store, heart, worker_id, dataset, idle_seconds, is_over)
+
+
+def _take_runs(
+    store: RunStore,
+    heart: Heart,
+    worker_id: str,
+    dataset: Callable[[], data.Dataset],
+    idle_seconds: float,
+    is_over: Callable[[], bool],
+) -> None:
+    """Train one run after the other, and beside them whatever else there is to do."""
+    studies = StudyStore(store.url)
+    # In a thread of its own, so that nobody's training waits for it.
+    errand: threading.Thread | None = None
+    busy_at = time.monotonic()
+    while not heart.lost:
+        # One that trains ends its run first.
+        if is_over():
+            log.info("worker %s ends, for its server has ended", worker_id)
+            return
+        # Asked before the time: one look at a slow database may take longer than all of it.
+        has_errand = errand is not None and errand.is_alive()
+        if has_errand:
             busy_at = time.monotonic()
-        log.warning("worker %s ends, for it was given up for lost", worker_id)
+        if time.monotonic() - busy_at > idle_seconds:
+            log.info("worker %s ends after %g s without work", worker_id, idle_seconds)
+            return
+        if not has_errand and (task := next_errand(store, studies, worker_id, dataset)):
+            errand = threading.Thread(
+                target=at_low_priority, args=(task,), daemon=True, name="errand"
+            )
+            errand.start()
+        run = patiently(lambda: store.claim(worker_id))
+        if run is None:
+            time.sleep(POLL_SECONDS)
+            continue
+        try:
+            execute(store, run, worker_id, dataset(), heart=heart)
+        except NotAllowed as error:
+            log.warning("run %s: %s", run.id, error)
+        busy_at = time.monotonic()
+    log.warning("worker %s ends, for it was given up for lost", worker_id)
 
 
 def step_behind() -> None:

@@ -134,10 +134,15 @@ def _cells(
         "%{hovertext}<extra></extra>",
         showlegend=False,
     )
+    _lay_out(figure, dark)
+    return figure
+
+
+def _lay_out(figure: go.Figure, dark: bool) -> None:
     font = text_font(dark)
     axis = {
         "tickmode": "array",
-        "tickvals": digits,
+        "tickvals": list(range(CLASSES)),
         "tickfont": font,
         "ticks": "",
         "showgrid": False,
@@ -155,7 +160,6 @@ def _cells(
         height=560,
         margin={"l": 56, "r": 8, "t": 8, "b": 56},
     )
-    return figure
 
 
 def _readable(shades: np.ndarray, scale: list[list[Any]]) -> list[str]:

@@ -9,6 +9,7 @@ import io
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -263,24 +264,5 @@ def _decoded(png: bytes) -> np.ndarray:
 # digit begun there pressed them instead. The buttons below the sheet do for all.
 _remove_tools = st.components.v2.component(
     "remove_tools",
-    js="""export default function() {
-  function remove() {
-    let found = false;
-    const isolated = '[data-testid="stBidiComponentIsolated"]';
-    for (const { shadowRoot } of document.querySelectorAll(isolated)) {
-      if (!shadowRoot?.querySelector('.dc-toolbar')) continue;
-      found = true;
-      if (shadowRoot.querySelector('.bare')) continue;
-      const sheet = document.createElement('style');
-      sheet.className = 'bare';
-      sheet.textContent = '.dc-toolbar { display: none !important; }';
-      shadowRoot.append(sheet);
-    }
-    return found;
-  }
-  // The canvas may be there a moment later than this.
-  let tries = 100;
-  const timer = setInterval(() => { if (remove() || --tries === 0) clearInterval(timer); }, 50);
-  return () => clearInterval(timer);
-}""",
+    js=(Path(__file__).parent / "canvas_tools.js").read_text(),
 )

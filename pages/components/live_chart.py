@@ -17,50 +17,16 @@ import streamlit as st
 from pages.server import served
 from pages.shared import cache, presenter
 
-# One script for all charts of a page, however many ask for it.
-LOAD = """
-function load(source) {
-  window.plotlyLoading ??= new Promise((resolve, reject) => {
-    const script = document.createElement('script');
-    script.src = source;
-    script.onload = resolve;
-    script.onerror = () => { window.plotlyLoading = undefined; reject(); };
-    document.head.append(script);
-  });
-  return window.plotlyLoading;
-}
-"""
+FOLDER = Path(__file__).parent
+# Goes before the script of each component that draws with Plotly.
+LOAD = (FOLDER / "load_plotly.js").read_text()
 SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 _chart = st.components.v2.component(
     "live_chart",
     html='<div class="chart" role="img"></div>',
     css=".chart { width: 100%; }",
-    js=LOAD
-    + """
-export default async function({ data, parentElement }) {
-  const chart = parentElement.querySelector('.chart');
-  const { data: traces, layout } = JSON.parse(data.figure);
-  chart.setAttribute('aria-label', data.alt);
-  chart.style.minHeight = `${layout.height}px`;
-  try {
-    await load(data.source);
-  } catch {
-    chart.textContent = 'The chart could not be loaded; the numbers above still count.';
-    return;
-  }
-  const theme = getComputedStyle(parentElement.host ?? parentElement);
-  const text = theme.getPropertyValue('--st-text-color').trim() || '#888';
-  const grid = theme.getPropertyValue('--st-border-color').trim() || '#8884';
-  const transparent = 'rgba(0,0,0,0)';
-  Object.assign(layout, { paper_bgcolor: transparent, plot_bgcolor: transparent });
-  layout.font = { ...layout.font, color: text, family: theme.getPropertyValue('--st-font') };
-  for (const axis of ['xaxis', 'yaxis'])
-    Object.assign(layout[axis] ??= {}, { gridcolor: grid, zerolinecolor: grid });
-  layout.hoverlabel = { bgcolor: theme.getPropertyValue('--st-background-color').trim() };
-  await Plotly.react(chart, traces, layout, { displayModeBar: false, responsive: true });
-}
-""",
+    js=LOAD + (FOLDER / "live_chart.js").read_text(),
     isolate_styles=False,
 )
 
@@ -74,7 +40,7 @@ def cached_figure_json(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> s
     """A figure for ``live_chart`` in this visitor's size, drawn once for all like them.
 
     Args:
-        key: all else that it depends on, as ``shared.cached_for_all`` takes it.
+        key: all else that it depends on, as ``cache.cached_for_all`` takes it.
     """
     return cache.cached_for_all((*key, presenter.is_on()), lambda: _packed(presenter.sized(draw())))
 

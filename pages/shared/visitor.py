@@ -1,6 +1,7 @@
 """The visitor: a secret in a cookie, of which only a hash is ever stored."""
 
 import secrets
+from pathlib import Path
 
 import streamlit as st
 
@@ -29,8 +30,5 @@ def visitor(*, remember: bool = True) -> str:
 
 _remember = st.components.v2.component(
     "remember_visitor",
-    js="""export default function({ data }) {
-  const secure = location.protocol === 'https:' ? '; Secure' : '';
-  document.cookie = `${data.name}=${data.token}; path=/; max-age=31536000; SameSite=Lax${secure}`;
-}""",
+    js=(Path(__file__).parent / "visitor.js").read_text(),
 )

@@ -1,0 +1,5 @@
+// Keeps the visitor in a cookie, for a year.
+export default function({ data }) {
+  const secure = location.protocol === 'https:' ? '; Secure' : '';
+  document.cookie = `${data.name}=${data.token}; path=/; max-age=31536000; SameSite=Lax${secure}`;
+}
