@@ -159,10 +159,10 @@ def measure(digits: list[Digit], labels: np.ndarray, beside: int, network: Class
                 right[condition] += read(inks, labels[chosen], network)
     print(f"\n{count} sheets, digits on each: {beside}")
     if beside == 1:
-        print(f"  clean    read rightly      {share(right['clean'], count)}")
+        print(f"  clean    classified right  {share(right['clean'], count)}")
     for condition in CONDITIONS:
         print(f"  {condition:8} right number      {share(found[condition], count)}")
-        print(f"           read rightly      {share(right[condition], count * beside)}")
+        print(f"           classified right  {share(right[condition], count * beside)}")
         print(f"           find_figures      {statistics.median(spent[condition]):.0f} ms, median")
 
 

@@ -146,7 +146,7 @@ def run_train(options: argparse.Namespace) -> int:
         say(f"Run {run.id} {run.state}. {run.message}", "red")
         return 1
     say(
-        f"Run {run.id}: {run.test_accuracy:.2%} of the test images read rightly after "
+        f"Run {run.id}: {run.test_accuracy:.2%} of the test images classified correctly after "
         f"{run.epochs} epochs, {run.train_seconds:.1f} s of training. {run.dataset}."
     )
     images = data.Dataset.test_images_in(run.dataset)

@@ -39,7 +39,7 @@ class Checkpoint:
         step: steps done since the start.
         seconds: spent in them.
         epoch_loss: sum of the losses over the current epoch's digits so far, in nats.
-        epoch_correct: how many of those were read rightly.
+        epoch_correct: how many of those were classified correctly.
         history: ``TrainResult.history`` so far.
         images: a checksum of the labels trained on; with others there is no going on.
         model: every variable of the network, in Keras's order.

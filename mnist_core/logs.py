@@ -18,7 +18,7 @@ _SECRETS = (
     # scheme://user:password@host; the password may hold any sign but a space.
     (re.compile(r"(\w[\w+.-]*://)[^\s'\"]*@"), r"\1***@"),
     (re.compile(r"(password=)[^\s&'\"]+", re.IGNORECASE), r"\1***"),
-    # As runs.owner_of writes it.
+    # As store.run.owner_of writes it.
     (re.compile(r"\b[0-9a-f]{64}\b"), "***"),
 )
 

@@ -19,12 +19,12 @@ class Progress:
         epoch: passes over the training images done, with its fraction.
         loss: mean loss, in nats, over the batches since the last report: cross-entropy,
             against smoothed labels where the settings ask for it.
-        accuracy: share of those batches' images that were read rightly, 0 to 1.
+        accuracy: share of those batches' images classified correctly, 0 to 1.
         learning_rate: the one of the latest step.
         seconds: spent in training steps since the start.
         validation_loss: cross-entropy on the validation images, in nats, at the end of an
             epoch; None in between.
-        validation_accuracy: share of the validation images read rightly, 0 to 1; None in
+        validation_accuracy: share of the validation images classified correctly, 0 to 1; None in
             between.
     """
 

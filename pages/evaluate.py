@@ -26,7 +26,7 @@ MATRIX, BY_DIGIT, SURE, BELIEF, BESIDE = VIEWS = [
     "Confidence",
     "Compare two",
 ]
-# What a cell of the heatmap says, as charts.confusion_heatmap calls it.
+# What a cell of the heatmap says, as heatmaps.confusion_heatmap calls it.
 NUMBERS = {
     "Images": "count",
     "% of row (true digit)": "true",

@@ -10,7 +10,7 @@ RARE = 0.05
 
 @dataclass(frozen=True)
 class Comparison:
-    """Which images two networks read rightly: four arrays of places, int64, in order.
+    """Which images two networks classify correctly: four arrays of places, int64, in order.
 
     Every image is in exactly one of them.
     """

@@ -13,7 +13,7 @@ from mnist_core.analysis.metrics import confidences, wilson_interval
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Images of about the same confidence, and how many of them are read rightly.
+    """Images of about the same confidence, and how many of them are classified correctly.
 
     Attributes:
         lowest, highest: the bin's bounds; it holds images above the one and up to the other.

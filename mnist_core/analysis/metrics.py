@@ -250,7 +250,7 @@ def surest_mistakes(
 def least_sure_right(
     labels: np.ndarray, probabilities: np.ndarray, between: tuple[float, float] = ANY_CONFIDENCE
 ) -> np.ndarray:
-    """Places of the images that are read rightly, the network's least sure first."""
+    """Places of the images that are classified correctly, the network's least sure first."""
     return _surest_first(probabilities, probabilities.argmax(axis=1) == labels, between)[::-1]
 
 

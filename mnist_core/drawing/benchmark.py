@@ -18,7 +18,7 @@ def skip_key(skip: Iterable[str]) -> str:
 
 
 def write_drawing_benchmark(drawings: int, right: dict[str, dict[str, int]]) -> None:
-    """Store how many drawings each shipped network read rightly without which steps."""
+    """Store how many drawings each built-in network classified correctly without which steps."""
     text = json.dumps({"drawings": drawings, "right": right}, indent=1)
     DRAWING_BENCHMARK.write_text(text + "\n")
 
@@ -26,7 +26,7 @@ def write_drawing_benchmark(drawings: int, right: dict[str, dict[str, int]]) -> 
 @functools.cache
 def drawing_benchmark() -> dict[str, Any]:
     """``drawings``: how many there were; ``right``: by network and ``skip_key``, how many
-    of them were read rightly."""
+    of them were classified correctly."""
     benchmark: dict[str, Any] = json.loads(DRAWING_BENCHMARK.read_text())
     return benchmark
 

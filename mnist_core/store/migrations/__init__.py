@@ -11,7 +11,7 @@ to. A new database is made at once from the tables in schema.py. To change the s
 
 Which version a database has stands in its table ``facts`` and nowhere else, so there is no
 table of Alembic's own, and no env.py: everything happens in the one transaction of
-``schema.open_engine``. Imported only where there is something to do.
+``engine.open_engine``. Imported only where there is something to do.
 """
 
 from pathlib import Path
