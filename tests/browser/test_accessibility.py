@@ -35,6 +35,14 @@ def axe():
 
 def violations(axe, page, only: dict) -> list[str]:
     """What is serious or critical: the rule, where, and why."""
+    if found := look_once(axe, page, only):
+        # A colour on its way from one theme to the other is of neither: look again.
+        page.wait_for_timeout(1000)
+        found = look_once(axe, page, only)
+    return found
+
+
+def look_once(axe, page, only: dict) -> list[str]:
     options = {"runOnly": only, "resultTypes": ["violations"]}
     return [
         f"{found['id']} at {node['target']}: {node['failureSummary']}"
