@@ -25,8 +25,6 @@ MODEL_FILE, RUN_FILE = "model.tflite", "run.json"
 # Memory grows with the pictures handed over at once: 10,000 took more than a gigabyte. And
 # 250 take twice as long a picture as 50.
 CHUNK = 50
-
-
 # The signatures of a file as export.py writes it, and the output of the former. TensorFlow sorts
 # signatures by name, and the first is the one that an interpreter runs where none is named.
 CLASSIFY, LAYERS, PROBABILITIES = "classify", "layers", "probabilities"

@@ -76,6 +76,7 @@ def upward(root: Path, layers: list[set[str]], last: int) -> list[str]:
             if package != root.name or there == here or not rest:
                 continue
             apart = layer.get(there, last) - layer.get(here, last)
+            # Pages, which no layer names, do not import each other either.
             both_modules = not (root / here).is_dir() and not (root / there).is_dir()
             if apart > 0 or (apart == 0 and not (both_modules and here in layer)):
                 offenders.append(f"{path.relative_to(PROJECT)} imports {name}")

@@ -6,7 +6,7 @@ least of the probability, a person should look. Northcutt, C., Jiang, L. and Chu
 (2021), Confident Learning, Journal of Artificial Intelligence Research 70, 1373-1411,
 arXiv:1911.00068; ranked by what it calls self-confidence.
 
-``compute`` loads TensorFlow; all else does not.
+They are computed by training/cross_validation.py.
 """
 
 import dataclasses

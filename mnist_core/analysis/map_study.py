@@ -7,14 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mnist_core.analysis import maps
-from mnist_core.analysis.maps import features_of
 from mnist_core.classifier import Classifier
 from mnist_core.data import Dataset, take
 from mnist_core.errors import UserError
 
 PIXELS = "pixels"
-
-
 MAP_KEY = re.compile(r"tsne/(train|test)/([0-9a-f]{16})/([A-Za-z0-9_-]{1,40})/(0|[1-9][0-9]{0,8})")
 
 
@@ -86,7 +83,7 @@ def perform(key: str, dataset: Dataset, artifact: bytes | None = None) -> bytes:
         raise UserError("The digits of this map are no longer those at hand; ask for a new one.")
     chosen = take(images, maps.choose(labels))
     activations = Classifier(artifact).activations if artifact is not None else None
-    return pack_points(maps.tsne(features_of(chosen, activations)))
+    return pack_points(maps.tsne(maps.features_of(chosen, activations)))
 
 
 def pack_points(points: np.ndarray) -> bytes:

@@ -34,6 +34,7 @@ def choose(labels: np.ndarray, most: int = MOST_POINTS, seed: int = 0) -> np.nda
     Returns:
         int64 of at most ``most`` indices into ``labels``; the same for the same seed.
     """
+    # Not by ``sample_indices``: maps that are stored are of these places.
     return np.sort(np.random.default_rng(seed).permutation(len(labels))[:most])
 
 

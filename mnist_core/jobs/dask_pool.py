@@ -15,34 +15,18 @@ from mnist_core.store.workers import ENDED
 
 log = logging.getLogger("mnist_core.jobs.dask_pool")
 
-
 # On a cluster a worker leaves sooner: what it occupies may be wanted by others, and
 # TensorFlow stays loaded there for the next one.
 CLUSTER_IDLE_SECONDS = 30.0
-
-
 # How long the scheduler may take to answer, and how long until a silent one is asked again.
 CONNECT_SECONDS = 2.0
-
-
 ANSWER_SECONDS = 5.0
-
-
 AGAIN_SECONDS = 3.0
-
-
 RESTART_SECONDS = 10.0
-
-
 # Before the name of a place in the ids of its workers and of their tasks.
 ON_CLUSTER = "dask-"
-
-
 SCHEDULER_AWAY = "The scheduler of the training cluster does not answer; runs wait until it does."
-
-
 CLUSTER_EMPTY = "The training cluster has no workers now; runs wait until there is one."
-
 
 NO_CLIENT = (
     "This server is to train on a cluster (DASK_SCHEDULER_ADDRESS is set) but lacks the package "

@@ -19,7 +19,6 @@ from mnist_core.store.studies import Study, StudyStore
 
 log = logging.getLogger("mnist_core.jobs.worker")
 
-
 # How much lower than the server's the priority of a training is, as nice counts it.
 BEHIND_VISITORS = 9
 

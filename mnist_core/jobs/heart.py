@@ -57,7 +57,7 @@ def registered(store: RunStore, worker_id: str = "") -> Iterator[tuple[str, Hear
     """Be a worker that others can see, for as long as this lasts.
 
     Args:
-        worker_id: at most 40 signs, nobody else's; by default one by chance.
+        worker_id: at most 40 characters, nobody else's; by default one by chance.
     """
     worker_id = worker_id or uuid.uuid4().hex[:10]
     store.register_worker(Worker(worker_id, socket.gethostname(), os.getpid(), 0, False))

@@ -15,14 +15,9 @@ from mnist_core.store.workers import ENDED
 
 log = logging.getLogger("mnist_core.jobs.local_pool")
 
-
 # How long a worker may take to leave when it is told to.
 END_SECONDS = 20.0
-
-
 NO_WORKERS = "This server does not train (MNIST_WORKERS is 0); another one has to."
-
-
 PROJECT = Path(__file__).parents[2]
 
 

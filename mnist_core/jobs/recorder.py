@@ -16,17 +16,13 @@ from mnist_core.store.runs import RunStore
 # would be seen. A database server that is slow, perhaps because many workers report to it,
 # gets fewer and larger batches: it rests twenty times as long as it took.
 STORE_SECONDS, MOST_STORE_SECONDS = 0.1, 2.0
-
-
 REST = 20
-
-
-# Of its own, for Keras draws from Python's.
 T = TypeVar("T")
 
 # How long a finished run waits for a database that does not take it.
 PATIENCE_SECONDS = 120.0
 
+# Of its own, for Keras draws from Python's.
 _chance = random.Random()
 
 

@@ -13,11 +13,7 @@ from mnist_core.progress import Progress, epoch_ends
 # One for each of several runs; lines also differ by their markers. The last two are not
 # Okabe and Ito's: of the colours that stand out from both pages they differ most from these.
 RUN_COLOURS = [BLUE, VERMILION, "#009E73", "#CC79A7", "#9040F0", "#846030"]
-
-
 RUN_SYMBOLS = ["diamond", "circle", "square", "triangle-up", "cross", "x"]
-
-
 # A legend of long names below a chart: signs that fit beside each other on a phone, and
 # pixels that Plotly takes for an entry and for each further line of it.
 LEGEND_SIGNS, LEGEND_ENTRY, LEGEND_LINE = 26, 34, 21

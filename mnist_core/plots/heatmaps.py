@@ -11,18 +11,10 @@ from mnist_core.plots.style import FONT_SIZE, INK, VERMILION, WHITE, counted, te
 
 # From nothing to most, on a light and on a dark page: nothing looks like the page.
 LIGHT_SCALE = [[0, "#F7FBFF"], [0.3, "#B5D4EC"], [0.7, "#3B87BD"], [1, "#08306B"]]
-
-
 DARK_SCALE = [[0, "#131C2B"], [0.3, "#1F4B7A"], [0.7, "#56A5DE"], [1, "#E3F1FC"]]
-
-
 # From more in the second over no difference to more in the first.
 LIGHT_DIFFERENCES = [[0, "#0072B2"], [0.5, "#F7F8FA"], [1, "#E69F00"]]
-
-
 DARK_DIFFERENCES = [[0, "#56B4E9"], [0.5, "#131C2B"], [1, "#E69F00"]]
-
-
 # Numbers in the cells of a matrix are read from the back of a room.
 CELL_SIZE = 19
 

@@ -88,7 +88,7 @@ def png(image: np.ndarray) -> bytes:
 
 
 def picture(image: np.ndarray, text: str) -> str:
-    """An ``img`` element with the picture inside it and ``text`` for who cannot see it."""
+    """An ``img`` element with the picture inside it and ``text`` for anyone who cannot see it."""
     data = base64.b64encode(png(image)).decode()
     return f'<img src="data:image/png;base64,{data}" alt="{html.escape(text)}">'
 

@@ -11,12 +11,8 @@ from mnist_core.plots.style import BLUE, DARK_PAGE, FONT_SIZE, GREY, VERMILION, 
 
 # Of several trainings: from blue over grey to vermilion, all of which stand out from both pages.
 WORST_TO_BEST = [[0, BLUE], [1, VERMILION]]
-
-
 # Of an axis that lies, with what is written above and below it; and where it may be marked.
 ROW_HEIGHT = 104
-
-
 ROUND_ACCURACIES = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 
 

@@ -1,4 +1,4 @@
-"""Plain arrays -> Plotly figures. Nothing here knows of pages or runs.
+"""What all figures share: colours, sizes and letters. No figure knows of pages or runs.
 
 Colours are Okabe and Ito's, told apart by all kinds of colour vision, and by eye on a
 projector: https://jfly.uni-koeln.de/color/.

@@ -1,7 +1,7 @@
-"""The database: its tables, how it is opened, and its faults in plain words.
+"""How the database is opened, checked and brought up to date.
 
-runs.py and studies.py say what is stored in it and when, migrations/ how an older one is brought
-up to date. SQLite by default, any SQLAlchemy URL by MNIST_DATABASE_URL.
+schema.py has its tables, faults.py its faults in plain words, migrations/ the way from an older
+version. SQLite by default, any SQLAlchemy URL by MNIST_DATABASE_URL.
 """
 
 import logging

@@ -113,10 +113,7 @@ class _Thread(threading.local):
 
 
 _outage = Outage()
-
-
 _thread = _Thread()
-
 
 _FAULTS = {
     "lock timeout": "The database of runs is in use by another program; try again in a moment.",

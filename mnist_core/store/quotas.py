@@ -13,14 +13,10 @@ from mnist_core.store.run import ACTIVE, TEACHER, Run
 # else go first. A class of forty comes from one address, and each student may have one of both;
 # yet no address may have all places.
 MOST_ACTIVE, MOST_ACTIVE_EACH_ADDRESS = 150, 100
-
-
-MOST_BYTES = 1_000_000_000
 # The disk is everybody's: so many runs, and so many bytes of their models in all.
 # A class of forty has a run and a default sweep of six each, beside those kept for good.
 MOST_STORED = 300
-
-
+MOST_BYTES = 1_000_000_000
 MOST_PINNED_EACH, MOST_PINNED = 3, 20
 
 

@@ -14,13 +14,8 @@ from mnist_core.store.run import FAILED, INTERRUPTED, Run
 
 log = logging.getLogger("mnist_core.store.runs")
 
-
 NO_RUN = "There is no such run; it may have been deleted. Choose another."
-
-
 NO_SWEEP = "There is no such sweep; it may have been deleted. Start another."
-
-
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 
 
@@ -92,8 +87,9 @@ def change_run(connection: sa.Connection, run_id: str, **values: str | float | i
     connection.execute(sa.update(schema.runs).where(schema.runs.c.id == run_id).values(values))
 
 
-def next_turn(connection: sa.Connection) -> int:
-    return int(connection.execute(sa.select(sa.func.max(schema.runs.c.turn))).scalar() or 0) + 1
+def next_turn(connection: sa.Connection, table: sa.Table) -> int:
+    """A turn after all others in this table."""
+    return int(connection.execute(sa.select(sa.func.max(table.c.turn))).scalar() or 0) + 1
 
 
 def store_artifact(connection: sa.Connection, run_id: str, kind: str, data: bytes) -> None:

@@ -8,26 +8,14 @@ from mnist_core.data import Dataset
 
 # A run is always in exactly one of these states.
 WAITING, RUNNING = "waiting", "running"
-
-
 FINISHED, STOPPED, INTERRUPTED, FAILED = "finished", "stopped", "interrupted", "failed"
-
-
 ACTIVE = (WAITING, RUNNING)
-
-
 # States of a run that has a network to show.
 TRAINED = (FINISHED, STOPPED)
-
-
 # Kinds of artifact.
 KERAS, LITERT, PREDICTIONS = "keras", "litert", "predictions"
-
-
 CALIBRATION, CHECKPOINT = "calibration", "checkpoint"
-
-
-# The owner that may change any run: no visitor is called so, for owner_of gives 64 signs.
+# The owner that may change any run: no visitor is called so, for owner_of gives 64 characters.
 TEACHER = "teacher"
 
 

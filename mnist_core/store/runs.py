@@ -61,11 +61,8 @@ from mnist_core.sweeps import MOST_RUNS
 
 log = logging.getLogger("mnist_core.store.runs")
 
-
 WITHDRAWN = "Stopped before it began."
 PAUSED = "Stopped while it waited to go on. Its curves are kept."
-
-
 # Signs that a name may have beside letters, digits and spaces: none means anything where
 # text is laid out. Not even a full stop, which makes a link of www.example.org.
 NAME_SIGNS = "-,+()'"
@@ -194,7 +191,7 @@ class RunStore:
                 run_id,
                 state=WAITING,
                 config=config.to_json(),
-                turn=next_turn(connection),
+                turn=next_turn(connection, schema.runs),
                 stop_requested=False,
                 message="",
                 losses=0,
@@ -649,7 +646,7 @@ class RunStore:
                 worker=worker_id,
                 config=config.to_json(),
                 created_at=time.time(),
-                turn=next_turn(connection),
+                turn=next_turn(connection, schema.runs),
             )
         )
         return run_id

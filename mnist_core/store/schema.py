@@ -4,10 +4,7 @@ import sqlalchemy as sa
 
 # Of the tables below; migrations/ says what to do when they change.
 SCHEMA_VERSION = 5
-
-
 metadata = sa.MetaData()
-
 
 facts = sa.Table(
     "facts",
@@ -15,7 +12,6 @@ facts = sa.Table(
     sa.Column("name", sa.String(40), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
-
 
 runs = sa.Table(
     "runs",
@@ -51,7 +47,6 @@ runs = sa.Table(
     sa.Column("pinned_by_teacher", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
-
 metrics = sa.Table(
     "metrics",
     metadata,
@@ -66,7 +61,6 @@ metrics = sa.Table(
     sa.Column("validation_accuracy", sa.Float),
 )
 
-
 artifacts = sa.Table(
     "artifacts",
     metadata,
@@ -74,7 +68,6 @@ artifacts = sa.Table(
     sa.Column("kind", sa.String(40), primary_key=True),
     sa.Column("data", sa.LargeBinary, nullable=False),
 )
-
 
 workers = sa.Table(
     "workers",
@@ -87,7 +80,6 @@ workers = sa.Table(
     # Whether TensorFlow is loaded, so that a run would start at once.
     sa.Column("ready", sa.Boolean, nullable=False),
 )
-
 
 studies = sa.Table(
     "studies",

@@ -1,8 +1,8 @@
 """Studies: what takes a while to compute, is computed once by a worker, and kept.
 
 A study is known by its key, which says in full what is to be computed: whoever asks for
-the same gets the same. ``StudyStore`` keeps them in the database of runs; ``perform`` is
-the work itself.
+the same gets the same. ``StudyStore`` keeps them in the database of runs; the work itself is
+in analysis/map_study.py.
 """
 
 import logging
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from mnist_core.errors import NotAllowed
 from mnist_core.store import engine, faults, schema
+from mnist_core.store.rows import next_turn
 from mnist_core.store.run import FAILED, RUNNING, WAITING
 
 log = logging.getLogger("mnist_core.store.studies")
@@ -69,7 +70,7 @@ class StudyStore:
         """Ask for a study; one that waits, runs or is done is left as it is.
 
         Raises:
-            ValueError: the key is empty, or longer than 120 signs.
+            ValueError: the key is empty, or longer than 120 characters.
             NotAllowed: 20 are waiting already.
         """
         _check_key(key)
@@ -79,7 +80,7 @@ class StudyStore:
                 return known
             if _count_waiting(connection) >= MOST_WAITING:
                 raise NotAllowed("Too much is being computed already; try again in a few minutes.")
-            study = Study(key, WAITING, next_turn(connection))
+            study = Study(key, WAITING, next_turn(connection, schema.studies))
             _replace(connection, study)
         log.info("study %s asked for", key)
         return study
@@ -104,7 +105,7 @@ class StudyStore:
         _check_key(key)
         _check_size(data)
         with faults.explained(), self._writer.begin() as connection:
-            _replace(connection, Study(key, DONE, next_turn(connection), data=data))
+            _replace(connection, Study(key, DONE, next_turn(connection, schema.studies), data=data))
 
     def claim(self, worker_id: str) -> Study | None:
         """Give the waiting study whose turn it is to this worker, if any waits.
@@ -186,10 +187,6 @@ def _count_waiting(connection: sa.Connection) -> int:
     return int(connection.execute(query).scalar() or 0)
 
 
-def next_turn(connection: sa.Connection) -> int:
-    return int(connection.execute(sa.select(sa.func.max(schema.studies.c.turn))).scalar() or 0) + 1
-
-
 def _forget_oldest(connection: sa.Connection) -> None:
     """Keep what waits or runs, and of the rest what was asked for last."""
     studies = schema.studies.c
@@ -198,6 +195,3 @@ def _forget_oldest(connection: sa.Connection) -> None:
         connection.execute(over.order_by(studies.turn.desc()).offset(MOST_STORED)).scalars().all()
     )
     connection.execute(sa.delete(schema.studies).where(studies.key.in_(keys)))
-
-
-# --- the work ---

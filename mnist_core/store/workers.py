@@ -12,17 +12,13 @@ from mnist_core.store.run import FAILED, RUNNING, WAITING, Run
 
 ENDED = "The training process, which also downloads, has ended; try again."
 
-
 LOST = (
     "The training process stopped unexpectedly three times at the same place, perhaps because it "
     "ran out of memory. The curves are kept: resume it, or start a smaller network or smaller "
     "batches."
 )
 
-
 LOST_STUDY = "The process that computed this was lost three times, perhaps for want of memory."
-
-
 MOST_LOSSES = 3
 
 

@@ -9,13 +9,10 @@ from mnist_core.analysis.label_errors import NETWORK, Suspects, rank
 from mnist_core.config import PRESETS
 from mnist_core.data import CLASSES, Dataset, give_back
 from mnist_core.progress import Progress
+from mnist_core.training import loop
 
 FOLDS = 5
-
-
 SEED = 0
-
-
 EPOCHS = FOLDS * PRESETS[NETWORK].epochs
 
 
@@ -69,8 +66,6 @@ def compute(dataset: Dataset, on_progress: Callable[[Progress], None] | None = N
         on_progress: told as by ``training.train``, with ``epoch`` counted over all five
             trainings, up to ``EPOCHS``.
     """
-    from mnist_core.training import loop
-
     config = PRESETS[NETWORK]
     epochs_before = 0
 

@@ -6,8 +6,6 @@ import tensorflow as tf
 from mnist_core.config import TrainConfig
 
 MOMENTUM = 0.9
-
-
 # A network that has settled is only unsettled by the learning rate it began with; epochs
 # added later begin with this share of it.
 LATER_SHARE = 0.1

@@ -1,4 +1,4 @@
-"""What a network answers and how well: probabilities, loss, accuracy; and its LiteRT export."""
+"""What a network answers and how well: probabilities, loss and accuracy."""
 
 from collections.abc import Callable
 

@@ -14,6 +14,7 @@ import streamlit as st
 from mnist_core.analysis import maps
 from mnist_core.plots import style
 from pages.components.live_chart import LOAD, plotly_address
+from pages.shared import shell
 
 MOST_LASSOED = 2000
 HEIGHT = 520
@@ -48,7 +49,7 @@ def digit_map(
         labels: the digit of each, 0 to 9.
         names: what is said of each that is pointed at.
         sprite: the address of a picture as ``maps.sprite`` makes it.
-        alt: what the map shows, for who cannot see it.
+        alt: what the map shows, for anyone who cannot see it.
         lassoed: numbers of the points to show as chosen; None if all are alike.
         on_choose: called with the number of a point that was clicked.
         on_lasso: called with the numbers of those that were lassoed.
@@ -60,13 +61,13 @@ def digit_map(
 
     # What arrives comes from a stranger's browser.
     def chosen() -> None:
-        if _is_number(number := st.session_state[key].get("chosen"), points):
+        if shell.is_place(number := st.session_state[key].get("chosen"), len(points)):
             on_choose(number)
 
     def caught() -> None:
         numbers = st.session_state[key].get("lassoed")
         if isinstance(numbers, list) and len(numbers) <= MOST_LASSOED:
-            on_lasso(sorted({number for number in numbers if _is_number(number, points)}))
+            on_lasso(sorted({number for number in numbers if shell.is_place(number, len(points))}))
 
     # Tuples: to tell whether a list is a data frame, Streamlit would load pandas.
     _map(
@@ -89,8 +90,3 @@ def digit_map(
         on_chosen_change=chosen,
         on_lassoed_change=caught,
     )
-
-
-def _is_number(value: object, points: np.ndarray) -> bool:
-    """Whether a browser sent the number of a point."""
-    return type(value) is int and 0 <= value < len(points)

@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core.analysis import maps
+from pages.shared import shell
 
 FOLDER = Path(__file__).parent
 
@@ -37,14 +38,14 @@ def gallery(
         images: uint8 (n, 28, 28).
         captions: what is written under each, in one line or several.
         texts: the alternative text of each.
-        label: what they are all together, for who cannot see them.
+        label: what they are all together, for anyone who cannot see them.
         on_choose: called with a picture's number, from 0 on, before the page reruns.
     """
 
     def chosen() -> None:
         # It comes from a stranger's browser.
         number = st.session_state[key].get("chosen")
-        if type(number) is int and 0 <= number < len(images):
+        if shell.is_place(number, len(images)):
             on_choose(number)
 
     columns = maps.sprite_columns(len(images))

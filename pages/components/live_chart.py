@@ -57,7 +57,7 @@ def live_chart(figure: str, alt: str, key: str) -> None:
 
     Args:
         figure: as ``drawn`` gives it.
-        alt: what the chart shows, for who cannot see it.
+        alt: what the chart shows, for anyone who cannot see it.
     """
     source = plotly_address()
     if source is None:

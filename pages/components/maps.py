@@ -6,7 +6,6 @@ import streamlit as st
 from mnist_core import data
 from mnist_core.analysis import maps
 from mnist_core.analysis.map_study import PIXELS, MapKey
-from mnist_core.analysis.maps import features_of
 from mnist_core.store.run import RUNNING, WAITING, Run
 from mnist_core.store.studies import Study
 from pages.server import limits, served
@@ -33,7 +32,7 @@ def _flat_map(
 ) -> tuple[np.ndarray, np.ndarray]:
     images = data.take(images_of(split)[0], map_places(split))
     activations = classifier(_run).activations if _run else None
-    return maps.pca(features_of(images, activations))
+    return maps.pca(maps.features_of(images, activations))
 
 
 def studied_map(split: str, run: Run | None) -> Study:

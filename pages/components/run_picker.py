@@ -12,7 +12,6 @@ from pages.shared.cache import dataset, has_pictures, predictions, shipped_runs,
 
 log = logging.getLogger("pages")
 
-
 NO_RUN = ""
 
 

@@ -369,9 +369,6 @@ class _Reports:
             return self._known
 
 
-# --- the visitor ---
-
-
 # --- what all pages show ---
 
 

@@ -18,7 +18,6 @@ from pages.shared import presenter
 
 log = logging.getLogger("pages")
 
-
 STYLE = Path(__file__).parent / "look.css"
 
 
@@ -81,6 +80,11 @@ def check_address(**possible: Callable[[str], bool]) -> None:
 def is_number(text: str, most: int) -> bool:
     """Whether an address parameter is a whole number from 0 to ``most``."""
     return text.isdecimal() and len(text) <= len(str(most)) and int(text) <= most
+
+
+def is_place(value: object, count: int) -> bool:
+    """Whether what a browser sent is a place among so many: a whole number from 0 on."""
+    return type(value) is int and 0 <= value < count
 
 
 @contextmanager
