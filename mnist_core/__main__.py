@@ -26,9 +26,11 @@ from mnist_core.drawing import photo
 from mnist_core.errors import InvalidConfig, UserError
 from mnist_core.progress import Progress
 from mnist_core.shipped import FILES, export_run, shipped_runs
+from mnist_core.store.database import Database
 from mnist_core.store.run import TRAINED, Run, Trial, chosen, owner_of, ranked
 from mnist_core.store.runs import RunStore
-from mnist_core.store.studies import StudyStore
+from mnist_core.store.tasks import TaskStore
+from mnist_core.store.workers import WorkerStore
 from mnist_core.sweeps import GRID, MOST_RUNS, RANDOM, SUGGESTED, Sweep, settings, value_text
 
 # Everything but results goes to standard error, so that results can be piped on.
@@ -137,7 +139,7 @@ def run_fetch(options: argparse.Namespace) -> int:
 
 def run_train(options: argparse.Namespace) -> int:
     config = config_of(options)
-    store = RunStore()
+    store = RunStore(Database())
     if options.submit:
         run, worker = submit_and_wait(store, config)
     else:
@@ -149,8 +151,7 @@ def run_train(options: argparse.Namespace) -> int:
         f"Run {run.id}: {run.test_accuracy:.2%} of the test images classified correctly after "
         f"{run.epochs} epochs, {run.train_seconds:.1f} s of training. {run.dataset}."
     )
-    images = data.Dataset.test_images_in(run.dataset)
-    if images and is_guessing(run.test_accuracy or 0.0, images):
+    if run.test_images and is_guessing(run.test_accuracy or 0.0, run.test_images):
         say(f"It learned nothing: {GUESSING:.0%} is guessing. Try another learning rate.", "yellow")
     if options.export:
         artifacts = {kind: store.artifact(run.id, kind) for kind in FILES}
@@ -167,10 +168,11 @@ def train_here(store: RunStore, config: TrainConfig, dataset: data.Dataset) -> t
     from mnist_core.jobs import worker
     from mnist_core.jobs.heart import registered
 
-    with registered(store) as (worker_id, heart), bar(config.epochs) as show:
+    own = WorkerStore(store.database)
+    with registered(own) as (worker_id, heart), bar(config.epochs) as show:
         heart.ready = True
-        run = store.begin(config, owner_of(uuid.uuid4().hex), worker_id)
-        run = worker.execute(store, run, worker_id, dataset, show, heart)
+        run = own.begin(config, owner_of(uuid.uuid4().hex), worker_id)
+        run = worker.execute(own, run, worker_id, dataset, show, heart)
     return run, f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -196,7 +198,7 @@ def workers(store: RunStore) -> Iterator[Callable[[], None]]:
     from mnist_core.jobs.opening import open_pool
 
     say_missing()
-    pool = open_pool(store).start()
+    pool = open_pool(store.database).start()
     told = ""
 
     def tell_problem() -> None:
@@ -215,16 +217,17 @@ def submit_and_wait(store: RunStore, config: TrainConfig) -> tuple[Run, str]:
     """Queue the run, follow it; the run and the host and process that trained it."""
     run = store.submit(config, owner_of(uuid.uuid4().hex))
     names: dict[str, str] = {}
+    at_work = WorkerStore(store.database)
     try:
         with workers(store) as tell_problem, bar(config.epochs) as show:
             step = 0
             while run.active:
                 time.sleep(0.2)
-                names |= {found.id: f"{found.host}:{found.pid}" for found in store.workers()}
-                for report in store.metrics(run.id, step):
+                names |= {found.id: f"{found.host}:{found.pid}" for found in at_work.registered()}
+                run, new = store.watch(run.id, step)
+                for report in new:
                     step = report.step
                     show(report)
-                run = store.get(run.id)
                 tell_problem()
     finally:
         # If it is not over, nobody waits for it any more.
@@ -240,7 +243,7 @@ def run_sweep(options: argparse.Namespace) -> int:
     else:
         sweep = Sweep(config, choices, RANDOM, options.random, config.seed)
     configs = settings(sweep)
-    trials = ranked(sweep_and_wait(RunStore(), configs))
+    trials = ranked(sweep_and_wait(RunStore(Database()), configs))
     for line in columns(sweep_rows(trials, [*choices])):
         print(line)
     best = chosen(trials)
@@ -405,7 +408,7 @@ def run_classify(options: argparse.Namespace) -> int:
     if options.run in shipped_runs():
         classifier = Classifier.bundled(options.run)
     else:
-        store = RunStore()
+        store = RunStore(Database())
         run = store.get(options.run)
         classifier = Classifier(store.artifact(run.id, LITERT), run.config.looks)
     say_missing()
@@ -435,7 +438,7 @@ def run_suspects(options: argparse.Namespace) -> int:
         say("The suspects among these digits come with the project.")
         return 0
     # Before the work: a database that cannot be used is known at once.
-    store = None if options.export else StudyStore()
+    store = None if options.export else TaskStore(Database())
     from mnist_core.training import cross_validation
 
     with bar(cross_validation.EPOCHS) as show:

@@ -10,7 +10,6 @@ import functools
 import hashlib
 import mmap
 import os
-import re
 import socket
 import tempfile
 import tokenize
@@ -40,12 +39,6 @@ MOST_BYTES_IN_MEMORY = 10_000_000
 CHUNK = 500
 
 
-def _number_before(words: str, description: str | None) -> int:
-    """Such as 5,000 in front of these words; 0 if none is there."""
-    match = re.search(rf"([\d,]+){words}", description or "")
-    return int(match[1].replace(",", "")) if match else 0
-
-
 @dataclass(frozen=True)
 class Dataset:
     """Handwritten digits to train on and to test with.
@@ -70,23 +63,6 @@ class Dataset:
         """What this data is, for a person: its name and how many digits it holds."""
         name = "Bundled sample of MNIST" if self.source == "sample" else "MNIST"
         return f"{name}: {len(self.x_train):,} training and {len(self.x_test):,} test images"
-
-    @staticmethod
-    def test_images_in(description: str | None) -> int:
-        """How many test images there were, by such a description; 0 if it does not say."""
-        return _number_before(" test images", description)
-
-    @staticmethod
-    def training_images_in(description: str | None) -> int:
-        """How many training images there were, those set aside for validation included, by such a
-        description; 0 if it does not say."""
-        return _number_before(" training", description)
-
-    @staticmethod
-    def validation_images_in(description: str | None) -> int:
-        """How many training images a training set aside, by such a description, give or take
-        the rounding for each digit; 0 if it does not say."""
-        return round(VALIDATION_SHARE * Dataset.training_images_in(description))
 
     @functools.cached_property
     def test_fingerprint(self) -> str:

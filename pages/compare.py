@@ -8,7 +8,6 @@ import streamlit as st
 
 from mnist_core.analysis import metrics
 from mnist_core.config import describe
-from mnist_core.data import Dataset
 from mnist_core.errors import RunNotFound
 from mnist_core.keras_script import keras_script, use_keras, use_litert
 from mnist_core.plots import html
@@ -71,7 +70,7 @@ def show_table(runs: list[Run], visitor: str) -> None:
             "–" if run.validation_accuracy is None else f"{run.validation_accuracy:.2%}",
             f"{run.test_accuracy:.2%}",
             interval(run),
-            number(Dataset.test_images_in(run.dataset) or None),
+            number(run.test_images),
             number(run.parameters),
             "–" if run.train_seconds is None else f"{run.train_seconds:,.1f} s",
             number(run.epochs),
@@ -107,7 +106,7 @@ def number(value: int | None) -> str:
 
 def interval(run: Run) -> str:
     """Where the accuracy on all such images lies, with 95% confidence."""
-    images = Dataset.test_images_in(run.dataset)
+    images = run.test_images
     if not images:
         return "–"
     right = round((run.test_accuracy or 0.0) * images)

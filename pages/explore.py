@@ -12,8 +12,8 @@ from mnist_core import data
 from mnist_core.analysis import map_study, metrics
 from mnist_core.errors import NotAllowed, StoreUnavailable
 from mnist_core.plots import digits, html, style
+from mnist_core.store.queue import DONE, Task
 from mnist_core.store.run import FAILED, WAITING, Run
-from mnist_core.store.studies import DONE, Study
 from pages.components import detail, maps, notices, run_picker
 from pages.components.digit_map import digit_map
 from pages.components.gallery import gallery
@@ -213,8 +213,8 @@ def show_one_map(split: str, places: np.ndarray, run: Run | None, method: str) -
     words = f"PCA: the two directions hold {variance.sum():.0%} of the variance."
     if method == "t-SNE":
         study = ask_for_map(split, run)
-        if study and study.data:
-            points = map_study.unpack_points(study.data)
+        if study and study.result:
+            points = map_study.unpack_points(study.result)
             words = "t-SNE: neighbours stay neighbours; distances between groups mean little."
         elif study and study.state == FAILED:
             st.warning(f"There is no t-SNE map: {study.message}")
@@ -222,7 +222,7 @@ def show_one_map(split: str, places: np.ndarray, run: Run | None, method: str) -
                 "Try again",
                 key=f"again_{run and run.id}",
                 on_click=shell.guarded(maps.ask_again),
-                args=(study.key,),
+                args=(study.id,),
             )
         elif study:
             shell.fragment(wait_for_map, run_every=2.0)(split, run)
@@ -242,7 +242,7 @@ def show_one_map(split: str, places: np.ndarray, run: Run | None, method: str) -
     st.caption(f"{len(places):,} {kind(split)} images. {words}")
 
 
-def ask_for_map(split: str, run: Run | None) -> Study | None:
+def ask_for_map(split: str, run: Run | None) -> Task | None:
     """The study of a t-SNE map; None if it cannot be asked for, and a sentence says why."""
     try:
         return maps.studied_map(split, run)

@@ -8,7 +8,6 @@ import streamlit as st
 from mnist_core import sweeps
 from mnist_core.analysis import metrics
 from mnist_core.config import PRESETS, TrainConfig, to_text, words
-from mnist_core.data import Dataset
 from mnist_core.errors import InvalidConfig, RunNotFound
 from mnist_core.jobs import forecast
 from mnist_core.plots import html, parallel, style
@@ -170,7 +169,7 @@ def show_state(trials: list[Trial], visitor: str) -> None:
     if waiting and not any(run.state == RUNNING for run in active):
         # Between two runs of the sweep the next one waits for a moment, not worth a word.
         begun = any(trial.run.worker for trial in trials)
-        held_up = waiting.losses or cache.pool().problem or cache.store().runs_ahead_of(waiting)
+        held_up = waiting.losses or cache.pool().problem or cache.runs_ahead_of(waiting)
         if held_up or not begun:
             show_waiting(waiting)
     if teacher.may_change(trials[0].run, visitor):
@@ -248,7 +247,7 @@ def show_figure(trials: list[Trial]) -> None:
 def show_verdict(trials: list[Trial], best: Trial) -> None:
     """How good the best run is, how sure that is, and what the choice does to the number."""
     accuracy = best.validation_accuracy or 0.0
-    images = Dataset.validation_images_in(best.run.dataset)
+    images = best.run.validation_images
     low, high = metrics.wilson_interval(round(accuracy * images), images)
     rivals = sum(
         low <= (trial.validation_accuracy or 0.0) <= high for trial in trials if trial is not best

@@ -11,9 +11,8 @@ import pytest
 
 from mnist_core import data, logs
 from mnist_core.analysis import maps
-from mnist_core.store.runs import RunStore
 from tests import databases, extras
-from tests.helpers import cut
+from tests.helpers import Store, cut
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -119,9 +118,9 @@ def tiny_dataset(sample: data.Dataset) -> data.Dataset:
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[RunStore]:
+def store(database_url: str) -> Iterator[Store]:
     """An open, empty database of runs."""
-    opened = RunStore(database_url)
+    opened = Store(database_url)
     yield opened
     opened.close()
 

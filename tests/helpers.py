@@ -16,8 +16,11 @@ from mnist_core import data
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.progress import Progress
 from mnist_core.shipped import FILES
-from mnist_core.store.run import FINISHED, KERAS, LITERT, PREDICTIONS, Run, Worker, owner_of
+from mnist_core.store.database import Database
+from mnist_core.store.run import FINISHED, KERAS, LITERT, PREDICTIONS, Run, owner_of
 from mnist_core.store.runs import RunStore
+from mnist_core.store.tasks import TaskStore
+from mnist_core.store.workers import Worker, WorkerStore
 from mnist_core.sweeps import Sweep, settings
 
 PROJECT = Path(__file__).parent.parent
@@ -27,6 +30,16 @@ CLASSIC = CORE / "assets" / "pretrained" / "classic"
 PATIENCE_SECONDS = 180.0
 
 T = TypeVar("T")
+
+
+class Store(RunStore, WorkerStore, TaskStore):
+    """A database as visitors and workers see it, in one object."""
+
+    def __init__(self, url: str | None = None) -> None:
+        super().__init__(Database(url))
+
+    def close(self) -> None:
+        self.database.close()
 
 
 def free_port() -> int:
@@ -46,7 +59,7 @@ def wait_until(condition: Callable[[], T], timeout: float = PATIENCE_SECONDS) ->
     return answer
 
 
-def wait_for_end(store: RunStore, run_id: str) -> Run:
+def wait_for_end(store: Store, run_id: str) -> Run:
     """The run, once it neither waits nor runs."""
     return wait_until(lambda: None if (run := store.get(run_id)).active else run)
 
@@ -69,7 +82,7 @@ def reports(steps: int, first: int = 1, steps_per_epoch: int = 5) -> list[Progre
 
 
 def add_worker(
-    store: RunStore,
+    store: Store,
     worker_id: str = "worker",
     *,
     host: str = "elsewhere",
@@ -77,20 +90,20 @@ def add_worker(
     ready: bool = True,
 ) -> str:
     """Make a worker known to the database, unless it is; its id."""
-    if all(worker.id != worker_id for worker in store.workers()):
-        store.register_worker(Worker(worker_id, host, pid, 0, ready))
+    if all(worker.id != worker_id for worker in store.registered()):
+        store.register(Worker(worker_id, host, pid, 0, ready))
     return worker_id
 
 
 def waiting_run(
-    store: RunStore, owner: str = "token-of-somebody", config: TrainConfig | None = None
+    store: Store, owner: str = "token-of-somebody", config: TrainConfig | None = None
 ) -> Run:
     """A run that waits, asked for by the visitor with this secret token."""
     return store.submit(config or PRESETS["classic"], owner_of(owner))
 
 
 def waiting_sweep(
-    store: RunStore, owner: str = "token-of-somebody", rates: tuple[float, ...] = (0.001, 0.01)
+    store: Store, owner: str = "token-of-somebody", rates: tuple[float, ...] = (0.001, 0.01)
 ) -> list[Run]:
     """The runs of a sweep over these learning rates, all of which wait."""
     configs = [dataclasses.replace(PRESETS["classic"], learning_rate=rate) for rate in rates]
@@ -98,7 +111,7 @@ def waiting_sweep(
 
 
 def running_run(
-    store: RunStore,
+    store: Store,
     owner: str = "token-of-somebody",
     config: TrainConfig | None = None,
     *,
@@ -114,7 +127,7 @@ def running_run(
 
 
 def finished_run(
-    store: RunStore,
+    store: Store,
     owner: str = "token-of-somebody",
     config: TrainConfig | None = None,
     *,
@@ -135,12 +148,14 @@ def finished_run(
 
 
 def end_as_shipped(
-    store: RunStore, run: Run, state: str = FINISHED, message: str = "", **results: Any
+    store: Store, run: Run, state: str = FINISHED, message: str = "", **results: Any
 ) -> Run:
     """End a run that a worker has, with the shipped classic network as its own."""
     shipped = json.loads((CLASSIC / "run.json").read_text())
     names = (
         "dataset",
+        "training_images",
+        "test_images",
         "test_fingerprint",
         "test_accuracy",
         "train_seconds",
@@ -160,7 +175,7 @@ def end_as_shipped(
 
 
 def trained_sweep(
-    store: RunStore,
+    store: Store,
     accuracies: Sequence[float],
     owner: str = "token-of-somebody",
     *,
@@ -180,14 +195,14 @@ def trained_sweep(
     first, *_ = store.submit_sweep(settings(Sweep(base, choices)), owner_of(owner))
     add_worker(store, worker_id)
     for accuracy, test_accuracy in zip(accuracies, tested, strict=False):
-        run = store.claim(worker_id)
+        run = store.claim_run(worker_id)
         assert run
         assert run.sweep == first.id
         end = dataclasses.replace(reports(10)[-1], validation_accuracy=accuracy)
         store.report(run.id, worker_id, [*reports(9), end])
         end_as_shipped(store, run, test_accuracy=test_accuracy)
     if going_on:
-        run = store.claim(worker_id)
+        run = store.claim_run(worker_id)
         assert run
         store.report(run.id, worker_id, reports(7))
     else:

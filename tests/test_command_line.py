@@ -17,12 +17,11 @@ from mnist_core.errors import DownloadFailed
 from mnist_core.jobs import opening, worker
 from mnist_core.shipped import FILES, shipped_artifact
 from mnist_core.store.run import FAILED, FINISHED, INTERRUPTED
-from mnist_core.store.runs import RunStore
-from mnist_core.store.studies import StudyStore
 from mnist_core.training import cross_validation
 from tests import pictures as pictures_of
 from tests.helpers import (
     PROJECT,
+    Store,
     add_worker,
     finished_run,
     first_of_each_digit,
@@ -78,7 +77,7 @@ def test_train_ends_with_one_line_of_json(run, tiny_mnist, store):
     assert recorded.config == dataclasses.replace(PRESETS["classic"], epochs=1, seed=3)
     assert recorded.test_accuracy == result["test_accuracy"]
     assert store.metrics(recorded.id)[-1].epoch == 1
-    assert store.workers() == []
+    assert store.registered() == []
 
 
 def test_a_key_pressed_in_training_ends_it_with_its_curves(run, tiny_mnist, store, monkeypatch):
@@ -92,7 +91,7 @@ def test_a_key_pressed_in_training_ends_it_with_its_curves(run, tiny_mnist, stor
     (ended,) = store.list_runs()
     assert (ended.state, ended.message) == (INTERRUPTED, worker.AT_THE_KEYBOARD)
     assert store.metrics(ended.id)
-    assert store.workers() == []
+    assert store.registered() == []
 
 
 @pytest.fixture
@@ -212,9 +211,9 @@ def pool(monkeypatch):
     """Runs that are submitted are trained by a thread, in no time."""
 
     def work():
-        store = RunStore()
+        store = Store()
         add_worker(store, "fake", host="far", pid=77)
-        while (claimed := store.claim("fake")) is None:
+        while (claimed := store.claim_run("fake")) is None:
             if FakePool.last.ended:
                 return
         store.report(claimed.id, "fake", reports(10))
@@ -232,7 +231,7 @@ def pool(monkeypatch):
         store.close()
 
     seen = threading.Event()
-    metrics = RunStore.metrics
+    metrics = Store.metrics
 
     def metrics_and_tell(self, *arguments):
         found = metrics(self, *arguments)
@@ -240,7 +239,7 @@ def pool(monkeypatch):
             seen.set()
         return found
 
-    monkeypatch.setattr(RunStore, "metrics", metrics_and_tell)
+    monkeypatch.setattr(Store, "metrics", metrics_and_tell)
     monkeypatch.setattr(opening, "open_pool", FakePool)
     monkeypatch.setattr(FakePool, "ending", FINISHED)
     thread = threading.Thread(target=work)
@@ -273,7 +272,7 @@ def test_a_submitted_run_that_nobody_waits_for_any_more_is_withdrawn(run, store,
 
     monkeypatch.setattr(FakePool, "start", lambda self: self)
     monkeypatch.setattr(opening, "open_pool", FakePool)
-    monkeypatch.setattr(RunStore, "workers", press)
+    monkeypatch.setattr(Store, "workers", press)
     status, _, err = run("train", "--submit")
     assert (status, "Stopped." in err) == (130, True)
     assert [found.state for found in store.list_runs()] == [INTERRUPTED]
@@ -292,7 +291,7 @@ def swept(monkeypatch):
         store = pool.store
         add_worker(store, "fake")
         number = 0
-        while run := store.claim("fake"):
+        while run := store.claim_run("fake"):
             number += 1
             last = dataclasses.replace(
                 reports(10)[-1], step=11, epoch=2.0, validation_accuracy=0.9 + number / 100
@@ -557,7 +556,7 @@ def test_suspects_go_into_the_database(run, tiny_mnist, searched_at_once, tiny_d
     assert (status, out) == (0, "")
     assert "Of 400 training images 2 were read as another digit than their label;" in err
     assert err.endswith("the 1 most suspect of them are in the database.")
-    store = StudyStore()
+    store = Store()
     study = store.find(label_errors.study_key(tiny_dataset.train_fingerprint))
     store.close()
     assert label_errors.Suspects.from_json(study.data.decode()).ranked[0].place == 7

@@ -147,9 +147,9 @@ def test_what_the_server_imports_brings_no_tensorflow_and_no_pandas():
     code = (
         "import json, sys\n"
         "from mnist_core import shipped, classifier\n"
-        "from mnist_core.store import runs, studies\n"
+        "from mnist_core.store import database, runs, tasks\n"
         "from mnist_core.jobs import opening\n"
-        "opening.open_pool(runs.RunStore()).tend()\n"
+        "opening.open_pool(database.Database()).tend()\n"
         "from mnist_core import drawing, data, config\n"
         "from mnist_core.plots import html, report\n"
         "from mnist_core.analysis import label_errors, map_study, metrics, neighbours, summary\n"

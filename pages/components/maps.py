@@ -6,11 +6,11 @@ import streamlit as st
 from mnist_core import data
 from mnist_core.analysis import maps
 from mnist_core.analysis.map_study import PIXELS, MapKey
-from mnist_core.store.run import RUNNING, WAITING, Run
-from mnist_core.store.studies import Study
+from mnist_core.store.queue import Task
+from mnist_core.store.run import ACTIVE, Run
 from pages.server import limits, served
 from pages.server.rates import STUDY
-from pages.shared.cache import classifier, fingerprint_of, home, images_of, pool, studies
+from pages.shared.cache import classifier, fingerprint_of, home, images_of, pool, tasks
 from pages.shared.visitor import visitor
 
 
@@ -35,7 +35,7 @@ def _flat_map(
     return maps.pca(maps.features_of(images, activations))
 
 
-def studied_map(split: str, run: Run | None) -> Study:
+def studied_map(split: str, run: Run | None) -> Task:
     """A map by t-SNE as a worker computes it; asked for if nobody did before.
 
     Raises:
@@ -43,11 +43,11 @@ def studied_map(split: str, run: Run | None) -> Study:
     """
     features = (run.id, run.version) if run else (PIXELS, 0)
     key = MapKey(split, fingerprint_of(split), *features).text
-    study = studies().find(key)
+    study = tasks().find(key)
     if study is None:
         with limits.counted(STUDY, visitor(remember=False)):
-            study = studies().request(key)
-    if study.state in (WAITING, RUNNING):
+            study = tasks().request(key)
+    if study.state in ACTIVE:
         pool().wake()
     return study
 
@@ -55,7 +55,7 @@ def studied_map(split: str, run: Run | None) -> Study:
 def ask_again(key: str) -> None:
     """Ask for a study that failed."""
     with limits.counted(STUDY, visitor(remember=False)):
-        studies().request(key)
+        tasks().request(key)
 
 
 def map_sprite(split: str) -> str:

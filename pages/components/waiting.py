@@ -9,7 +9,7 @@ from pages.shared import cache
 
 def show_waiting(run: Run) -> None:
     """Say what has to happen before this waiting run begins."""
-    before = cache.store().runs_ahead_of(run)
+    before = cache.runs_ahead_of(run)
     icon = ":material/hourglass_top:"
     if before:
         ahead, seconds = style.counted(len(before), "run"), cache.seconds_until_turn(before)

@@ -28,6 +28,8 @@ from mnist_core.jobs.opening import open_pool
 from mnist_core.jobs.pool import Pool
 from mnist_core.progress import Progress
 from mnist_core.store import engine
+from mnist_core.store import run as order
+from mnist_core.store.database import Database
 from mnist_core.store.run import (
     ACTIVE,
     CALIBRATION,
@@ -39,7 +41,7 @@ from mnist_core.store.run import (
     queue_place,
 )
 from mnist_core.store.runs import RunStore
-from mnist_core.store.studies import StudyStore
+from mnist_core.store.tasks import TaskStore
 from pages.shared import presenter
 from pages.shared.bounded import BoundedCache
 
@@ -147,37 +149,37 @@ def _shipped_suspects(fingerprint: str) -> Suspects | None:
 
 def _stored_suspects(fingerprint: str) -> Suspects | None:
     try:
-        study = studies().find(study_key(fingerprint))
+        study = tasks().find(study_key(fingerprint))
     except StoreUnavailable:
         return None
-    return Suspects.from_json(study.data.decode()) if study and study.data else None
+    return Suspects.from_json(study.result.decode()) if study and study.result else None
 
 
-def studies() -> StudyStore:
-    """What workers compute once. Raises StoreUnavailable if there is no database to use."""
-    return _studies(engine.database_url())
-
-
-@st.cache_resource(max_entries=1, show_spinner=False)
-def _studies(url: str) -> StudyStore:
-    return StudyStore(url)
-
-
-def store() -> RunStore:
-    """The database of runs. Raises StoreUnavailable if there is none to use."""
+def database() -> Database:
+    """The database that all share. Raises StoreUnavailable if there is none to use."""
     url = engine.database_url()
-    _check_store(url)
-    return _store(url)
+    _check_database(url)
+    return _database(url)
 
 
 @st.cache_data(ttl=5.0, max_entries=1, show_spinner=False)
-def _check_store(url: str) -> None:
-    _store(url).check()
+def _check_database(url: str) -> None:
+    _database(url).check()
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def _store(url: str) -> RunStore:
-    return RunStore(url)
+def _database(url: str) -> Database:
+    return Database(url)
+
+
+def store() -> RunStore:
+    """The runs. Raises StoreUnavailable if there is no database to use."""
+    return RunStore(database())
+
+
+def tasks() -> TaskStore:
+    """What else workers do. Raises StoreUnavailable if there is no database to use."""
+    return TaskStore(database())
 
 
 def pool() -> Pool:
@@ -187,7 +189,7 @@ def pool() -> Pool:
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _pool(url: str) -> Pool:
-    return open_pool(_store(url)).start()
+    return open_pool(_database(url)).start()
 
 
 def home(run: Run) -> str:
@@ -309,6 +311,21 @@ def shipped_runs() -> list[Run]:
 def shipped_run(name: str) -> Run | None:
     """The run of that name that came with the app, if there is one."""
     return shipped.shipped_runs().get(name)
+
+
+def runs_ahead_of(run: Run) -> list[Run]:
+    """The runs that have their turn before this one, in order."""
+    url = engine.database_url()
+    if run.id not in {each.id for each in _active_runs(url)}:
+        # Asked for since the last look.
+        _active_runs.clear()
+    return order.runs_ahead_of(run, _active_runs(url))
+
+
+# One query in half a second, however many visitors wait.
+@st.cache_data(ttl=0.5, max_entries=1, show_spinner=False)
+def _active_runs(url: str) -> list[Run]:
+    return store().list_runs(states=ACTIVE)
 
 
 def seconds_until_turn(before: list[Run]) -> float:

@@ -18,9 +18,8 @@ from PIL import Image
 from mnist_core.config import PRESETS
 from mnist_core.data import Dataset
 from mnist_core.shipped import shipped_metrics, shipped_runs
-from mnist_core.store.runs import RunStore
 from tests.browser.server import Server, settled, upload
-from tests.helpers import finished_run, running_run, trained_sweep, waiting_run
+from tests.helpers import Store, finished_run, running_run, trained_sweep, waiting_run
 from tests.pages.helpers import run_on
 
 # Whoever looks at the pages here, somebody else, and one who has no runs.
@@ -86,7 +85,7 @@ def tour(folder: Path, dataset: Dataset, **environ: str) -> Iterator[Tour]:
         environ: further settings of the server.
     """
     url = f"sqlite:///{folder / 'runs.db'}"
-    store = RunStore(url)
+    store = Store(url)
     shipped = shipped_runs()["cnn"]
     if dataset.test_fingerprint == shipped.test_fingerprint:
         evaluated = shipped.id

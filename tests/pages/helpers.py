@@ -18,8 +18,7 @@ from mnist_core.analysis.predictions import pack_predictions
 from mnist_core.config import TrainConfig
 from mnist_core.data import Dataset
 from mnist_core.store.run import FINISHED, KERAS, LITERT, PREDICTIONS, Run, owner_of
-from mnist_core.store.runs import RunStore
-from tests.helpers import CLASSIC, running_run
+from tests.helpers import CLASSIC, Store, running_run
 
 PAGES = ("overview", "explore", "train", "sweep", "compare", "evaluate", "draw")
 TITLES = {
@@ -220,7 +219,7 @@ def all_text(tab: AppTest) -> str:
 
 
 def run_on(
-    store: RunStore,
+    store: Store,
     dataset: Dataset,
     mistakes: dict,
     token: str = "token",

@@ -435,7 +435,7 @@ def test_a_run_that_went_on_shows_its_new_network(open_page, store, full_data):
         )
         assert metrics(open_page("evaluate", run=run.id))["Misclassified"] == wrong
         store.resume(run.id, run.owner)
-        store.claim("worker")
+        store.claim_run("worker")
 
 
 # --- the views ---
