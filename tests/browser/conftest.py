@@ -1,11 +1,13 @@
 """A real server and a real browser."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
+from mnist_core.store.runs import RunStore
 from tests.browser.server import CHROMIUM_FLAGS, Server
 from tests.helpers import PROJECT
 
@@ -56,6 +58,13 @@ def new_server(tmp_path) -> Iterator[object]:
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def runs_of() -> Iterator[Callable[[Server], RunStore]]:
+    """Open the database of a server: ``runs_of(server)``."""
+    with ExitStack() as stack:
+        yield lambda server: stack.enter_context(closing(RunStore(server.database_url)))
 
 
 @pytest.fixture(scope="module")
