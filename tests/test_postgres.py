@@ -55,14 +55,21 @@ def stores(database_url) -> Iterator[list[RunStore]]:
 
 @pytest.fixture
 def hasty(monkeypatch):
-    """Whoever would have to wait for another writer is refused."""
+    """A writer that would have to wait for another one is refused."""
     monkeypatch.setattr(engine, "BUSY_SECONDS", 0.05)
 
 
 @contextmanager
+def another_program(store: RunStore) -> Iterator[sa.Connection]:
+    """A transaction that another program makes in the same database."""
+    with sa.create_engine(store.url, poolclass=sa.NullPool).begin() as connection:
+        yield connection
+
+
+@contextmanager
 def held(store: RunStore, statement: str) -> Iterator[None]:
-    """Somebody else is in the middle of a transaction that began with this."""
-    with store._reporter.connect() as connection:
+    """Another program is in the middle of a transaction that began with this statement."""
+    with another_program(store) as connection:
         connection.exec_driver_sql(statement)
         yield
 
@@ -118,13 +125,13 @@ def test_who_vanishes_while_it_writes_keeps_the_others_out_for_seconds_only(
 ):
     monkeypatch.setattr(engine, "VANISHED_SECONDS", 0.2)
     # Its machine is gone and says no more, not even that it is.
-    silent = RunStore(store.url)
-    with silent._writer.connect() as gone:
+    silent = engine.open_engine(store.url).execution_options(write=True)
+    with silent.connect() as gone:
         gone.exec_driver_sql(f"SELECT * FROM runs WHERE id = '{run.id}' FOR UPDATE")
         store.remove_worker("worker", ENDED)
         with pytest.raises(sa.exc.DBAPIError, match="idle-in-transaction"):
             gone.exec_driver_sql("SELECT 1")
-    silent.close()
+    silent.dispose()
     assert not store.get(run.id).active, "it was the third worker lost"
 
 
@@ -168,7 +175,7 @@ def somebody_waits(store: RunStore) -> bool:
         "SELECT count(*) FROM pg_stat_activity "
         "WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    with store._engine.connect() as connection:
+    with another_program(store) as connection:
         return bool(connection.exec_driver_sql(query).scalar())
 
 
@@ -177,7 +184,7 @@ def run(store):
     """A run with 12 steps reported, a checkpoint, and a lost worker in its past."""
     run = running_run(store, "me", steps=10)
     store.report(run.id, "worker", reports(2, first=11), (12, b"older"))
-    with store._writer.begin() as connection:
+    with another_program(store) as connection:
         connection.exec_driver_sql("UPDATE runs SET losses = 2")
     return run
 
@@ -218,7 +225,7 @@ def test_a_name_given_during_a_report_is_kept(store, run):
 
 def test_a_report_that_comes_after_its_run_was_taken_stores_nothing(store, run):
     with ThreadPoolExecutor() as pool:
-        with store._writer.begin() as connection:
+        with another_program(store) as connection:
             connection.exec_driver_sql("UPDATE runs SET state = 'waiting'")
             late = pool.submit(store.report, run.id, "worker", reports(1, first=13))
             wait_until(lambda: somebody_waits(store))
