@@ -3,18 +3,17 @@
     MNIST_DATA=... python -m benchmarks.cluster [--runs 8] [--url URL]
     python -m benchmarks.cluster --faults 5
 
-A scheduler, a pool and workers on this machine, each worker bound to a core of its own. So
-many equal runs of the preset "classic" are queued while the workers have TensorFlow loaded
-and nothing to do; counted is the time from the first one's start to the last one's end.
-Asked for are 1.7 times as many with two workers. The scheduler and the pool take their share
-of the same cores.
+A scheduler, a pool and workers on this machine, each worker bound to one core. Equal runs of
+the preset "classic" are queued while the workers have loaded TensorFlow and are idle; the time
+is from the start of the first run to the end of the last. Two workers should do 1.7 times as
+many. The scheduler and the pool use the same cores.
 
-With --faults something is broken again and again, at a random moment of a run on the bundled
-sample, with the runs in a Postgres of our own: its process is killed, or hangs; the scheduler
-is killed and started anew; the power of all of them fails; Postgres is stopped, or crashes, and
-is started anew; the network between the workers and Postgres is cut for 20 s. A supervisor
-starts anew what ends. Every report must be there once, and the run must end with the numbers of
-one that was left alone. Exit status 1 if not.
+With --faults something breaks again and again, at a random moment of a run on the bundled
+sample, with the runs in a Postgres of our own: the worker's process is killed or hangs; the
+scheduler is killed and restarted; all of them lose power; Postgres is stopped or crashes, and is
+restarted; the network between the workers and Postgres is cut for 20 s. A supervisor restarts
+what ends. Every report must be stored once, and the run must end with the numbers of an
+undisturbed one. Exit status 1 if not.
 """
 
 import argparse

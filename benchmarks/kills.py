@@ -1,13 +1,12 @@
-"""Runs whose worker is killed: whether anything is lost, and how soon they go on.
+"""Runs whose worker is killed: whether anything is lost, and how soon they continue.
 
     MNIST_DATA=... python -m benchmarks.kills [--runs 20] [--seed 0]
 
-One run of the preset "classic" is left alone: it says how long a run takes and how it must
-end. Then the same run is started again and again, and each time its worker is killed with
-SIGKILL at a moment drawn evenly from that duration, test and export included. A run that
-was quicker than that shows that the duration is less; another takes its place. What was
-seen of a run in the database before the kill must be there afterwards, and it must end with
-the numbers of the run that was left alone. Exit status 1 if one did not, or was lost.
+One undisturbed run of the preset "classic" shows how long a run takes and how it must end.
+Then the same run is started again and again, and each time its worker gets SIGKILL at a
+uniformly random moment of that duration, test and export included. A run that ends before its
+moment is repeated. What the database held before the kill must be there afterwards, and the run
+must end with the numbers of the undisturbed one. Exit status 1 if not.
 """
 
 import argparse

@@ -4,9 +4,9 @@
 
 Starts the real app, waits until its worker is warm, and presses the button ten times in
 Chromium: the time from the press to the first point of the new run on the page, how many
-different curves were painted a second, and whether a frame ever lacked a chart that had
-been there before. Measured in the page itself, at each frame. Then the memory of the
-worker, and whether it goes back when idle. Needs requirements-dev.txt and Chromium.
+different curves were painted per second, and whether a chart disappeared in any frame.
+Measured in the page itself, at each frame. Then the memory of the worker, and whether it is
+freed when idle. Needs requirements-dev.txt and Chromium.
 """
 
 import os

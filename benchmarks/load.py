@@ -1,18 +1,18 @@
-"""A lecture hall: many visitors at once, what they wait, and what it costs the server.
+"""A lecture hall: many visitors at once, how long they wait, and what they cost the server.
 
     MNIST_DATA=mnist.npz python -m benchmarks.load [--pen PEN.npz] [--only browse|draw|watch]
 
-Starts the real app and plays visitors over the real protocol (tests/visitor.py), each of
-which acts every second:
+Starts the real app and simulates visitors over the real protocol (tests/visitor.py), each of
+whom acts every second:
 
 - browse: forty go from page to page, take new samples, choose cells of the heatmap;
 - draw: thirty draw digits stroke by stroke and clear the sheet, while a network trains;
-  PEN.npz as for benchmarks.drawing, else the strokes that the project draws itself;
-- watch: thirty look on at one live training, as often as the page asks them to.
+  PEN.npz as for benchmarks.drawing, otherwise the project's synthetic strokes;
+- watch: thirty watch one live training, as often as the page asks them to.
 
-A time is from the request to the last message of the answer, and so holds the network
-(loopback) and this program's own share of the same two cores. Memory is what is resident,
-of the server, and of the server and its worker together. Needs requirements-dev.txt.
+A time is from the request to the last message of the answer, so it includes the network
+(loopback) and this program's share of the same two cores. Memory is resident memory, of the
+server, and of the server and its worker together. Needs requirements-dev.txt.
 """
 
 import argparse

@@ -13,6 +13,7 @@ ALL = {
     "type": "tag",
     "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
 }
+INVALID_LINK = "The link has invalid values"
 # The rules among them that depend on colours.
 COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
 # Faults of Streamlit's own widgets that cannot be fixed here: rule, part of the target, reason.
@@ -81,6 +82,8 @@ def test_nothing_keeps_anybody_out_and_nothing_overflows(everything, axe, chromi
         page.set_viewport_size(WIDE)
         everything.visit(page, state)
         page.evaluate(axe)
+        if page.get_by_text(INVALID_LINK).count() and state.name != "address-wrong":
+            faults.append((state.name, "address", "is not understood"))
         for device, size in (("wide", WIDE), ("phone", PHONE)):
             page.set_viewport_size(size)
             page.wait_for_function("document.scrollingElement.scrollWidth <= innerWidth")
