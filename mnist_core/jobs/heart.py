@@ -43,7 +43,9 @@ class Heart(threading.Thread):
         try:
             yield
         finally:
+            # At once, for from now on a silence means that the worker hangs.
             self.ready = True
+            self.beat()
 
     def end(self) -> None:
         self._end.set()
