@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from mnist_core import data
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.progress import Progress
 from mnist_core.shipped import FILES
@@ -231,3 +232,10 @@ def corruptions(content: bytes, count: int, seed: int = 0) -> Iterator[bytes]:
         if random.random() < 0.3:
             del changed[random.integers(1, len(changed)) :]
         yield bytes(changed)
+
+
+def answered(labels: Sequence[int], answers: Sequence[int]) -> Predictions:
+    """A network's answers to images with these labels, each with a probability of 1."""
+    return Predictions(
+        np.asarray(labels, np.uint8), np.eye(10, dtype=np.float32)[np.asarray(answers, int)]
+    )

@@ -14,7 +14,7 @@ from mnist_core import data, errors, training
 from mnist_core.analysis import explanation, maps
 from mnist_core.analysis.calibration import Calibration
 from mnist_core.analysis.map_study import MapKey, unpack_points
-from mnist_core.analysis.predictions import unpack_predictions
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.classifier import Classifier
 from mnist_core.config import TrainConfig
@@ -101,11 +101,12 @@ def test_a_finished_runs_curves_are_all_stored(executed):
 
 def test_a_finished_runs_network_answers_as_its_stored_predictions(executed, tiny_dataset):
     run, store, _ = executed
-    probabilities, labels = unpack_predictions(store.artifact(run.id, PREDICTIONS))
+    predictions = Predictions.from_bytes(store.artifact(run.id, PREDICTIONS))
     classifier = Classifier(store.artifact(run.id, LITERT))
-    assert np.abs(classifier.predict_proba(tiny_dataset.x_test) - probabilities).max() < 1e-5
-    assert (labels == tiny_dataset.y_test).all()
-    assert (probabilities.argmax(axis=1) == labels).mean() == pytest.approx(run.test_accuracy)
+    answers = classifier.predict_proba(tiny_dataset.x_test)
+    assert np.abs(answers - predictions.probabilities).max() < 1e-5
+    assert (predictions.labels == tiny_dataset.y_test).all()
+    assert predictions.correct.mean() == pytest.approx(run.test_accuracy)
 
 
 def test_a_finished_runs_keras_file_loads_as_the_same_network(executed, tiny_dataset, tmp_path):
@@ -114,7 +115,7 @@ def test_a_finished_runs_keras_file_loads_as_the_same_network(executed, tiny_dat
     run, store, _ = executed
     (tmp_path / "model.keras").write_bytes(store.artifact(run.id, KERAS))
     model = keras.models.load_model(tmp_path / "model.keras")
-    expected, _ = unpack_predictions(store.artifact(run.id, PREDICTIONS))
+    expected = Predictions.from_bytes(store.artifact(run.id, PREDICTIONS)).probabilities
     assert np.abs(model.predict(tiny_dataset.x_test, verbose=0) - expected).max() < 1e-5
 
 
