@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import pytest
 
 from mnist_core import data
 from mnist_core.analysis.predictions import Predictions
@@ -239,3 +240,15 @@ def answered(labels: Sequence[int], answers: Sequence[int]) -> Predictions:
     return Predictions(
         np.asarray(labels, np.uint8), np.eye(10, dtype=np.float32)[np.asarray(answers, int)]
     )
+
+
+def refuse_to_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the system refuse to open one file, as it refuses anyone but its owner."""
+    load = np.load
+
+    def load_others(name, **options):
+        if Path(name) == path:
+            raise PermissionError(13, "Permission denied", str(name))
+        return load(name, **options)
+
+    monkeypatch.setattr(np, "load", load_others)

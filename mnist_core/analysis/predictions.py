@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_core.data import CLASSES
+from mnist_core.data import CLASSES, read_npz
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +60,8 @@ class Predictions:
         Raises:
             ValueError: the data is damaged or something else.
         """
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-                probabilities, labels = archive["probabilities"], archive["labels"]
-        except Exception as error:
-            # NumPy, zipfile and zlib have a dozen kinds for it, EOFError and TypeError among them.
-            raise ValueError("Expected an archive of probabilities and labels.") from error
+        arrays = read_npz(data, "labels", "probabilities")
+        labels, probabilities = arrays["labels"], arrays["probabilities"]
         shapes, count = (probabilities.shape, labels.shape), labels.size
         if not count or shapes != ((count, CLASSES), (count,)):
             raise ValueError(f"Expected (n, 10) and (n,), got {shapes[0]} and {shapes[1]}.")

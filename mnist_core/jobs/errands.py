@@ -11,6 +11,7 @@ from functools import partial
 from mnist_core import data
 from mnist_core.analysis.map_study import PIXELS, MapKey, perform
 from mnist_core.errors import DownloadFailed, NotAllowed, UserError
+from mnist_core.jobs import download
 from mnist_core.jobs.recorder import patiently
 from mnist_core.shipped import shipped_artifact, shipped_runs
 from mnist_core.store.run import LITERT
@@ -23,12 +24,12 @@ log = logging.getLogger("mnist_core.jobs.worker")
 BEHIND_VISITORS = 9
 
 
-def download(store: RunStore) -> None:
+def download_mnist(store: RunStore) -> None:
     """Fetch MNIST, and say in the database how it went."""
     message, began = "", time.monotonic()
     log.info("download of MNIST started")
     try:
-        data.fetch()
+        download.fetch()
         log.info("download of MNIST ended after %.1f s", time.monotonic() - began)
     except DownloadFailed as error:
         log.warning("download of MNIST failed: %s", error)
@@ -85,7 +86,7 @@ def next_errand(
         dataset: gives the digits at hand.
     """
     if patiently(lambda: store.claim_download(worker_id)):
-        return partial(download, store)
+        return partial(download_mnist, store)
     # Asked first without claiming, for every claim is a transaction that writes.
     if patiently(studies.waiting) and (study := patiently(lambda: studies.claim(worker_id))):
         return partial(compute, store, studies, study, worker_id, dataset())

@@ -19,7 +19,7 @@ from mnist_core.checkpoint import Checkpoint
 from mnist_core.classifier import Classifier
 from mnist_core.config import TrainConfig
 from mnist_core.errors import DownloadFailed, NotAllowed, StoreUnavailable
-from mnist_core.jobs import errands, worker
+from mnist_core.jobs import download, errands, worker
 from mnist_core.jobs import heart as heart_module
 from mnist_core.jobs import recorder as recorder_module
 from mnist_core.shipped import shipped_runs
@@ -280,7 +280,7 @@ def test_a_run_whose_checkpoint_is_damaged_says_so(store, run, tiny_dataset, cap
     again = store.claim(add_worker(store, "next"))
     failed = worker.execute(store, again, "next", tiny_dataset)
     assert failed.state == FAILED
-    assert failed.message.startswith("What is stored of this run cannot be read")
+    assert failed.message.startswith("This run's stored state cannot be read")
     assert store.metrics(run.id) == reports(5)
 
 
@@ -764,7 +764,7 @@ def test_a_worker_downloads_when_asked_and_leaves_the_reason_of_a_failure_to_the
         if offline is not None:
             raise DownloadFailed("It failed ([Errno -2] Unknown name).", offline=offline)
 
-    monkeypatch.setattr(data, "fetch", fetch)
+    monkeypatch.setattr(download, "fetch", fetch)
     store.request_download()
     worker.work(store, idle_seconds=0.3)
     assert store.download() == expected
@@ -774,7 +774,7 @@ def test_a_worker_downloads_when_asked_and_leaves_the_reason_of_a_failure_to_the
 def test_runs_are_trained_while_the_download_goes_on(store, trained, monkeypatch):
     run = waiting_run(store)
     monkeypatch.setattr(
-        data, "fetch", lambda: wait_until(lambda: store.get(run.id).state == FINISHED)
+        download, "fetch", lambda: wait_until(lambda: store.get(run.id).state == FINISHED)
     )
     store.request_download()
     worker.work(store, idle_seconds=0.3)
@@ -878,7 +878,7 @@ def test_a_download_comes_before_a_map_and_both_are_done(
         return features[:, :2]
 
     monkeypatch.setattr(maps, "tsne", tsne)
-    monkeypatch.setattr(data, "fetch", lambda: done.append("download"))
+    monkeypatch.setattr(download, "fetch", lambda: done.append("download"))
     study_store.request(map_of(tiny_dataset))
     store.request_download()
     worker.work(store, idle_seconds=0.3)
@@ -893,7 +893,7 @@ def test_a_map_of_digits_that_came_since_the_worker_started_is_made_of_those(
     at_hand = [sample]
     monkeypatch.setattr(data, "locate", lambda: (at_hand[0].test_fingerprint, "keras"))
     monkeypatch.setattr(data, "load_dataset", lambda: at_hand[0])
-    monkeypatch.setattr(data, "fetch", lambda: at_hand.insert(0, tiny_dataset))
+    monkeypatch.setattr(download, "fetch", lambda: at_hand.insert(0, tiny_dataset))
     store.request_download()
     study_store.request(map_of(tiny_dataset))
     worker.work(store, idle_seconds=0.3)
