@@ -24,8 +24,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_core import drawing, shipped
-from mnist_core.analysis import metrics, predictions
+from mnist_core.analysis import metrics
 from mnist_core.analysis.calibration import NO_DIGIT, SURE, UNSURE, Calibration
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.classifier import Classifier
 from mnist_core.drawing import benchmark, photo, synthetic
 from mnist_core.errors import EmptyDrawing
@@ -98,10 +99,10 @@ def prepared(drawings: Iterable[np.ndarray], skip: Iterable[str]) -> np.ndarray:
     return np.stack([drawing.prepare(canvas, left_out)[-1].picture for canvas in drawings])
 
 
-def report(name: str, probabilities: np.ndarray, labels: np.ndarray) -> None:
+def report(name: str, predictions: Predictions) -> None:
     """Accuracy with its interval, by digit, and the ten commonest confusions."""
-    counts = metrics.confusion_matrix(labels, probabilities.argmax(axis=1))
-    print(f"\n{name}: {share(int(counts.trace()), len(labels))}")
+    counts = predictions.matrix
+    print(f"\n{name}: {share(int(counts.trace()), int(counts.sum()))}")
     recall = metrics.digit_scores(counts).recall
     print("  by digit  ", "  ".join(f"{d}: {recall[d]:.1%}" for d in range(10)))
     mistakes = counts - np.diag(np.diag(counts))
@@ -114,20 +115,20 @@ def share(right: int, total: int) -> str:
     return f"{right / total:.2%} (95 % interval {low:.2%} to {high:.2%})"
 
 
-def report_doubts(name: str, probabilities: np.ndarray, labels: np.ndarray) -> None:
+def report_doubts(name: str, predictions: Predictions) -> None:
     """How sure it is of the drawings, how right it is then, and what it says of no digits."""
     calibration = Calibration.from_json(shipped.shipped_artifact(name, CALIBRATION))
-    verdicts = np.array([calibration.verdict(row) for row in probabilities])
-    right = probabilities.argmax(axis=1) == labels
+    verdicts = np.array([calibration.verdict(row) for row in predictions.probabilities])
+    right = predictions.correct
     sure = verdicts == SURE
     print(f"\n{name}, sure from {calibration.sure_from:.2f} on")
     print(f"  sure of the drawings     {share(int(sure.sum()), len(sure))}")
     print(f"  right where it is sure   {share(int(right[sure].sum()), int(sure.sum()))}")
     print(f"  right where it is not    {share(int(right[~sure].sum()), int((~sure).sum()))}")
     print(f"  called no digit          {share(int((verdicts == NO_DIGIT).sum()), len(sure))}")
-    official = predictions.unpack_predictions(shipped.shipped_artifact(name, PREDICTIONS))
-    for kind, answers in (("test images", official), ("drawings", (probabilities, labels))):
-        error = metrics.expected_calibration_error(*answers)
+    official = Predictions.from_bytes(shipped.shipped_artifact(name, PREDICTIONS))
+    for kind, answers in (("test images", official), ("drawings", predictions)):
+        error = metrics.expected_calibration_error(answers)
         print(f"  calibration error on the {kind}, 15 bins: {error:.2%}")
     scribbles, _ = synthetic.make_drawn(0, SCRIBBLES, SCRIBBLE_SEED)
     for kind, images in (
@@ -216,7 +217,7 @@ def main() -> None:
     for way, skip in WAYS.items():
         images = prepared(drawings, skip)
         for name, network in networks.items():
-            report(f"{name}, {way}", network.predict_proba(images), labels)
+            report(f"{name}, {way}", Predictions(labels, network.predict_proba(images)))
     print("\nwithout one step")
     for step, text in drawing.STEPS.items():
         images = prepared(drawings, {step})
@@ -227,7 +228,7 @@ def main() -> None:
         print(f"  {text:32}", ", ".join(shares))
     images = prepared(drawings, ())
     for name, network in networks.items():
-        report_doubts(name, network.predict_proba(images), labels)
+        report_doubts(name, Predictions(labels, network.predict_proba(images)))
     report_figures(drawings)
     started = time.perf_counter()
     for canvas in drawings[:500]:

@@ -144,7 +144,7 @@ class Writer:
         self._epoch_seconds = epoch_seconds
         self._store, self._state = Watched(url, seen), state
         self._id = f"writer{number}"
-        self._store.register_worker(Worker(self._id, "benchmark", number, 0, True))
+        self._store.register(Worker(self._id, "benchmark", number, 0, True))
         self._heart = Heart(self._store, self._id)
         self._run = self._store.begin(PRESETS["cnn"], owner_of(self._id), self._id)
         self._recorder = Recorder(self._store, self._run, self._id)

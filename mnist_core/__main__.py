@@ -133,7 +133,9 @@ def config_of(options: argparse.Namespace) -> TrainConfig:
 
 
 def run_fetch(options: argparse.Namespace) -> int:
-    say(f"MNIST is in {data.fetch()}")
+    from mnist_core.jobs import download
+
+    say(f"MNIST is in {download.fetch()}")
     return 0
 
 
@@ -178,7 +180,9 @@ def train_here(store: RunStore, config: TrainConfig, dataset: data.Dataset) -> t
 
 def load_data(sample: bool = False) -> data.Dataset:
     """The digits at hand, downloaded if need be, or the bundled ones; and a word on them."""
-    dataset = data.load_sample() if sample else data.load_dataset(download=True)
+    from mnist_core.jobs import download
+
+    dataset = data.load_sample() if sample else download.load_or_fetch()
     if dataset.note:
         say(dataset.note, "yellow")
     say(dataset.description)

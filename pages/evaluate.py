@@ -9,6 +9,7 @@ import streamlit as st
 
 from mnist_core import data
 from mnist_core.analysis import comparison, confidence, metrics
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.plots import heatmaps, html, reliability, report, style
 from mnist_core.store.run import Run
 from pages.components import detail, notices, run_picker
@@ -49,7 +50,7 @@ def cell_clicked(key: str) -> None:
 
 @shell.fragment
 def show_matrix(run: Run) -> None:
-    counts = cache.confusion(run)
+    counts = cache.predictions(run).matrix
     left, right = st.columns([3, 2], gap="large")
     with left:
         with (
@@ -94,7 +95,7 @@ def show_heatmap(figure: go.Figure, key: str, alt: str) -> None:
 
 def choose_cell(run: Run) -> tuple[int, int]:
     """The cell that was chosen, by a click on the heatmap or by hand: true and predicted digit."""
-    worst = metrics.worst_confusion(cache.confusion(run)) or (4, 9, 0)
+    worst = metrics.worst_confusion(cache.predictions(run).matrix) or (4, 9, 0)
     with st.container(horizontal=True):
         true = st.selectbox(
             "True digit", DIGITS, index=worst[0], key="true", bind="query-params", width=150
@@ -112,9 +113,8 @@ def choose_cell(run: Run) -> tuple[int, int]:
 
 def show_cell(run: Run) -> None:
     """The images in the chosen cell."""
-    probabilities, labels = cache.predictions(run)
     true, predicted = choose_cell(run)
-    places = metrics.cell_images(labels, probabilities, true, predicted)
+    places = metrics.cell_images(cache.predictions(run), true, predicted)
     images = style.counted(len(places), "image")
     st.subheader(f"True {true}, predicted {predicted}: {images}", anchor=False)
     if len(places):
@@ -128,13 +128,14 @@ def show_images(run: Run, key: str, places: np.ndarray, rival: Run | None = None
     if sentence := run_picker.mismatch(run):
         st.info(sentence, icon=":material/image_not_supported:")
         return
-    probabilities, labels = cache.predictions(run)
+    predictions = cache.predictions(run)
+    labels = predictions.labels
     if len(places) > MOST_IMAGES:
         st.caption(f"The first {MOST_IMAGES} of {len(places):,}.")
     shown = places[:MOST_IMAGES]
-    answers = answers_at(probabilities, shown)
+    answers = answers_at(predictions, shown)
     if rival:
-        others = answers_at(cache.predictions(rival)[0], shown)
+        others = answers_at(cache.predictions(rival), shown)
         both = list(zip(shown, answers, others, strict=True))
         captions = [
             f"{labels[place]}\n{one} · {sure}\n{other} · {other_sure}"
@@ -165,11 +166,12 @@ def show_images(run: Run, key: str, places: np.ndarray, rival: Run | None = None
     st.caption(f"Below each: {below}, with its probability. Choose one to see it large.")
 
 
-def answers_at(probabilities: np.ndarray, places: np.ndarray) -> list[tuple[int, str]]:
-    """The digit given for each of these images, and how sure the network is of it."""
-    chosen = probabilities[places]
-    sure = metrics.confidences(chosen).tolist()
-    return list(zip(chosen.argmax(axis=1).tolist(), map(metrics.percent, sure), strict=True))
+def answers_at(predictions: Predictions, places: np.ndarray) -> list[tuple[int, str]]:
+    """The answer to each of these images, and its confidence in percent."""
+    return [
+        (int(predictions.answers[place]), metrics.percent(predictions.confidences[place]))
+        for place in places
+    ]
 
 
 # --- digit by digit ---
@@ -184,7 +186,7 @@ ORDERS: dict[str, Callable[[metrics.DigitRow], float]] = {
 
 
 def show_digits(run: Run) -> None:
-    counts = cache.confusion(run)
+    counts = cache.predictions(run).matrix
     order = st.selectbox("Sort by", list(ORDERS), key="order", bind="query-params", width=260)
     rows = sorted(metrics.digit_rows(counts), key=ORDERS[order])
     st.html(
@@ -217,7 +219,6 @@ def show_digits(run: Run) -> None:
 
 @shell.fragment
 def show_sure(run: Run) -> None:
-    probabilities, labels = cache.predictions(run)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         which = st.segmented_control(
             "Which",
@@ -231,8 +232,10 @@ def show_sure(run: Run) -> None:
             "How sure it was, in %", 0, 100, (0, 100), key="between", width=360
         )
     which = which or SURE_WRONG
-    pick = metrics.surest_mistakes if which == SURE_WRONG else metrics.least_sure_right
-    places = pick(labels, probabilities, between=(lowest / 100, highest / 100))
+    pick = (
+        metrics.most_confident_mistakes if which == SURE_WRONG else metrics.least_confident_correct
+    )
+    places = pick(cache.predictions(run), between=(lowest / 100, highest / 100))
     st.subheader(f"{which}: {style.counted(len(places), 'image')}", anchor=False)
     if len(places):
         show_images(run, "sure", places)
@@ -246,16 +249,16 @@ def show_sure(run: Run) -> None:
 
 @shell.fragment
 def show_belief(run: Run) -> None:
-    probabilities, labels = cache.predictions(run)
+    predictions = cache.predictions(run)
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Does its confidence match its accuracy?", anchor=False)
-        error = metrics.expected_calibration_error(probabilities, labels)
+        error = metrics.expected_calibration_error(predictions)
         st.plotly_chart(
             cache.figure(
                 ("reliability", *cache.state_of(run)),
                 lambda: reliability.reliability_chart(
-                    confidence.reliability(labels, probabilities), cache.dark()
+                    confidence.reliability(predictions), cache.dark()
                 ),
             ),
             key="reliability",
@@ -277,19 +280,19 @@ def show_belief(run: Run) -> None:
             format="%.1f %%",
             key="threshold",
         )
-        point = confidence.coverage(labels, probabilities, percent / 100)
+        point = confidence.coverage(predictions, percent / 100)
         st.plotly_chart(
             cache.figure(
                 ("coverage", *cache.state_of(run), percent),
                 lambda: reliability.coverage_chart(
-                    confidence.coverage_curve(labels, probabilities), point, cache.dark()
+                    confidence.coverage_curve(predictions), point, cache.dark()
                 ),
             ),
             key="coverage",
             config=PLAIN,
             alt="Accuracy of the answers given, over the share of images that are answered",
         )
-        st.markdown(f"**{refused(point, len(labels))}**")
+        st.markdown(f"**{refused(point, len(predictions.labels))}**")
 
 
 def refused(point: confidence.Coverage, total: int) -> str:
@@ -321,8 +324,8 @@ def show_beside(run: Run) -> None:
         return
     if not run_picker.is_readable(rival):
         return
-    (first, labels), (second, _) = cache.predictions(run), cache.predictions(rival)
-    found = comparison.compare(labels, first.argmax(axis=1), second.argmax(axis=1))
+    first, second = cache.predictions(run), cache.predictions(rival)
+    found = comparison.compare(first, second)
     one, other = len(found.only_first), len(found.only_second)
     st.markdown(f"The first is **{run.title}**, the second **{rival.title}**.")
     st.info(comparison.verdict(one, other), icon=":material/balance:")
@@ -332,9 +335,7 @@ def show_beside(run: Run) -> None:
         show_heatmap(
             cache.figure(
                 ("difference", *cache.state_of(run), *cache.state_of(rival)),
-                lambda: heatmaps.difference_heatmap(
-                    cache.confusion(run), cache.confusion(rival), cache.dark()
-                ),
+                lambda: heatmaps.difference_heatmap(first.matrix, second.matrix, cache.dark()),
             ),
             "difference",
             "Difference of the two confusion matrices: a row for each true digit",
@@ -342,7 +343,7 @@ def show_beside(run: Run) -> None:
     with right:
         true, predicted = choose_cell(run)
         here, there = (
-            style.counted(cache.confusion(each)[true, predicted], "image") for each in (run, rival)
+            style.counted(each.matrix[true, predicted], "image") for each in (first, second)
         )
         st.subheader(f"True {true}, predicted {predicted}", anchor=False)
         st.write(f"The first has {here} there, the second {there}.")
@@ -361,14 +362,14 @@ def show_beside(run: Run) -> None:
 
 
 def show_downloads(run: Run) -> None:
-    probabilities, labels = cache.predictions(run)
-    counts = cache.confusion(run)
+    predictions = cache.predictions(run)
+    counts = predictions.matrix
     day = datetime.fromtimestamp(run.created_at, UTC).date().isoformat()
 
     def page() -> str:
         pictures = None if run_picker.mismatch(run) else cache.images_of("test")[0]
         return report.html_report(
-            run.title, tested_on(run, len(labels)), day, labels, probabilities, pictures
+            run.title, tested_on(run, len(predictions.labels)), day, predictions, pictures
         )
 
     with st.expander("Download results", icon=":material/download:"), st.container(horizontal=True):
@@ -377,7 +378,7 @@ def show_downloads(run: Run) -> None:
             ("Report (HTML)", page, f"{name}.html"),
             (
                 "Predictions (CSV)",
-                lambda: report.predictions_csv(labels, probabilities),
+                lambda: report.predictions_csv(predictions),
                 f"{name}-predictions.csv",
             ),
             ("Matrix (CSV)", lambda: report.matrix_csv(counts), f"{name}-matrix.csv"),
@@ -392,7 +393,7 @@ def show_downloads(run: Run) -> None:
 
 
 def show_headline(run: Run) -> None:
-    counts = cache.confusion(run)
+    counts = cache.predictions(run).matrix
     total, right = int(counts.sum()), int(counts.trace())
     low, high = metrics.wilson_interval(right, total)
     fewest, most = metrics.prediction_interval(total - right, total)

@@ -332,14 +332,13 @@ def show_test_doubts() -> None:
     if mismatch:
         st.info(mismatch, icon=":material/image_not_supported:")
         return
-    probabilities, labels = cache.predictions(run)
-    places = metrics.surest_mistakes(labels, probabilities)[:MOST_SHOWN]
-    answers = probabilities[places].argmax(axis=1)
+    predictions = cache.predictions(run)
+    places = metrics.most_confident_mistakes(predictions)[:MOST_SHOWN]
     show_digits(
         "mistakes",
         "test",
         places,
-        [f"{labels[p]}, or {a}?" for p, a in zip(places, answers, strict=True)],
+        [f"{predictions.labels[place]}, or {predictions.answers[place]}?" for place in places],
     )
 
 

@@ -34,7 +34,7 @@ official = [run for run in runs if run.test_fingerprint == runs[0].test_fingerpr
 best = max(official, key=lambda run: run.validation_accuracy or 0.0, default=None)
 # The network to look at more closely is one whose test images are here.
 shown = cache.pictured_first([best, *runs])[0] if best else None
-worst = metrics.worst_confusion(cache.confusion(shown)) if shown else None
+worst = metrics.worst_confusion(cache.predictions(shown).matrix) if shown else None
 
 explore, train, evaluate, draw = st.columns(4)
 

@@ -136,3 +136,17 @@ def mapped(monkeypatch):
 
     monkeypatch.setattr(maps, "tsne", tsne)
     return kept
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """Where Keras's file would be."""
+    path = tmp_path / "keras" / "datasets" / "mnist.npz"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def other_dataset(sample):
+    """A dataset that cannot be taken for the tiny one."""
+    return cut(sample, train=20, test=5)

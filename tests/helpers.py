@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import pytest
 
 from mnist_core import data
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.progress import Progress
 from mnist_core.shipped import FILES
@@ -246,3 +248,22 @@ def corruptions(content: bytes, count: int, seed: int = 0) -> Iterator[bytes]:
         if random.random() < 0.3:
             del changed[random.integers(1, len(changed)) :]
         yield bytes(changed)
+
+
+def answered(labels: Sequence[int], answers: Sequence[int]) -> Predictions:
+    """A network's answers to images with these labels, each with a probability of 1."""
+    return Predictions(
+        np.asarray(labels, np.uint8), np.eye(10, dtype=np.float32)[np.asarray(answers, int)]
+    )
+
+
+def refuse_to_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the system refuse to open one file, as it refuses anyone but its owner."""
+    load = np.load
+
+    def load_others(name, **options):
+        if Path(name) == path:
+            raise PermissionError(13, "Permission denied", str(name))
+        return load(name, **options)
+
+    monkeypatch.setattr(np, "load", load_others)

@@ -14,7 +14,7 @@ from mnist_core import data
 from mnist_core.analysis import label_errors
 from mnist_core.config import PRESETS
 from mnist_core.errors import DownloadFailed
-from mnist_core.jobs import opening, worker
+from mnist_core.jobs import download, opening, worker
 from mnist_core.shipped import FILES, shipped_artifact
 from mnist_core.store.run import FAILED, FINISHED, INTERRUPTED
 from mnist_core.store.workers import WorkerStore
@@ -593,7 +593,7 @@ def test_no_search_begins_where_its_end_could_not_be_stored(run, tiny_mnist, tmp
 
 
 def test_fetch_says_where_the_file_is(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "fetch", lambda: tmp_path / "mnist.npz")
+    monkeypatch.setattr(download, "fetch", lambda: tmp_path / "mnist.npz")
     status, _, err = run("fetch")
     assert status == 0
     assert err.replace(" ", "") == f"MNISTisin{tmp_path / 'mnist.npz'}"
@@ -603,7 +603,7 @@ def test_a_failed_fetch_is_a_sentence(run, monkeypatch):
     def fetch():
         raise DownloadFailed("MNIST could not be downloaded (no network).")
 
-    monkeypatch.setattr(data, "fetch", fetch)
+    monkeypatch.setattr(download, "fetch", fetch)
     status, out, err = run("fetch")
     assert (status, out) == (1, "")
     assert err == "MNIST could not be downloaded (no network)."

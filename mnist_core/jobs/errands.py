@@ -11,6 +11,7 @@ from functools import partial
 from mnist_core import data
 from mnist_core.analysis.map_study import PIXELS, MapKey, perform
 from mnist_core.errors import DownloadFailed, NotAllowed, UserError
+from mnist_core.jobs import download
 from mnist_core.jobs.recorder import patiently
 from mnist_core.shipped import shipped_artifact, shipped_runs
 from mnist_core.store.queue import DONE, DOWNLOAD, STUDY, Task
@@ -24,12 +25,12 @@ log = logging.getLogger("mnist_core.jobs.worker")
 BEHIND_VISITORS = 9
 
 
-def download() -> str:
+def download_mnist() -> str:
     """Fetch MNIST. Returns one sentence on why that failed, or an empty one."""
     began = time.monotonic()
     log.info("download of MNIST started")
     try:
-        data.fetch()
+        download.fetch()
     except DownloadFailed as error:
         log.warning("download of MNIST failed: %s", error)
         return error.for_visitors
@@ -70,7 +71,7 @@ def do(store: WorkerStore, task: Task, dataset: Callable[[], data.Dataset]) -> N
     """Do a task that was claimed, and store what came of it."""
     result = b""
     if task.kind == DOWNLOAD:
-        message = download()
+        message = download_mnist()
     else:
         result, message = compute(RunStore(store.database), task.id, dataset())
     try:

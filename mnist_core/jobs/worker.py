@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_core import data, logs
-from mnist_core.analysis.predictions import pack_predictions
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.errors import (
     NotAllowed,
@@ -139,7 +139,7 @@ def train(
         models = patiently(lambda: _models(result.model, run.config.looks))
     artifacts = {
         **models,
-        PREDICTIONS: pack_predictions(result.test_probabilities, dataset.y_test),
+        PREDICTIONS: Predictions(dataset.y_test, result.test_probabilities).to_bytes(),
         CALIBRATION: result.calibration.to_json().encode(),
         CHECKPOINT: result.checkpoint.to_bytes(),
     }

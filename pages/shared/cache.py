@@ -15,12 +15,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mnist_core import data, shipped
-from mnist_core.analysis import explanation, metrics, summary
+from mnist_core.analysis import explanation, summary
 from mnist_core.analysis.calibration import Calibration
 from mnist_core.analysis.label_errors import Suspects, study_key
 from mnist_core.analysis.label_errors import shipped as shipped_suspects
 from mnist_core.analysis.neighbours import nearest_images
-from mnist_core.analysis.predictions import unpack_predictions
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.classifier import Classifier
 from mnist_core.errors import RunNotFound, StoreUnavailable
 from mnist_core.jobs import forecast
@@ -246,14 +246,14 @@ def _features(_network: Classifier, run_id: str, version: int) -> np.ndarray:
     return explanation.hidden(_network.activations, images)
 
 
-def predictions(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """A run's test probabilities, float32 (n, 10), and the true digits, uint8 (n,)."""
+def predictions(run: Run) -> Predictions:
+    """A run's answers to its test images."""
     return _predictions(run.id, home(run), run.version)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _predictions(run_id: str, url: str, version: int) -> tuple[np.ndarray, np.ndarray]:
-    return unpack_predictions(artifact(run_id, PREDICTIONS))
+def _predictions(run_id: str, url: str, version: int) -> Predictions:
+    return Predictions.from_bytes(artifact(run_id, PREDICTIONS))
 
 
 def has_pictures(run: Run) -> bool:
@@ -271,12 +271,6 @@ def has_learned_the_sample(run: Run) -> bool:
     """Whether the test images at hand are the sample's, and a run was trained on all of MNIST
     and so on them."""
     return dataset().source == "sample" and not has_pictures(run)
-
-
-def confusion(run: Run) -> np.ndarray:
-    """A run's confusion matrix on its test images, int64 (10, 10)."""
-    probabilities, labels = predictions(run)
-    return metrics.confusion_matrix(labels, probabilities.argmax(axis=1))
 
 
 def artifact(run_id: str, kind: str) -> bytes:

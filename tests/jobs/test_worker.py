@@ -14,12 +14,12 @@ from mnist_core import data, errors, training
 from mnist_core.analysis import explanation, maps
 from mnist_core.analysis.calibration import Calibration
 from mnist_core.analysis.map_study import MapKey, unpack_points
-from mnist_core.analysis.predictions import unpack_predictions
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.classifier import Classifier
 from mnist_core.config import TrainConfig
 from mnist_core.errors import DownloadFailed, NotAllowed, StoreUnavailable
-from mnist_core.jobs import errands, worker
+from mnist_core.jobs import download, errands, worker
 from mnist_core.jobs import heart as heart_module
 from mnist_core.jobs import recorder as recorder_module
 from mnist_core.shipped import shipped_runs
@@ -99,11 +99,12 @@ def test_a_finished_runs_curves_are_all_stored(executed):
 
 def test_a_finished_runs_network_answers_as_its_stored_predictions(executed, tiny_dataset):
     run, store, _ = executed
-    probabilities, labels = unpack_predictions(store.artifact(run.id, PREDICTIONS))
+    predictions = Predictions.from_bytes(store.artifact(run.id, PREDICTIONS))
     classifier = Classifier(store.artifact(run.id, LITERT))
-    assert np.abs(classifier.predict_proba(tiny_dataset.x_test) - probabilities).max() < 1e-5
-    assert (labels == tiny_dataset.y_test).all()
-    assert (probabilities.argmax(axis=1) == labels).mean() == pytest.approx(run.test_accuracy)
+    answers = classifier.predict_proba(tiny_dataset.x_test)
+    assert np.abs(answers - predictions.probabilities).max() < 1e-5
+    assert (predictions.labels == tiny_dataset.y_test).all()
+    assert predictions.correct.mean() == pytest.approx(run.test_accuracy)
 
 
 def test_a_finished_runs_keras_file_loads_as_the_same_network(executed, tiny_dataset, tmp_path):
@@ -112,7 +113,7 @@ def test_a_finished_runs_keras_file_loads_as_the_same_network(executed, tiny_dat
     run, store, _ = executed
     (tmp_path / "model.keras").write_bytes(store.artifact(run.id, KERAS))
     model = keras.models.load_model(tmp_path / "model.keras")
-    expected, _ = unpack_predictions(store.artifact(run.id, PREDICTIONS))
+    expected = Predictions.from_bytes(store.artifact(run.id, PREDICTIONS)).probabilities
     assert np.abs(model.predict(tiny_dataset.x_test, verbose=0) - expected).max() < 1e-5
 
 
@@ -277,7 +278,7 @@ def test_a_run_whose_checkpoint_is_damaged_says_so(store, run, tiny_dataset, cap
     again = store.claim_run(add_worker(store, "next"))
     failed = worker.execute(store, again, "next", tiny_dataset)
     assert failed.state == FAILED
-    assert failed.message.startswith("What is stored of this run cannot be read")
+    assert failed.message.startswith("This run's stored state cannot be read")
     assert store.metrics(run.id) == reports(5)
 
 
@@ -765,7 +766,7 @@ def test_a_worker_downloads_when_asked_and_leaves_the_reason_of_a_failure_to_the
         if offline is not None:
             raise DownloadFailed("It failed ([Errno -2] Unknown name).", offline=offline)
 
-    monkeypatch.setattr(data, "fetch", fetch)
+    monkeypatch.setattr(download, "fetch", fetch)
     store.request_download()
     worker.work(store, idle_seconds=0.3)
     assert (store.download().state, store.download().message) == expected
@@ -775,7 +776,7 @@ def test_a_worker_downloads_when_asked_and_leaves_the_reason_of_a_failure_to_the
 def test_runs_are_trained_while_the_download_goes_on(store, trained, monkeypatch):
     run = waiting_run(store)
     monkeypatch.setattr(
-        data, "fetch", lambda: wait_until(lambda: store.get(run.id).state == FINISHED)
+        download, "fetch", lambda: wait_until(lambda: store.get(run.id).state == FINISHED)
     )
     store.request_download()
     worker.work(store, idle_seconds=0.3)
@@ -867,7 +868,7 @@ def test_a_download_comes_before_a_map_and_both_are_done(store, trained, monkeyp
         return features[:, :2]
 
     monkeypatch.setattr(maps, "tsne", tsne)
-    monkeypatch.setattr(data, "fetch", lambda: done.append("download"))
+    monkeypatch.setattr(download, "fetch", lambda: done.append("download"))
     store.request(map_of(tiny_dataset))
     store.request_download()
     worker.work(store, idle_seconds=0.3)
@@ -882,7 +883,7 @@ def test_a_map_of_digits_that_came_since_the_worker_started_is_made_of_those(
     at_hand = [sample]
     monkeypatch.setattr(data, "locate", lambda: (at_hand[0].test_fingerprint, "keras"))
     monkeypatch.setattr(data, "load_dataset", lambda: at_hand[0])
-    monkeypatch.setattr(data, "fetch", lambda: at_hand.insert(0, tiny_dataset))
+    monkeypatch.setattr(download, "fetch", lambda: at_hand.insert(0, tiny_dataset))
     store.request_download()
     store.request(map_of(tiny_dataset))
     worker.work(store, idle_seconds=0.3)
