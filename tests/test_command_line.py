@@ -484,8 +484,8 @@ def test_every_figure_is_read_or_it_is_said_that_there_are_more(count, run, tmp_
     assert status == 0
     assert len(out.split("\t")[1]) == min(count, 200)
     assert err == (
-        f"{path}: Of the 230 figures in the picture only the 200 largest were read; send the "
-        "picture in parts to read all."
+        f"{path}: Only the 200 largest of the 230 figures in the picture were read; send the "
+        "picture in parts to read all of them."
         if count == 230
         else ""
     )
