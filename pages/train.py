@@ -98,7 +98,7 @@ def live(run_id: str, visitor: str, polled: float | None) -> None:
     with st.container():
         show_numbers(run, reports)
         if run.test_accuracy is not None and not run.active:
-            images = run.test_images
+            images = run.test_images or 0
             run_picker.warn_of_guessing(run, run.test_accuracy, images, "test")
     if reports:
         show_curves(run, reports)

@@ -105,7 +105,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "text": (lambda: b"my homework " * 100, "not a PNG, JPEG, WebP, AVIF, GIF, BMP or TIFF"),
     "PDF": (lambda: b"%PDF-1.7\n" * 50, "not a PNG, JPEG, WebP, AVIF, GIF, BMP or TIFF"),
     "cut off": (lambda: encode(seven(), "PNG")[:300], "or it is broken; try another."),
-    "HEIC": (lambda: heif(b"heic"), "This is HEIC"),
+    "HEIC": (lambda: heif(b"heic"), "HEIC pictures cannot be read here"),
     "HEIF": (lambda: heif(b"mif1"), "save it as JPEG or PNG"),
     "AVIF, broken": (lambda: heif(b"avif"), "save it as JPEG or PNG"),
     "too many pixels": (

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import json
 import os
@@ -14,7 +15,7 @@ from mnist_core import data
 from mnist_core.analysis import label_errors
 from mnist_core.config import PRESETS
 from mnist_core.errors import DownloadFailed
-from mnist_core.jobs import download, opening, worker
+from mnist_core.jobs import download, follow, opening, worker
 from mnist_core.shipped import FILES, shipped_artifact
 from mnist_core.store.run import FAILED, FINISHED, INTERRUPTED
 from mnist_core.store.workers import WorkerStore
@@ -82,10 +83,10 @@ def test_train_ends_with_one_line_of_json(run, tiny_mnist, store):
 
 
 def test_a_key_pressed_in_training_ends_it_with_its_curves(run, tiny_mnist, store, monkeypatch):
-    def press(self, progress):
+    def press(progress):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line.bar, "__call__", press)
+    monkeypatch.setattr(command_line, "training_bar", lambda epochs: contextlib.nullcontext(press))
     status, out, err = run("train", "--json")
     assert (status, out) == (130, "")
     assert err.endswith("Stopped.")
@@ -358,7 +359,7 @@ def test_a_key_pressed_in_a_sweep_stops_all_of_it(run, store, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(opening, "open_pool", FakePool)
-    monkeypatch.setattr(command_line.time, "sleep", press)
+    monkeypatch.setattr(follow.time, "sleep", press)
     status, out, err = run("sweep", *TRY)
     assert (status, out, "Stopped." in err) == (130, "", True)
     assert [found.state for found in store.list_runs()] == [INTERRUPTED] * 4
@@ -484,8 +485,8 @@ def test_every_figure_is_read_or_it_is_said_that_there_are_more(count, run, tmp_
     assert status == 0
     assert len(out.split("\t")[1]) == min(count, 200)
     assert err == (
-        f"{path}: Of the 230 figures in the picture only the 200 largest were read; send the "
-        "picture in parts to read all."
+        f"{path}: Only the 200 largest of the 230 figures in the picture were read; send the "
+        "picture in parts to read all of them."
         if count == 230
         else ""
     )
@@ -555,8 +556,8 @@ def searched_at_once(monkeypatch):
 def test_suspects_go_into_the_database(run, tiny_mnist, searched_at_once, tiny_dataset):
     status, out, err = run("suspects")
     assert (status, out) == (0, "")
-    assert "Of 400 training images 2 were read as another digit than their label;" in err
-    assert err.endswith("the 1 most suspect of them are in the database.")
+    assert "Of 400 training images 2 were read as a digit other than their label;" in err
+    assert err.endswith("the 1 most suspect are in the database.")
     store = Store()
     study = store.find(label_errors.study_key(tiny_dataset.train_fingerprint))
     store.close()
@@ -578,7 +579,7 @@ def test_suspects_that_ship_are_not_searched_for(run, monkeypatch):
     monkeypatch.setattr(cross_validation, "compute", None)
     status, _, err = run("suspects")
     assert status == 0
-    assert err.endswith("The suspects among these digits come with the project.")
+    assert err.endswith("The suspects among these digits are built in.")
 
 
 def test_no_search_begins_where_its_end_could_not_be_stored(run, tiny_mnist, tmp_path, monkeypatch):

@@ -25,7 +25,13 @@ PAGE_LAYERS = [{"server"}, {"shared"}, {"components"}]
 
 FRAMEWORKS = {"tensorflow", "keras"}
 # Outside of training these alone import it or TensorFlow, and only when called: in no server.
-WHEN_CALLED = {"jobs/download.py", "jobs/dask_pool.py", "jobs/worker.py", "__main__.py"}
+WHEN_CALLED = {
+    "jobs/download.py",
+    "jobs/dask_pool.py",
+    "jobs/follow.py",
+    "jobs/worker.py",
+    "__main__.py",
+}
 
 
 def files(root: Path) -> list[Path]:

@@ -194,7 +194,7 @@ def test_what_a_file_is_is_said_by_us_whatever_it_is_called(server, wide):
     open_page(wide, server, "draw")
     wide.get_by_text("Read a test digit or a photograph instead").click()
     for name, content, sentence in (
-        ("IMG_1.HEIC", pictures.heif(b"heic"), "This is HEIC, a kind of picture that is not read"),
+        ("IMG_1.HEIC", pictures.heif(b"heic"), "HEIC pictures cannot be read here"),
         ("letter.pdf", b"%PDF-1.7", "The file is not a PNG, JPEG"),
     ):
         upload(wide, name, content)
