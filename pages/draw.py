@@ -1,5 +1,6 @@
 """Draw: a canvas, what the network reads in it as soon as the pen lifts, and why."""
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from pages.shared import cache, presenter, shell, visitor
 
 shell.guard("draw")
 
+# A photograph takes a hundred megabytes for a moment; thirty at once would take them all.
+ONE_PICTURE_AT_A_TIME = threading.Lock()
 EVERY_STEP = list(drawing.STEPS)
 # The strip's pictures are at most this many pixels a side.
 STRIP_SIDE = 112
@@ -85,7 +88,7 @@ def read_picture(decode: Callable[[], np.ndarray]) -> None:
     file = b""
     try:
         limits.check(PICTURE, visitor.visitor(remember=False))
-        with cache.ONE_PICTURE_AT_A_TIME:
+        with ONE_PICTURE_AT_A_TIME:
             # Grey is all that is looked at, and all that is kept.
             picture = drawing.to_bytes(drawing.to_grey(decode()))
             file = html.png(picture)

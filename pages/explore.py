@@ -120,7 +120,7 @@ def show_digits(key: str, split: str, places: np.ndarray, captions: list[str]) -
 
 
 def show_glance(split: str) -> None:
-    found = cache.glance_at(split)
+    found = cache.glance_at(cache.dataset(), split)
     left, right = st.columns(2, gap="large")
     plain = {"displayModeBar": False}
     with left:
@@ -209,7 +209,7 @@ def show_map(split: str) -> None:
 
 
 def show_one_map(split: str, places: np.ndarray, run: Run | None, method: str) -> None:
-    points, variance = maps.flat_map(split, run)
+    points, variance = maps.flat_map(cache.dataset(), split, run)
     words = f"PCA: the two directions hold {variance.sum():.0%} of the variance."
     if method == "t-SNE":
         study = ask_for_map(split, run)

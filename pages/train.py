@@ -6,6 +6,7 @@ from collections.abc import Callable
 import plotly.graph_objects as go
 import streamlit as st
 
+from mnist_core import shipped
 from mnist_core.config import LIMITS, TrainConfig, describe
 from mnist_core.data import Dataset
 from mnist_core.errors import RunNotFound
@@ -294,7 +295,7 @@ with right:
             "You can leave this page; training continues.",
             icon=":material/show_chart:",
         )
-        if example := cache.shipped_run(config.preset if config else cache.BEST):
+        if example := shipped.shipped_runs().get(config.preset if config else cache.BEST):
             expected = (
                 f"What to expect: the {example.config.preset} network that came with the app "
                 f"reached {example.test_accuracy:.2%} on the test images after "

@@ -136,7 +136,7 @@ def show_doubt(split: str, place: int) -> None:
 
 
 def show_neighbours(split: str, place: int) -> None:
-    places, distances = cache.neighbours(split, place, NEIGHBOURS)
+    places, distances = cache.neighbours(cache.dataset(), split, place, NEIGHBOURS)
     images, labels = cache.images_of("train")
     st.markdown("**The training images nearest to it, pixel by pixel**")
     gallery(

@@ -37,17 +37,19 @@ def plotly_address() -> str | None:
 
 
 def cached_figure_json(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> str:
-    """A figure for ``live_chart`` in this visitor's size, drawn once for all like them.
+    """A figure for ``live_chart`` in this visitor's size, drawn once for all who see the same.
 
     Args:
-        key: all else that it depends on, as ``cache.cached_for_all`` takes it.
+        key: everything else it depends on, in plain values.
     """
-    return cache.cached_for_all((*key, presenter.is_on()), lambda: _packed(presenter.sized(draw())))
+    return _figure_json((*key, presenter.is_on()), draw)
 
 
-def _packed(figure: go.Figure) -> str:
-    """The figure as JSON, without what this component sets itself."""
-    plain = json.loads(figure.to_json())
+# Apart from ``cache.figure``: curves that change five times a second push no heatmap out.
+@cache.cached(200)
+def _figure_json(key: tuple[Any, ...], _draw: Callable[[], go.Figure]) -> str:
+    plain = json.loads(presenter.sized(_draw()).to_json())
+    # The component sets its own.
     plain["layout"].pop("template", None)
     return json.dumps(plain)
 

@@ -1,7 +1,6 @@
 """Maps of digits as pages need them: by PCA at once, by t-SNE from a worker."""
 
 import numpy as np
-import streamlit as st
 
 from mnist_core import data
 from mnist_core.analysis import maps
@@ -10,7 +9,7 @@ from mnist_core.store.run import RUNNING, WAITING, Run
 from mnist_core.store.studies import Study
 from pages.server import limits, served
 from pages.server.rates import STUDY
-from pages.shared.cache import classifier, fingerprint_of, home, images_of, pool, studies
+from pages.shared.cache import cached, classifier, fingerprint_of, images_of, pool, studies
 from pages.shared.visitor import visitor
 
 
@@ -19,19 +18,12 @@ def map_places(split: str) -> np.ndarray:
     return maps.choose(images_of(split)[1])
 
 
-def flat_map(split: str, run: Run | None) -> tuple[np.ndarray, np.ndarray]:
+@cached(20, "Drawing the map …")
+def flat_map(dataset: data.Dataset, split: str, run: Run | None) -> tuple[np.ndarray, np.ndarray]:
     """A map by PCA, of the pixels or of a run's last hidden layer: points, and the share of
     the variance along each axis."""
-    names = (run.id, home(run), run.version) if run else (PIXELS, "", 0)
-    return _flat_map(run, split, fingerprint_of(split), *names)
-
-
-@st.cache_resource(max_entries=20, show_spinner="Drawing the map …")
-def _flat_map(
-    _run: Run | None, split: str, fingerprint: str, run_id: str, url: str, version: int
-) -> tuple[np.ndarray, np.ndarray]:
     images = data.take(images_of(split)[0], map_places(split))
-    activations = classifier(_run).activations if _run else None
+    activations = classifier(run).activations if run else None
     return maps.pca(maps.features_of(images, activations))
 
 

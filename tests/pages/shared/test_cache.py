@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 
+import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -459,18 +460,19 @@ def test_the_secret_is_remembered_by_the_browser_and_shown_nowhere(open_page):
 
 
 def test_curves_that_change_all_the_time_push_no_heatmap_out():
+    from pages.components.live_chart import cached_figure_json
     from pages.shared import cache
 
     made = []
 
-    def heatmap() -> str:
+    def heatmap() -> go.Figure:
         made.append("heatmap")
-        return "heatmap"
+        return go.Figure()
 
-    cache.cached_for_all(("confusion", "cnn"), heatmap)
-    for number in range(200):
-        cache.cached_for_all(("accuracy_curves", number), lambda: "x" * 100_000)
-    cache.cached_for_all(("confusion", "cnn"), heatmap)
+    cache.figure(("confusion", "cnn"), heatmap)
+    for number in range(300):
+        cached_figure_json(("accuracy_curves", number), go.Figure)
+    cache.figure(("confusion", "cnn"), heatmap)
     assert made == ["heatmap"]
 
 
