@@ -53,7 +53,7 @@ def test_one_shipped_run_was_trained_and_tested_on_the_bundled_sample(sample):
     assert run.dataset == "Bundled sample of MNIST: 4,000 training and 1,000 test images"
     assert run.test_fingerprint == sample.test_fingerprint
     assert run.config == PRESETS["cnn"]
-    assert run.title == f"sample · {run.test_accuracy:.2%} · shipped"
+    assert run.title == f"sample · {run.test_accuracy:.2%} · built-in"
     # The stored predictions are those of its network for the sample's own test images.
     probabilities, labels = unpack_predictions(shipped_artifact(run.id, PREDICTIONS))
     assert (labels == sample.y_test).all()

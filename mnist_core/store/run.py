@@ -105,7 +105,7 @@ class Run:
     @property
     def origin(self) -> str:
         """What tells it from others of the same label."""
-        return "shipped" if self.shipped else self.id
+        return "built-in" if self.shipped else self.id
 
     @property
     def trained_on(self) -> str:

@@ -363,7 +363,7 @@ def test_a_title_names_preset_accuracy_and_origin():
     assert run.title == "classic · 98.77% · ab12"
     # One that came with the app goes by its own name, whatever its preset.
     shipped = dataclasses.replace(run, id="sample", shipped=True)
-    assert shipped.title == "sample · 98.77% · shipped"
+    assert shipped.title == "sample · 98.77% · built-in"
     assert dataclasses.replace(run, test_accuracy=None).title == "classic · ab12"
 
 

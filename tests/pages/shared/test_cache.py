@@ -35,8 +35,8 @@ from tests.pages.helpers import (
 )
 
 WITH_NOTICE = ("overview", "explore", "train", "evaluate")
-SAMPLE = "Using the 5,000 digits that came with the app, of MNIST's 70,000."
-OFFLINE = "No internet connection; using the 5,000 digits that came with the app."
+SAMPLE = "Using the 5,000 built-in digits, of MNIST's 70,000."
+OFFLINE = "No internet connection; using the 5,000 built-in digits."
 
 
 # --- the entrance ---
@@ -159,7 +159,9 @@ def test_a_download_that_failed_otherwise_is_said_without_its_reason(
     fail_download(store, message)
     tab = open_page("explore")
     (notice,) = sentences(tab)
-    assert notice.startswith("The whole of MNIST could not be downloaded; using the 5,000 digits")
+    assert notice.startswith(
+        "The whole of MNIST could not be downloaded; using the 5,000 built-in digits"
+    )
     assert not any(part in all_text(tab) for part in ("Errno", "MNIST_DATA"))
 
 
@@ -207,7 +209,7 @@ def test_a_data_file_that_does_not_exist_is_named_and_the_sample_shown(
     monkeypatch.setenv("MNIST_DATA", "/nowhere/mine.npz")
     tab = open_page(name)
     assert_shown(tab, name)
-    assert UNUSED + "the 5,000 digits that came with the app." in sentences(tab)
+    assert UNUSED + "the 5,000 built-in digits." in sentences(tab)
     assert not any(part in all_text(tab) for part in ("MNIST_DATA", "/nowhere"))
     assert "MNIST_DATA names /nowhere/mine.npz, which does not exist" in caplog.text
 
@@ -222,7 +224,7 @@ def test_a_broken_data_file_is_named_and_the_sample_shown(
     tab = open_page("overview")
     assert_shown(tab, "overview")
     assert metrics(tab)["Digits here"] == "5,000"
-    assert sentences(tab) == [UNUSED + "the 5,000 digits that came with the app."]
+    assert sentences(tab) == [UNUSED + "the 5,000 built-in digits."]
     assert str(path) in caplog.text
 
 
@@ -246,7 +248,7 @@ def test_a_data_file_that_may_not_be_read_is_named_and_the_sample_shown(
     unreadable(monkeypatch, tmp_path / "mine.npz")
     tab = open_page("explore")
     assert_shown(tab, "explore")
-    assert sentences(tab) == [UNUSED + "the 5,000 digits that came with the app."]
+    assert sentences(tab) == [UNUSED + "the 5,000 built-in digits."]
     assert "mine.npz cannot be read (Permission denied)" in caplog.text
 
 
