@@ -1,4 +1,4 @@
-"""Compare: all networks in a table, their curves in one figure, and what can be done with one."""
+"""Compare: all runs in a table, their curves in one figure, and the details of one."""
 
 import re
 from collections.abc import Callable
@@ -14,74 +14,61 @@ from mnist_core.plots import html
 from mnist_core.plots.curves import overlaid_curves
 from mnist_core.progress import Progress, epoch_ends, thin, to_csv
 from mnist_core.store.quotas import MOST_PINNED_EACH
+from mnist_core.store.ranking import ORDERS, ordered
 from mnist_core.store.run import FINISHED, KERAS, LITERT, RUNNING, WAITING, Run
 from mnist_core.store.runs import NAME_LENGTH
 from pages.components import notices, run_picker, teacher
+from pages.components.choices import choose
 from pages.components.live_chart import cached_figure_json, live_chart
+from pages.components.words import NONE, number, percent
 from pages.server import limits
 from pages.server.rates import CHANGE
 from pages.shared import cache, presenter, shell
-from pages.shared import visitor as visitor_module
+from pages.shared.visitor import this_visitor
 
 shell.guard("compare")
 
 MOST_OVERLAID = 6
 MOST_ROWS = 60
 MOST_POINTS = 200
-# What the table can be sorted by: a run's value, and whether the largest comes first. Not by test
-# accuracy, which is reported and not chosen by.
-ORDERS = {
-    "Validation accuracy": (lambda run: run.validation_accuracy or 0.0, True),
-    "Newest": (lambda run: run.created_at, True),
-    "Fastest": (lambda run: run.train_seconds or 0.0, False),
-    "Fewest parameters": (lambda run: run.parameters or 0, False),
-    "Fewest epochs": (lambda run: run.epochs or 0, False),
-    "Settings": (lambda run: describe(run.config), False),
-    "Name": (lambda run: run.title.lower(), False),
-}
-# What the table says of a run's state; most are finished, and nothing has to be said.
-STATES = {FINISHED: "", RUNNING: "going on now", WAITING: "waits to go on"}
+# What a run with a network does now, unless it is finished.
+STATES = {FINISHED: "", RUNNING: "training again", WAITING: "waiting to continue"}
+# What a phone has room for comes first.
+HEADER = (
+    "Run",
+    "Validation accuracy",
+    "Test accuracy",
+    "95% confidence interval",
+    "Test images",
+    "Parameters",
+    "Time",
+    "Epochs",
+    "Settings",
+)
 
 
 def show_table(runs: list[Run], visitor: str) -> None:
-    with (
-        presenter.hidden_when_presenting("order"),
-        st.container(horizontal=True, vertical_alignment="bottom"),
-    ):
+    with presenter.hidden_when_presenting("order", horizontal=True, vertical_alignment="bottom"):
         order = st.selectbox("Sort by", list(ORDERS), key="sort", bind="query-params", width=240)
-        turned = st.toggle("Reverse order", key="turned", bind="query-params")
-    value, largest_first = ORDERS[order]
-    runs = sorted(runs, key=value, reverse=largest_first != turned)
-    # What a phone has room for comes first.
-    header = (
-        "Run",
-        "Validation accuracy",
-        "Test accuracy",
-        "95% confidence interval",
-        "Test images",
-        "Parameters",
-        "Time",
-        "Epochs",
-        "Settings",
-    )
+        reverse = st.toggle("Reverse order", key="turned", bind="query-params")
     rows = [
         (
             named(run, visitor),
-            "–" if run.validation_accuracy is None else f"{run.validation_accuracy:.2%}",
-            f"{run.test_accuracy:.2%}",
+            percent(run.validation_accuracy),
+            percent(run.test_accuracy),
             interval(run),
             number(run.test_images),
             number(run.parameters),
-            "–" if run.train_seconds is None else f"{run.train_seconds:,.1f} s",
+            NONE if run.train_seconds is None else f"{run.train_seconds:,.1f} s",
             number(run.epochs),
             describe(run.config),
         )
-        for run in runs[:MOST_ROWS]
+        for run in ordered(runs, order, reverse)[:MOST_ROWS]
     ]
     with st.container(key="runs_table"):
-        st.html(html.table(header, rows, long=(0, len(header) - 1)))
+        st.html(html.table(HEADER, rows, long=(0, len(HEADER) - 1)))
     st.caption(
-        "Choose by validation accuracy; the test accuracy is only reported. The interval holds "
+        "Choose by validation accuracy; the test accuracy is only reported. The interval contains "
         "the accuracy on all such images with 95% confidence."
     )
     if len(runs) > MOST_ROWS:
@@ -92,43 +79,30 @@ def named(run: Run, visitor: str) -> str:
     """A run's name, where it comes from, whose it is, and its state unless it is finished."""
     notes = ["yours"] * (run.owner == visitor) + [STATES.get(run.state, run.state)]
     noted = ", ".join(note for note in notes if note)
-    return short_name(run) + (f" ({noted})" if noted else "")
-
-
-def short_name(run: Run) -> str:
-    """Its title without the accuracy."""
-    return f"{run.label} · {run.origin}"
-
-
-def number(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"
+    return f"{run.label} · {run.origin}" + (f" ({noted})" if noted else "")
 
 
 def interval(run: Run) -> str:
-    """Where the accuracy on all such images lies, with 95% confidence."""
     images = run.test_images
     if not images:
-        return "–"
-    right = round((run.test_accuracy or 0.0) * images)
-    low, high = metrics.wilson_interval(right, images)
-    return f"{low:.2%} to {high:.2%}"
+        return NONE
+    low, high = metrics.wilson_interval(round((run.test_accuracy or 0.0) * images), images)
+    return f"{low:.2%} – {high:.2%}"
 
 
 def choose_overlaid(runs: list[Run]) -> list[Run]:
-    """Those to draw; kept in the address."""
+    """The runs whose curves to show; kept in the address."""
     found = {run.id: run for run in runs}
     if "overlaid" not in st.session_state:
-        named_there = st.query_params.get("runs", "").split(",")
-        wanted = list(dict.fromkeys(run_id for run_id in named_there if run_id))
+        wanted = list(dict.fromkeys(filter(None, st.query_params.get("runs", "").split(","))))
         known = [run_id for run_id in wanted if run_id in found][:MOST_OVERLAID]
         if len(known) < len(wanted):
             st.warning(
-                "The address names runs that are not here, or too many; those that are here "
-                "are shown.",
+                "The link names runs that are not here, or too many; those that are here are "
+                "shown.",
                 icon=":material/link_off:",
             )
-        best = sorted(runs, key=lambda run: run.validation_accuracy or 0.0, reverse=True)
-        st.session_state["overlaid_start"] = known or [run.id for run in best[:2]]
+        st.session_state["overlaid_start"] = known or [run.id for run in ordered(runs)[:2]]
     start = [run_id for run_id in st.session_state["overlaid_start"] if run_id in found]
     with presenter.hidden_when_presenting("overlaid"):
         chosen = st.multiselect(
@@ -144,15 +118,14 @@ def choose_overlaid(runs: list[Run]) -> list[Run]:
 
 
 def show_curves(runs: list[Run]) -> None:
-    over = st.segmented_control(
+    axes = {"epoch": "Epochs", "seconds": "Seconds of training"}
+    over = choose(
         "Horizontal axis",
-        ["epoch", "seconds"],
-        default="epoch",
-        key="over",
-        required=True,
-        format_func=lambda over: "Epochs" if over == "epoch" else "Seconds of training",
+        list(axes),
+        "over",
+        format_func=axes.__getitem__,
+        label_visibility="visible",
     )
-    axis = "epochs" if over == "epoch" else "seconds of training"
     curves = [(run.title, thin(cache.curves(run), MOST_POINTS)) for run in runs]
     states = [
         (title, *cache.state_of(run), len(reports))
@@ -167,7 +140,7 @@ def show_curves(runs: list[Run]) -> None:
             st.markdown(f"**{value.capitalize()}**: validation marked, training batches dotted")
             live_chart(
                 figure,
-                f"{value.capitalize()} over {axis}. {ends(curves, value)}",
+                f"{value.capitalize()} over {axes[over].lower()}. {ends(curves, value)}",
                 key=f"overlaid-{value}",
             )
 
@@ -185,47 +158,48 @@ def ends(curves: list[tuple[str, list[Progress]]], value: str) -> str:
 
 def show_one(run: Run, visitor: str) -> None:
     st.write(f"{describe(run.config)} · {run.dataset}")
+    # Letters and digits only, and never the same for two runs.
+    file = "-".join([*re.findall(r"\w+", run.name), run.id])
+    downloads: dict[str, tuple[str, Callable[[], str | bytes]]] = {
+        "Keras model (.keras)": ("keras", partial(cache.artifact, run.id, KERAS)),
+        "LiteRT model (.tflite)": ("tflite", partial(cache.artifact, run.id, LITERT)),
+        "Curves (.csv)": ("csv", lambda: to_csv(cache.curves(run))),
+        "Keras script (.py)": ("py", lambda: keras_script(run.config)),
+    }
     with st.container(horizontal=True):
-        # Letters and digits only, and never the same for two runs.
-        file = "-".join([*re.findall(r"\w+", run.name), run.id])
-        for label, kind, ending in (
-            ("Keras model (.keras)", KERAS, "keras"),
-            ("LiteRT model (.tflite)", LITERT, "tflite"),
-        ):
-            download(label, partial(cache.artifact, run.id, kind), f"{file}.{ending}")
-        download("Curves (.csv)", lambda: to_csv(cache.curves(run)), f"{file}.csv")
-        download("Keras script (.py)", lambda: keras_script(run.config), f"{file}.py")
+        for label, (ending, make) in downloads.items():
+            notices.download(label, make, f"{file}.{ending}")
     show_use(run, file)
     if teacher.may_change(run, visitor):
         manage(run, visitor)
 
 
 def show_use(run: Run, file: str) -> None:
-    """What the two model files do, and how to use them."""
+    """What the two model files expect and give, and how to use them."""
     try:
         complete = cache.classifier(run).complete
     except (RunNotFound, ValueError):
         st.caption("The network's files cannot be read here.")
         return
-    many = run.config.looks > 1
+    looks = run.config.looks
     if complete:
-        views = f", average over {run.config.looks} views a pixel apart" if many else ""
+        views = f", average over {looks} views a pixel apart" if looks > 1 else ""
         accuracy = "" if run.test_accuracy is None else f": {run.test_accuracy:.2%} of test images"
         st.caption(
             "Both models take images as MNIST has them, whole numbers from 0 (paper) to 255 (ink), "
-            f"28 × 28, scale them by themselves{views}, and give ten probabilities. They classify "
-            f"as this app does{accuracy}. The LiteRT file has a second signature, *layers*, with "
-            "the output of every layer by its name."
+            f"28 × 28, scale them{views}, and give ten probabilities. They classify as this app "
+            f"does{accuracy}. The LiteRT file has a second signature, *layers*, with the output of "
+            "each layer by name."
         )
     else:
         views = (
-            f" They answer from a single view and this app averages {run.config.looks}, so their "
-            "accuracy differs a little from the one above."
+            f" They use a single view and this app averages {looks}, so their accuracy differs a "
+            "little from the one above."
         )
         st.caption(
-            "These files were made by an earlier version. Both models take 28 × 28 pixels from 0 "
-            "(paper) to 1 (ink): divide MNIST's by 255. The LiteRT file's outputs are its layers "
-            "in order, the last one the ten probabilities." + (views if many else "")
+            "An earlier version made these files. Both models take 28 × 28 pixels from 0 (paper) "
+            "to 1 (ink): divide MNIST's by 255. The LiteRT file's outputs are its layers in order; "
+            "the last one is the ten probabilities." + (views if looks > 1 else "")
         )
     with st.expander("How to use the models", icon=":material/code:"):
         in_keras, in_litert = st.tabs(["Keras", "LiteRT"])
@@ -233,20 +207,8 @@ def show_use(run: Run, file: str) -> None:
         in_litert.code(use_litert(f"{file}.tflite", complete, len(run.config.layers)))
 
 
-def download(label: str, data: Callable[[], str | bytes], file_name: str) -> None:
-    """A button that fetches what it gives only once it is pressed."""
-    st.download_button(
-        label,
-        data,
-        file_name,
-        on_click="ignore",
-        icon=":material/download:",
-        key=f"download-{file_name}",
-    )
-
-
 def manage(run: Run, visitor: str) -> None:
-    """What only the owner may do, and the teacher."""
+    """What only the owner and the teacher may do."""
     own = run.owner == visitor
     st.subheader("This run is yours" if own else "This run, for the teacher", anchor=False)
     # A form, so that Enter renames as well.
@@ -267,7 +229,7 @@ def manage(run: Run, visitor: str) -> None:
         )
         if not run.active:
             with st.popover("Delete", icon=":material/delete:"):
-                st.write("Its curves and its network are gone then.")
+                st.write("This deletes its curves and its network.")
                 st.button(
                     "Delete this run for good",
                     type="primary",
@@ -281,7 +243,7 @@ def manage(run: Run, visitor: str) -> None:
 
 @shell.guarded
 def rename(run_id: str, visitor: str) -> None:
-    # What the box holds now: an argument would still be what it held when it was drawn.
+    # An argument would be what the box held when it was shown.
     name = str(st.session_state[f"name-{run_id}"])
     with limits.counted(CHANGE, visitor):
         cache.store().rename(run_id, teacher.acting_as(visitor), name)
@@ -301,12 +263,13 @@ def delete(run_id: str, visitor: str) -> None:
 
 
 st.title("Compare runs")
-visitor = visitor_module.visitor()
-shell.check_address(sort=lambda text: text in ORDERS)
+visitor = this_visitor()
+shell.check_address(sort=ORDERS.__contains__)
 runs = [run for run in run_picker.trained_runs() if run.test_accuracy is not None]
-if all(run.shipped for run in runs):
+only_built_in = all(run.shipped for run in runs)
+if only_built_in:
     st.info(
-        "These networks came with the app. Train one of your own, and it stands beside them.",
+        "These networks are built-in. Train one of your own to compare it with them.",
         icon=":material/compare_arrows:",
     )
 show_table(runs, visitor)
@@ -319,10 +282,8 @@ with presenter.hidden_when_presenting("one_run"):
     st.subheader("Details and downloads", anchor=False)
     run = run_picker.pick_run("Run", runs=runs)
     show_one(run, visitor)
-if all(run.shipped for run in runs):
-    notices.next_step("train", "Train a network of your own", ":material/play_arrow:")
+if only_built_in:
+    notices.next_step("train", "Train a network of your own")
 else:
-    notices.next_step(
-        "evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id
-    )
+    notices.next_step("evaluate", "See where this network is wrong", run=run.id)
 teacher.show(visitor)

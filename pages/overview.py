@@ -6,6 +6,7 @@ import streamlit as st
 from mnist_core import data
 from mnist_core.analysis import metrics
 from mnist_core.plots import html, style
+from mnist_core.store import ranking
 from pages.components import notices, run_picker
 from pages.shared import cache, presenter, shell
 
@@ -13,8 +14,8 @@ shell.guard("overview")
 
 st.title("Watch a network learn to read handwriting")
 st.markdown(
-    "MNIST is 70,000 digits that people wrote by hand. Here you see them, train a small "
-    "neural network on them, find out where it is wrong, and let it read a digit you draw."
+    "MNIST is a collection of 70,000 handwritten digits. Here you can look at them, train a small "
+    "neural network on them, see where it goes wrong, and let it read a digit you draw."
 )
 notices.data_notice()
 
@@ -28,66 +29,48 @@ st.html(
     )
 )
 runs = run_picker.trained_runs()
-# A run that was tested on the easier or smaller test images of the sample is no rival.
-official = [run for run in runs if run.test_fingerprint == runs[0].test_fingerprint]
-# By validation accuracy: a test accuracy that was chosen by would say too much.
-best = max(official, key=lambda run: run.validation_accuracy or 0.0, default=None)
+best = ranking.best(runs)
 # The network to look at more closely is one whose test images are here.
 shown = cache.pictured_first([best, *runs])[0] if best else None
 worst = metrics.worst_confusion(cache.predictions(shown).matrix) if shown else None
 
-explore, train, evaluate, draw = st.columns(4)
-
-with explore.container(border=True, height="stretch"):
+with st.container(key="cards"):
+    explore, train, evaluate, draw = (
+        column.container(border=True, height="stretch") for column in st.columns(4)
+    )
+with explore:
     st.subheader("1 · Explore", anchor=False)
     st.metric("Digits here", f"{len(dataset.x_train) + len(dataset.x_test):,}")
-    st.page_link(
-        "pages/explore.py",
-        label="See 100 digits",
-        icon=":material/grid_view:",
-        query_params={"count": "100"},
-    )
-
-with train.container(border=True, height="stretch"):
+    notices.link("explore", "See 100 digits", count="100")
+with train:
     st.subheader("2 · Train", anchor=False)
     if best:
         st.metric(f"Best network: {best.config.preset}", f"{best.test_accuracy:.2%}")
-        chosen_by = f", {best.validation_accuracy:.2%}" if best.validation_accuracy else ""
+        chosen_by = f" ({best.validation_accuracy:.2%})" if best.validation_accuracy else ""
         st.caption(f"Test accuracy. Best by validation accuracy{chosen_by}.")
     else:
         st.metric("Best network", "none yet")
-    st.page_link("pages/train.py", label="Train a network", icon=":material/model_training:")
-    st.page_link("pages/compare.py", label="Compare all of them", icon=":material/compare_arrows:")
-
-with evaluate.container(border=True, height="stretch"):
+    notices.link("train", "Train a network")
+    notices.link("compare", "Compare all runs")
+with evaluate:
     st.subheader("3 · Evaluate", anchor=False)
+    query = {}
     if shown and worst:
         true, predicted, count = worst
-        st.metric(
-            f"Most common mistake ({style.counted(count, 'time')})", f"{true} read as {predicted}"
-        )
+        times = style.counted(count, "time")
+        st.metric(f"Most common mistake ({times})", f"{true} read as {predicted}")
         st.caption(f"by the network {shown.label}")
         query = {"run": shown.id, "true": str(true), "predicted": str(predicted)}
     else:
         st.metric("Most common mistake", "none")
-        query = {}
-    st.page_link(
-        "pages/evaluate.py",
-        label="See those digits",
-        icon=":material/grid_on:",
-        query_params=query or None,
-    )
-
-with draw.container(border=True, height="stretch"):
+    notices.link("evaluate", "See these digits", **query)
+with draw:
     st.subheader("4 · Draw", anchor=False)
     st.metric("Draw a digit yourself", "Any size")
-    st.page_link("pages/draw.py", label="Draw a digit", icon=":material/draw:")
+    notices.link("draw", "Draw a digit")
 
 if not presenter.is_on():
-    st.page_link(
-        "pages/overview.py",
-        label="For a class, on a projector: presenter mode",
-        icon=":material/co_present:",
-        query_params={presenter.PARAMETER: presenter.ON},
+    notices.link(
+        "overview", "Presenter mode, for a projector", **{presenter.PARAMETER: presenter.ON}
     )
-notices.next_step("draw", "Draw a digit and see what the network reads", ":material/draw:")
+notices.next_step("draw", "Draw a digit and see what the network reads")

@@ -1,14 +1,11 @@
-"""Sweep: one network with several settings, side by side, and which of them served it best."""
-
-import dataclasses
-from typing import Any
+"""Sweep: one network trained with several settings, to see which work best."""
 
 import streamlit as st
 
 from mnist_core import sweeps
-from mnist_core.analysis import metrics
-from mnist_core.config import PRESETS, TrainConfig, to_text, words
-from mnist_core.errors import InvalidConfig, RunNotFound
+from mnist_core.analysis import comparison
+from mnist_core.config import TrainConfig, words
+from mnist_core.errors import RunNotFound
 from mnist_core.jobs import forecast
 from mnist_core.plots import html, parallel, style
 from mnist_core.store.run import (
@@ -25,38 +22,31 @@ from mnist_core.store.run import (
 )
 from pages.components import notices, run_picker, teacher
 from pages.components.live_chart import cached_figure_json, live_chart
-from pages.components.settings import begin_anew
-from pages.components.waiting import duration, show_waiting
+from pages.components.settings import set_all
+from pages.components.sweep_settings import choose_settings
+from pages.components.waiting import show_waiting, start_button, was_pressed
+from pages.components.words import duration, percent
 from pages.server import limits
 from pages.shared import cache, presenter, shell
-from pages.shared import visitor as visitor_module
+from pages.shared.visitor import this_visitor
 
 shell.guard("sweep")
 
 POLL = 1.0
-# Six runs of a few seconds each.
-FIRST_TRIED = ("learning_rate", "batch_size")
-FIRST_VALUES: dict[str, tuple[Any, ...]] = {
-    "learning_rate": (0.002, 0.006, 0.02),
-    "batch_size": (64, 256),
-}
-FIRST_EPOCHS, MOST_EPOCHS = 2, 8
-METHODS = {sweeps.GRID: "All", sweeps.RANDOM: "Random subset"}
 STATES = {
-    WAITING: "waits",
-    RUNNING: "trains",
+    WAITING: "waiting",
+    RUNNING: "training",
     FINISHED: "done",
     STOPPED: "stopped",
     INTERRUPTED: "interrupted",
     FAILED: "failed",
 }
-# Compare draws no more.
+# Compare shows no more.
 MOST_OVERLAID = 6
 
 
 @shell.guarded
 def start(configs: list[TrainConfig], visitor: str) -> None:
-    """Called once the settings are read, as on the Train page."""
     runs = limits.submit_sweep(cache.store(), configs, visitor)
     cache.pool().wake()
     st.query_params["sweep"] = runs[0].id
@@ -65,57 +55,6 @@ def start(configs: list[TrainConfig], visitor: str) -> None:
 @shell.guarded
 def stop(sweep_id: str, visitor: str) -> None:
     cache.store().stop_sweep(sweep_id, teacher.acting_as(visitor))
-
-
-def choose() -> list[TrainConfig]:
-    """What is to be tried, as widgets; empty, with a sentence on the page, if that cannot be."""
-    preset = st.segmented_control(
-        "Network", list(PRESETS), default="classic", key="sweep_preset", required=True
-    )
-    tried = st.multiselect(
-        "Settings to try",
-        list(sweeps.SUGGESTED),
-        default=list(FIRST_TRIED),
-        max_selections=sweeps.MOST_SETTINGS,
-        format_func=words,
-        key="sweep_settings",
-    )
-    choices = {name: choose_values(name) for name in tried}
-    base = PRESETS[preset]
-    if "epochs" not in choices:
-        epochs = st.slider("Epochs of each run", 1, MOST_EPOCHS, FIRST_EPOCHS, key="sweep_epochs")
-        base = dataclasses.replace(base, epochs=epochs)
-    method: str = st.segmented_control(
-        "Combinations",
-        list(METHODS),
-        default=sweeps.GRID,
-        format_func=METHODS.__getitem__,
-        key="sweep_method",
-        required=True,
-        help=f"At most {sweeps.MOST_RUNS} runs. Of more combinations, try a random subset.",
-    )
-    count, seed = 6, 0
-    if method == sweeps.RANDOM:
-        with st.container(horizontal=True):
-            count = st.number_input("Runs", 2, sweeps.MOST_RUNS, 6, key="sweep_count", width=120)
-            seed = st.number_input("Seed", 0, 9999, 0, key="sweep_seed", width=120)
-    try:
-        return sweeps.settings(sweeps.Sweep(base, choices, method, count, seed))
-    except InvalidConfig as error:
-        st.error(str(error), icon=":material/error:")
-        return []
-
-
-def choose_values(name: str) -> tuple[Any, ...]:
-    values = {to_text(name, value): value for value in sweeps.SUGGESTED[name]}
-    start = FIRST_VALUES.get(name, sweeps.SUGGESTED[name][:2])
-    picked = st.multiselect(
-        words(name),
-        list(values),
-        default=[to_text(name, value) for value in start],
-        key=f"sweep_{name}",
-    )
-    return tuple(values[text] for text in values if text in picked)
 
 
 def shown_sweep(mine: Run | None) -> list[Trial]:
@@ -134,17 +73,17 @@ def shown_sweep(mine: Run | None) -> list[Trial]:
 
 
 def poll(trials: list[Trial]) -> float | None:
-    """Seconds between two looks at a sweep; None once it has ended."""
+    """Seconds between updates; None once the sweep has ended."""
     return POLL if any(trial.run.active for trial in trials) else None
 
 
 def live(sweep_id: str, visitor: str, polled: float | None) -> None:
-    """One sweep: how far it is, its runs and their figure; polled while it is not done."""
+    """One sweep: its progress, its runs and their figure; polled until it has ended."""
     trials = cache.store().trials(sweep_id)
     if poll(trials) != polled:
-        # The page as a whole changes: no poll any more, and a verdict.
+        # The whole page changes: no more polling, and a result.
         st.rerun()
-    # Each in a box of its own, as on the Train page, so that the figure keeps its place.
+    # Each in a container of its own, as on the Train page, so that the figure keeps its place.
     with st.container():
         if polled:
             show_state(trials, visitor)
@@ -160,14 +99,14 @@ def show_state(trials: list[Trial], visitor: str) -> None:
     seconds = cache.seconds_until_turn(active)
     st.progress(
         min(1.0, sum(trial.epoch for trial in trials) / epochs),
-        text=f"{len(trials) - len(active)} of {len(trials)} runs are done, about "
+        text=f"{len(trials) - len(active)} of {len(trials)} runs done, about "
         f"{duration(seconds)} of training left",
     )
     waiting = min(
         (run for run in active if run.state == WAITING), key=lambda run: run.order, default=None
     )
     if waiting and not any(run.state == RUNNING for run in active):
-        # Between two runs of the sweep the next one waits for a moment, not worth a word.
+        # Between two runs of the sweep the next one waits for a moment; that needs no notice.
         begun = any(trial.run.worker for trial in trials)
         held_up = waiting.losses or cache.pool().problem or cache.runs_ahead_of(waiting)
         if held_up or not begun:
@@ -179,7 +118,7 @@ def show_state(trials: list[Trial], visitor: str) -> None:
             on_click=stop,
             args=(trials[0].run.sweep, visitor),
             disabled=all(run.stop_requested for run in active),
-            help="Keeps what is trained; what waits is not trained.",
+            help="Keeps the networks trained so far; waiting runs are not trained.",
         )
 
 
@@ -199,7 +138,6 @@ def show_table(trials: list[Trial]) -> None:
 
 
 def state(trial: Trial) -> str:
-    """In words, with how far it is while it trains."""
     if trial.run.state == RUNNING and trial.epoch:
         return f"epoch {trial.epoch:.1f} of {trial.run.config.all_epochs}"
     if trial.run.state == INTERRUPTED and not trial.epoch:
@@ -207,13 +145,9 @@ def state(trial: Trial) -> str:
     return STATES[trial.run.state]
 
 
-def percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.2%}"
-
-
 def show_figure(trials: list[Trial]) -> None:
-    """What is tried as axes, from the beginning on, and a line for each run that has ended: a
-    run half-way would be compared with others at their end."""
+    """An axis for each setting that varies, and a line for each run that has ended: half-trained
+    networks cannot be compared with finished ones."""
     configs = [trial.run.config for trial in trials]
     names = sweeps.varied(configs)
     axes = [(words(name), [sweeps.value_text(each, name) for each in configs]) for name in names]
@@ -230,9 +164,9 @@ def show_figure(trials: list[Trial]) -> None:
     alt = f"Parallel coordinates: {titles} and validation accuracy, with a line for each run"
     if ended:
         best = ranked(ended)[0]
-        alt += f". Of {len(ended)} the best is {sweeps.summary(best.run.config, names)}"
+        alt += f". The best of {len(ended)} is {sweeps.summary(best.run.config, names)}"
         alt += f" with {percent(best.validation_accuracy)}"
-    st.markdown("**What is tried, and how well it does**: the more orange, the better")
+    st.markdown("**Settings and their validation accuracy**: the more orange, the better")
     dark = cache.dark()
     live_chart(
         cached_figure_json(
@@ -244,40 +178,77 @@ def show_figure(trials: list[Trial]) -> None:
     )
 
 
-def show_verdict(trials: list[Trial], best: Trial) -> None:
-    """How good the best run is, how sure that is, and what the choice does to the number."""
+def show_result(trials: list[Trial], best: Trial) -> None:
+    """How good the best run is, and how sure it is that it is the best."""
     accuracy = best.validation_accuracy or 0.0
     images = best.run.validation_images
-    low, high = metrics.wilson_interval(round(accuracy * images), images)
-    rivals = sum(
-        low <= (trial.validation_accuracy or 0.0) <= high for trial in trials if trial is not best
-    )
+    others = [trial.validation_accuracy or 0.0 for trial in trials if trial is not best]
+    (low, high), level = comparison.level_with_best(accuracy, others, images)
     with st.container(horizontal=True, gap="small"):
         st.metric("Validation", percent(accuracy), border=True, width=150)
         st.metric("Test accuracy", percent(best.run.test_accuracy), border=True, width=150)
     run_picker.warn_of_guessing(best.run, accuracy, images, "validation")
-    others = "No other run's validation accuracy lies within it."
-    if rivals:
-        lie = "lies" if rivals == 1 else "lie"
-        others = f"{style.counted(rivals, 'other run')} {lie} within it, and may be as good."
+    rivals = "No other run's validation accuracy is within it."
+    if level:
+        rivals = f"{style.counted(level, 'other run')} within it may be just as good."
     st.write(
-        f"95% confidence interval, from about {images:,} validation images: {low:.2%} to "
-        f"{high:.2%}. {others} As the best of {len(trials)} it is flattered by the choice. Nothing "
-        "was chosen by the test images: believe their number, as long as you do not choose by it."
+        f"95% confidence interval from about {images:,} validation images: {low:.2%} to "
+        f"{high:.2%}. {rivals} The best of {len(trials)} looks better than it is because it was "
+        "chosen by this number. Its test accuracy is fair as long as nothing is chosen by it."
     )
+
+
+def show_invitation() -> None:
+    how = (
+        "Leave presenter mode to start one."
+        if presenter.is_on()
+        else "Press **Start the sweep**: each run becomes a line here. You can leave this page; "
+        "training continues."
+    )
+    st.info(
+        "A sweep trains one network several times, each time with different settings, to see which "
+        f"work best. {how}",
+        icon=":material/tune:",
+    )
+
+
+def show_sweep(trials: list[Trial], visitor: str) -> Trial | None:
+    """The sweep, and its best run once it has ended with one."""
+    sweep_id, often = trials[0].run.sweep, poll(trials)
+    best = None if often else chosen(trials)
+    names = sweeps.varied([trial.run.config for trial in trials])
+    heading = f"{style.counted(len(trials), 'run')} of {trials[0].run.config.preset}"
+    note = f"Sweep {sweep_id}"
+    if best and names:
+        note += f" · {heading}"
+        heading = f"Best on the validation images: {sweeps.summary(best.run.config, names)}"
+    st.subheader(heading, anchor=False)
+    st.caption(note)
+    # Always one container, so that the figure below stays the same element.
+    with st.container():
+        if best:
+            show_result(trials, best)
+        elif not often:
+            st.error(
+                "No run of this sweep ended with a network. "
+                + next((trial.run.message for trial in trials if trial.run.message), ""),
+                icon=":material/error:",
+            )
+    shell.fragment(live, run_every=often)(sweep_id, visitor, often)
+    return best
 
 
 st.title("Try several settings")
 notices.data_notice()
-visitor = visitor_module.visitor()
+visitor = this_visitor()
 cache.store()
 cache.pool().wake()
 
 left, right = presenter.columns([1, 2])
 with left, presenter.hidden_when_presenting("sweep_form"):
-    configs = choose()
+    configs = choose_settings()
     place = st.container()
-    if st.session_state.pop("sweep_pressed", False) and configs:
+    if was_pressed() and configs:
         with place:
             start(configs, visitor)
     _, mine = cache.active_run_and_sweep(visitor)
@@ -292,72 +263,28 @@ with left, presenter.hidden_when_presenting("sweep_form"):
             f"{style.counted(len(configs), 'run')}, about {duration(seconds)} in all; longer "
             "while others train, because their runs go first."
         )
-    place.button(
-        "Start the sweep",
-        type="primary",
-        icon=":material/play_arrow:",
-        width="stretch",
-        on_click=lambda: st.session_state.update(sweep_pressed=True),
-        disabled=mine is not None or not configs,
-        help="One sweep at a time for each visitor." if mine else None,
-    )
+    busy = "One sweep at a time for each visitor." if mine else ""
+    start_button(place, "Start the sweep", ready=bool(configs), busy=busy)
 with right:
     trials = shown_sweep(mine)
-    best = None
+    best = show_sweep(trials, visitor) if trials else None
     if not trials:
-        st.info(
-            "A sweep trains one network several times, each time with other settings, to see "
-            "which work best. Press **Start the sweep**: each run becomes a line here. You can "
-            "leave this page; training continues.",
-            icon=":material/tune:",
-        )
-    else:
-        sweep_id, often = trials[0].run.sweep, poll(trials)
-        best = None if often else chosen(trials)
-        names = sweeps.varied([trial.run.config for trial in trials])
-        heading = f"{style.counted(len(trials), 'run')} of {trials[0].run.config.preset}"
-        note = f"Sweep {sweep_id}"
-        if best and names:
-            note += f" · {heading}"
-            heading = f"Best on the validation images: {sweeps.summary(best.run.config, names)}"
-        st.subheader(heading, anchor=False)
-        st.caption(note)
-        # In a box of its own, there or not: so the figure below is the same one at the end.
-        with st.container():
-            if best:
-                show_verdict(trials, best)
-            elif not often:
-                st.error(
-                    "No run of this sweep ended with a network. "
-                    + next((trial.run.message for trial in trials if trial.run.message), ""),
-                    icon=":material/error:",
-                )
-        shell.fragment(live, run_every=often)(sweep_id, visitor, often)
+        show_invitation()
 
 if best:
     st.space("small")
     if st.button(
         "Train with these settings",
         type="primary",
-        icon=":material/model_training:",
+        icon=shell.ICONS["train"],
         key="next_step",
-        on_click=begin_anew,
+        on_click=set_all,
         args=(best.run.config,),
     ):
         st.switch_page("pages/train.py", query_params=best.run.config.to_query())
-    st.page_link(
-        "pages/evaluate.py",
-        label="See where the best network is wrong",
-        icon=":material/grid_on:",
-        query_params={"run": best.run.id},
-    )
+    notices.link("evaluate", "See where the best network is wrong", run=best.run.id)
     trained = [trial.run.id for trial in ranked(trials) if trial.run.trained][:MOST_OVERLAID]
-    st.page_link(
-        "pages/compare.py",
-        label="Compare their curves",
-        icon=":material/compare_arrows:",
-        query_params={"runs": ",".join(trained)},
-    )
+    notices.link("compare", "Compare their curves", runs=",".join(trained))
 else:
-    notices.next_step("train", "Train a single network", ":material/model_training:", primary=False)
+    notices.next_step("train", "Train a single network", primary=False)
 teacher.show(visitor)

@@ -1,4 +1,4 @@
-"""Train: settings, a button, and curves that move until the network is done."""
+"""Train: settings, a button, and curves that grow until the network is trained."""
 
 import dataclasses
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from collections.abc import Callable
 import plotly.graph_objects as go
 import streamlit as st
 
+from mnist_core import shipped
 from mnist_core.config import LIMITS, TrainConfig, describe
 from mnist_core.errors import RunNotFound
 from mnist_core.jobs import forecast
@@ -23,24 +24,23 @@ from mnist_core.store.run import (
 )
 from pages.components import notices, run_picker, teacher
 from pages.components.live_chart import cached_figure_json, live_chart
-from pages.components.settings import begin_anew, settings
-from pages.components.waiting import duration, show_waiting
+from pages.components.settings import set_all, settings
+from pages.components.waiting import show_waiting, start_button, was_pressed
+from pages.components.words import NONE, duration
 from pages.server import limits
 from pages.shared import cache, presenter, shell
-from pages.shared import visitor as visitor_module
+from pages.shared.visitor import this_visitor
 
 shell.guard("train")
 
 MOST_POINTS = 300
-# The owner of a running training sees it move; thirty who watch it, or wait, cost the
-# server no more than a few such.
+# Seconds between updates. Only the owner sees every step: thirty onlookers cost the server no
+# more than a few owners.
 POLL_MINE, POLL_OTHERS = 0.2, 1.0
 
 
 @shell.guarded
 def start(config: TrainConfig, visitor: str) -> None:
-    """Called once the settings are read: a callback would be given those before the last
-    change, which a press may bring along."""
     run = limits.submit(cache.store(), config, visitor)
     cache.pool().wake()
     st.query_params["run"] = run.id
@@ -48,7 +48,7 @@ def start(config: TrainConfig, visitor: str) -> None:
 
 @shell.guarded
 def resume(run_id: str, visitor: str, more_key: str = "") -> None:
-    """The number of more epochs is read by its key, for the same reason."""
+    # An argument would be what the box held when it was shown.
     more_epochs = int(st.session_state[more_key]) if more_key else 0
     limits.resume(cache.store(), run_id, visitor, teacher.acting_as(visitor), more_epochs)
     cache.pool().wake()
@@ -60,7 +60,7 @@ def stop(run_id: str, visitor: str) -> None:
 
 
 def shown_run(mine: Run | None) -> Run | None:
-    """The run to show: the one in the address, or else the visitor's own active one."""
+    """The run in the address, or else the visitor's own active one."""
     if wanted := st.query_params.get("run"):
         try:
             return cache.find_run(wanted)
@@ -73,26 +73,26 @@ def shown_run(mine: Run | None) -> Run | None:
 
 
 def poll(run: Run, visitor: str) -> float | None:
-    """Seconds between two looks at a run; None once it has ended."""
+    """Seconds between updates; None once the run has ended."""
     if not run.active:
         return None
     if run.owner != visitor:
         return POLL_OTHERS
-    # Of several workers each has a run; what others train matters only to one that waits.
+    # With several workers, runs ahead matter only to one that waits.
     moving = run.state == RUNNING or not cache.runs_ahead_of(run)
     return POLL_MINE if moving else POLL_OTHERS
 
 
 def live(run_id: str, visitor: str, polled: float | None) -> None:
-    """One run: its state, numbers and curves; polled while it is not done."""
+    """One run: its state, numbers and curves; polled until it has ended."""
     run = cache.find_run(run_id)
     if poll(run, visitor) != polled:
-        # The page as a whole changes: another poll or none, new links, a free button.
+        # The whole page changes: the polling, the links, the start button.
         st.rerun()
-    # Thirty who look on see the same moment, drawn once.
+    # All onlookers see the same moment, drawn once.
     reports = cache.curves(run, 0.0 if run.owner == visitor else 1.0)
-    # Each in a box of its own, so that what comes and goes in them does not move the charts
-    # to another place on the page: they would be built anew, and blink.
+    # Each in a container of its own, so that what comes and goes in them does not change the
+    # position of the charts: Streamlit would rebuild them, and they would blink.
     with st.container():
         show_state(run, visitor)
     with st.container():
@@ -151,7 +151,7 @@ def show_state(run: Run, visitor: str) -> None:
             on_click=stop,
             args=(run.id, visitor),
             disabled=run.stop_requested,
-            help="Keeps the network as it is by then, and tests it.",
+            help="Keeps the network as it is at that moment and tests it.",
         )
     elif run.resumable:
         st.button(
@@ -159,27 +159,27 @@ def show_state(run: Run, visitor: str) -> None:
             icon=":material/resume:",
             on_click=resume,
             args=(run.id, visitor),
-            help="Goes on from where it stood, to the very network it would have become.",
+            help="Continues where it stopped, to the same network as without the interruption.",
         )
     elif run.state == FAILED:
-        gentler(run)
+        offer_lower_rate(run)
     elif run.state == FINISHED:
-        go_on(run, visitor)
+        offer_more_epochs(run, visitor)
 
 
-def gentler(run: Run) -> None:
-    """For a run that failed: the same again with a tenth of its learning rate."""
+def offer_lower_rate(run: Run) -> None:
+    """For a run that failed: the same settings with a tenth of its learning rate."""
     rate = max(LIMITS["learning_rate"][0], run.config.learning_rate / 10)
     st.button(
         f"Set the learning rate to {rate:g}",
         icon=":material/undo:",
-        on_click=begin_anew,
+        on_click=set_all,
         args=(dataclasses.replace(run.config, learning_rate=rate),),
     )
 
 
-def go_on(run: Run, visitor: str) -> None:
-    """For a finished run: more epochs, if it may have any."""
+def offer_more_epochs(run: Run, visitor: str) -> None:
+    """For a finished run, if it may have any."""
     most = int(LIMITS["epochs"][1]) - run.config.all_epochs
     if most < 1:
         return
@@ -203,10 +203,10 @@ def show_numbers(run: Run, reports: list[Progress]) -> None:
         show_progress(run, reports)
     ends = epoch_ends(reports)
     numbers = {
-        "Validation": f"{ends[-1].validation_accuracy:.2%}" if ends else "–",
-        "Batch accuracy": f"{last.accuracy:.1%}" if last else "–",
-        "Batch loss": f"{last.loss:.3f}" if last else "–",
-        "Time": f"{last.seconds:.1f} s" if last else "–",
+        "Validation": f"{ends[-1].validation_accuracy:.2%}" if ends else NONE,
+        "Batch accuracy": f"{last.accuracy:.1%}" if last else NONE,
+        "Batch loss": f"{last.loss:.3f}" if last else NONE,
+        "Time": f"{last.seconds:.1f} s" if last else NONE,
     }
     if run.test_accuracy is not None and not run.active:
         del numbers["Batch accuracy"]
@@ -222,11 +222,11 @@ def show_progress(run: Run, reports: list[Progress]) -> None:
     if run.stop_requested:
         text = "Stopping, then testing …"
     elif done >= 1:
-        text = "Testing on the test images, once, and storing the network …"
+        text = "Testing once on the test images and storing the network …"
     elif reports:
         text = f"Epoch {reports[-1].epoch:.1f} of {epochs}"
         seconds = forecast.seconds_left(run.config, reports)
-        # The first steps compile the network, and foretell nothing.
+        # The first steps compile the network, so their time predicts nothing.
         if seconds is not None and done > 0.03:
             text += f", about {duration(seconds)} left"
         if pace := steps_per_second(reports):
@@ -238,7 +238,7 @@ def show_progress(run: Run, reports: list[Progress]) -> None:
 
 
 def show_queue(visitor: str) -> None:
-    """For the teacher: all that waits or runs, each with a way to stop it."""
+    """For the teacher: all active runs, each with a button to stop it."""
     runs = sorted(cache.store().list_runs(states=ACTIVE), key=queue_place)
     if not runs:
         st.write("No run is waiting or running.")
@@ -252,87 +252,66 @@ def show_queue(visitor: str) -> None:
                 args=(run.id, visitor),
                 disabled=run.stop_requested,
             )
-            # A name is a visitor's text, and no markdown.
+            # Not markdown: a visitor chose the name.
             st.text(f"{run.state}: {run.label} · {run.id}")
+
+
+def show_invitation(preset: str) -> None:
+    """What to press, and the curves of a built-in network to expect."""
+    st.info(
+        "Press **Start training**: the curves appear here and grow while the network learns. "
+        "You can leave this page; training continues.",
+        icon=":material/show_chart:",
+    )
+    example = shipped.shipped_runs().get(preset)
+    if not example:
+        return
+    expected = (
+        f"What to expect: the built-in {preset} network reached {example.test_accuracy:.2%} on the "
+        f"test images after {example.train_seconds:.0f} s of training."
+    )
+    if cache.has_learned_the_sample(example):
+        expected += " It was trained on all of MNIST; with the 4,000 images here expect less."
+    st.caption(expected)
+    show_curves(example, cache.curves(example))
 
 
 st.title("Train a network")
 notices.data_notice()
-visitor = visitor_module.visitor()
+visitor = this_visitor()
 cache.store()
 cache.pool().wake()
 
 left, right = presenter.columns([1, 2])
 with left:
     config, place = settings()
-    if st.session_state.pop("start_pressed", False) and config:
+    if was_pressed() and config:
         with place:
             start(config, visitor)
     mine, sweeping = cache.active_run_and_sweep(visitor)
-    place.button(
-        "Start training",
-        type="primary",
-        icon=":material/play_arrow:",
-        width="stretch",
-        on_click=lambda: st.session_state.update(start_pressed=True),
-        disabled=mine is not None or config is None,
-        help="One run at a time for each visitor." if mine else None,
-    )
-    sweep_id = sweeping.sweep if sweeping else None
-    place.page_link(
-        "pages/sweep.py",
-        label="Your sweep goes on" if sweep_id else "Try several settings at once",
-        icon=":material/tune:",
-        query_params={"sweep": sweep_id} if sweep_id else None,
-    )
+    busy = "One run at a time for each visitor." if mine else ""
+    start_button(place, "Start training", ready=config is not None, busy=busy)
+    with place:
+        if sweeping and sweeping.sweep:
+            notices.link("sweep", "Your sweep is training", sweep=sweeping.sweep)
+        else:
+            notices.link("sweep", "Try several settings at once")
 with right:
     run = shown_run(mine or sweeping)
     if run is None:
-        st.info(
-            "Press **Start training**: the curves appear here and move while the network learns. "
-            "You can leave this page; training continues.",
-            icon=":material/show_chart:",
-        )
-        if example := cache.shipped_run(config.preset if config else cache.BEST):
-            expected = (
-                f"What to expect: the {example.config.preset} network that came with the app "
-                f"reached {example.test_accuracy:.2%} on the test images after "
-                f"{example.train_seconds:.0f} s of training."
-            )
-            if cache.has_learned_the_sample(example):
-                expected += (
-                    " It was trained on all of MNIST; with the 4,000 images here expect less."
-                )
-            st.caption(expected)
-            show_curves(example, cache.curves(example))
+        show_invitation(config.preset if config else cache.BEST)
     else:
         st.subheader(f"Run {run.title}" + ("" if run.active else f" · {run.state}"), anchor=False)
         st.caption(describe(run.config))
-        # The poll ends with the run.
-        often = poll(run, visitor)
-        shell.fragment(live, run_every=often)(run.id, visitor, often)
+        seconds = poll(run, visitor)
+        shell.fragment(live, run_every=seconds)(run.id, visitor, seconds)
 
 if run and run.trained:
-    notices.next_step(
-        "evaluate", "See where this network is wrong", ":material/grid_on:", run=run.id
-    )
-    for page, label, icon in (
-        ("draw", "Let it read your handwriting", ":material/draw:"),
-        ("compare", "Compare it with others, name it, download it", ":material/compare_arrows:"),
-    ):
-        st.page_link(f"pages/{page}.py", label=label, icon=icon, query_params={"run": run.id})
+    notices.next_step("evaluate", "See where this network is wrong", run=run.id)
+    notices.link("draw", "Let it read your handwriting", run=run.id)
+    notices.link("compare", "Compare it with others, name it, download it", run=run.id)
 else:
-    notices.next_step(
-        "evaluate",
-        "See where the built-in networks go wrong",
-        ":material/grid_on:",
-        primary=False,
-    )
+    notices.next_step("evaluate", "See where the built-in networks go wrong", primary=False)
 if run and run.sweep:
-    st.page_link(
-        "pages/sweep.py",
-        label="See the sweep that it belongs to",
-        icon=":material/tune:",
-        query_params={"sweep": run.sweep},
-    )
+    notices.link("sweep", "See the sweep this run belongs to", sweep=run.sweep)
 teacher.show(visitor, lambda: shell.fragment(show_queue, run_every=2.0)(visitor))

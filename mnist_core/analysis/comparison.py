@@ -1,9 +1,11 @@
 """Two networks on the same test images: which is right where, and whether it may be luck."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from mnist_core.analysis import metrics
 from mnist_core.analysis.predictions import Predictions
 
 # A difference that chance alone produces less often than this is considered real.
@@ -81,3 +83,19 @@ def _of_tests(chance: float) -> str:
     # Two figures where it matters most: 4 and 5 of 100 lie on either side of the bound.
     tests = 1000 if chance < 0.1 else 100
     return f"{chance * tests:.0f} of {tests:,}"
+
+
+def level_with_best(
+    best: float, others: Sequence[float], images: int
+) -> tuple[tuple[float, float], int]:
+    """How sure it is that the best of several accuracies is the best.
+
+    Args:
+        best, others: accuracies, 0 to 1, each measured on so many ``images``.
+
+    Returns:
+        The best one's 95% confidence interval, as ``metrics.wilson_interval`` has it; and how
+        many of the others are within it, so that they may be just as good.
+    """
+    low, high = metrics.wilson_interval(round(best * images), images)
+    return (low, high), sum(low <= other <= high for other in others)

@@ -123,7 +123,10 @@ def overlaid_curves(
     validations: list[float] = []
     for place, (name, reports) in enumerate(runs):
         # Plotly takes names for a kind of HTML.
-        lines = [html.escape(line, quote=False) for line in textwrap.wrap(name, LEGEND_SIGNS)]
+        lines = [
+            html.escape(line, quote=False)
+            for line in textwrap.wrap(name, LEGEND_SIGNS, break_on_hyphens=False)
+        ]
         legend_height += LEGEND_ENTRY + LEGEND_LINE * (len(lines) - 1)
         validated = epoch_ends(reports)
         validations += [getattr(report, f"validation_{value}") for report in validated]

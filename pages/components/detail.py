@@ -1,10 +1,11 @@
-"""The detail view: one digit of the data, large, what networks say of it, and its neighbours.
+"""The detail view: one digit enlarged, what networks read in it, and its neighbours.
 
-A dialog over whichever page the digit was chosen on. Which digit it shows is in the
-address, as ``image=test-123``, so that it can be sent to somebody.
+A dialog over the page on which the digit was chosen. The address names the digit, as
+``image=test-123``, so that it can be shared.
 """
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
@@ -22,37 +23,56 @@ MOST_NETWORKS = 3
 NEIGHBOURS = 12
 
 
-def name(split: str, place: int) -> str:
-    """What a digit is called in the address, such as "test-123".
-
-    Args:
-        split: "train" or "test".
-        place: its place among those images.
-    """
-    return f"{split}-{place}"
-
-
 def is_name(text: str) -> bool:
-    """Whether there is a digit of that name among the data at hand."""
+    """Whether this names a digit of the data at hand, such as "test-123"."""
     match = re.fullmatch(r"(train|test)-(\d{1,6})", text)
     return match is not None and int(match[2]) < len(cache.images_of(match[1])[1])
 
 
 def choose(split: str, place: int) -> None:
-    """Let this digit be the one that is shown from the next rerun on."""
-    st.query_params[PARAMETER] = name(split, place)
+    """Show this digit from the next rerun on.
+
+    Args:
+        split: "train" or "test".
+        place: its place among those images.
+    """
+    st.query_params[PARAMETER] = f"{split}-{place}"
+
+
+def show_digits(
+    split: str,
+    places: np.ndarray,
+    captions: Sequence[str],
+    key: str,
+    *,
+    texts: Sequence[str] = (),
+    label: str = "Digits",
+) -> None:
+    """A gallery of digits; the one that is clicked opens in this view.
+
+    Args:
+        texts: the alternative texts, if they are to say more than label and number.
+    """
+    images, labels = cache.images_of(split)
+    gallery(
+        data.take(images, places),
+        captions,
+        texts or [f"A handwritten {labels[place]}, image {place}" for place in places],
+        label=label,
+        key=key,
+        on_choose=lambda number: choose(split, int(places[number])),
+    )
 
 
 def close() -> None:
-    """Show none."""
     st.query_params.pop(PARAMETER, None)
 
 
 def show() -> None:
-    """Open the dialog if the address names a digit, unless it was opened in this rerun.
+    """Open the dialog if the address names a digit, unless this rerun has opened it.
 
-    The last line of every page with digits, and of every part of one that reruns alone: the
-    page's own comes too late for a click in the part.
+    The last line of every page with digits, and of every fragment of one: a click in a fragment
+    does not rerun the rest of its page.
     """
     context = get_script_run_ctx()
     if PARAMETER in st.query_params and context and not context.has_dialog_opened:
@@ -80,12 +100,12 @@ def dialog() -> None:
             config={"displayModeBar": False},
             alt=f"The image, a handwritten {label}, pixel by pixel",
         )
-        st.caption("Point at a pixel: 0 is paper, 255 is ink.")
+        st.caption("Point at a pixel to see its value: 0 is paper, 255 is ink.")
     with right:
         runs = {run.id: run for run in run_picker.trained_runs()}
         of_page = st.query_params.get("run")
         asked = st.multiselect(
-            "What do these networks say?",
+            "What do these networks read?",
             list(runs),
             default=[of_page] if of_page in runs else list(runs)[:1],
             max_selections=MOST_NETWORKS,
@@ -101,54 +121,52 @@ def dialog() -> None:
             if split == "test" and cache.has_learned_the_sample(runs[run_id])
         ]:
             st.caption(
-                f"Trained on this image among others, so its answer is no test: "
-                f"{', '.join(trained)}."
+                f"Trained on this very image, so its answer is no test: {', '.join(trained)}."
             )
         if split == "train":
             st.caption(
-                "Most training images were seen with their labels when a network was trained, "
-                "so its answer is no test."
+                "The networks were trained on most of the training images, so their answers are no "
+                "test."
             )
     show_neighbours(split, place)
 
 
 def show_answer(run: Run, image: np.ndarray, label: int) -> None:
-    """What one network reads, as a sentence and as bars."""
     with shell.show_errors():
         probabilities = cache.classifier(run).predict_proba(image[None])[0]
         answer = int(probabilities.argmax())
         verdict = "right" if answer == label else "not its label"
-        # A name is a visitor's text, and no markdown.
+        # Not markdown: a visitor chose the name.
         st.text(f"{run.title} reads a {answer}: {verdict}.")
         st.html(html.probability_bars(probabilities))
 
 
 def show_doubt(split: str, place: int) -> None:
-    """What a network that never saw it makes of a training image, where that is known."""
+    """What a network that was not trained on this image reads in it, if that is known."""
     found = cache.suspects() if split == "train" else None
     for suspect in found.ranked if found else ():
         if suspect.place == place:
             st.info(
-                f"A network that never saw this image reads a {suspect.predicted} "
+                f"A network that was not trained on this image reads a {suspect.predicted} "
                 f"({suspect.confidence:.1%}). Is its label wrong?",
                 icon=":material/help:",
             )
 
 
 def show_neighbours(split: str, place: int) -> None:
-    places, distances = cache.neighbours(split, place, NEIGHBOURS)
-    images, labels = cache.images_of("train")
-    st.markdown("**The training images nearest to it, pixel by pixel**")
-    gallery(
-        data.take(images, places),
-        [str(labels[near]) for near in places],
-        [
-            f"Training image {near}, labelled {labels[near]}, at a distance of {distance:,.0f}"
-            for near, distance in zip(places, distances, strict=True)
+    places, distances = cache.neighbours(cache.dataset(), split, place, NEIGHBOURS)
+    labels = cache.images_of("train")[1][places]
+    st.markdown("**The nearest training images, pixel by pixel**")
+    show_digits(
+        "train",
+        places,
+        [str(label) for label in labels],
+        "neighbours",
+        texts=[
+            f"Training image {near}, labelled {label}, at a distance of {distance:,.0f}"
+            for near, label, distance in zip(places, labels, distances, strict=True)
         ],
         label="Nearest training images",
-        key="neighbours",
-        on_choose=lambda number: choose("train", int(places[number])),
     )
-    same = int((labels[places] == cache.images_of(split)[1][place]).sum())
-    st.caption(f"{same} of {len(places)} have the same label. Choose one to look at it.")
+    same = int((labels == cache.images_of(split)[1][place]).sum())
+    st.caption(f"{same} of {len(places)} have the same label. Choose one to see it large.")

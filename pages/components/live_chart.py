@@ -37,19 +37,19 @@ def plotly_address() -> str | None:
 
 
 def cached_figure_json(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> str:
-    """A figure for ``live_chart`` in this visitor's size, drawn once for all like them.
+    """A figure for ``live_chart`` in this visitor's size, drawn once for all who see the same.
 
     Args:
-        key: all else that it depends on, as ``cache.cached_for_all`` takes it.
+        key: as for ``cache.cached_for_all``.
     """
-    return cache.cached_for_all((*key, presenter.is_on()), lambda: _packed(presenter.sized(draw())))
 
+    def make() -> str:
+        plain = json.loads(presenter.sized(draw()).to_json())
+        # The component sets its own.
+        plain["layout"].pop("template", None)
+        return json.dumps(plain)
 
-def _packed(figure: go.Figure) -> str:
-    """The figure as JSON, without what this component sets itself."""
-    plain = json.loads(figure.to_json())
-    plain["layout"].pop("template", None)
-    return json.dumps(plain)
+    return cache.cached_for_all((*key, presenter.is_on()), make)
 
 
 def live_chart(figure: str, alt: str, key: str) -> None:

@@ -1,5 +1,6 @@
-"""What several pages say: which data is shown, and the one next step."""
+"""What several pages have: a line on the data shown, downloads, links, and the one next step."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,17 @@ from mnist_core.store.queue import DONE
 from mnist_core.store.run import FAILED
 from pages.shared import presenter
 from pages.shared.cache import dataset, pool, tasks
-from pages.shared.shell import fragment, guarded
+from pages.shared.shell import ICONS, fragment, guarded
 
 DISMISSED = "notice_dismissed"
 
 
 def data_notice() -> None:
-    """One line on which digits the page shows, where they are not those it should have.
+    """One line if the page shows the bundled sample, or other data than it was told to use.
 
     A visitor who dismisses it does not see it again in this session.
     """
-    # The place first: a download that ends in between is then seen at the next look.
+    # Read before the data: a download that ends in between is then noticed at the next look.
     place = data.locate()
     if st.session_state.get(DISMISSED):
         return
@@ -37,7 +38,7 @@ def _sample_notice(place: tuple[Path, str]) -> None:
     if st.session_state.get(DISMISSED):
         return
     if data.locate() != place and dataset().source != "sample":
-        # The download has ended: the whole page shows other digits now.
+        # The download has ended, so the whole page shows other digits now.
         st.rerun()
     using = "using the 5,000 digits that came with the app"
     try:
@@ -48,7 +49,7 @@ def _sample_notice(place: tuple[Path, str]) -> None:
         _notice(f"{using.capitalize()}. {error}", ":material/inventory_2:")
         return
     failed = download is not None and download.state == FAILED
-    # The reason of a failure is in the log. An older version kept it in the database.
+    # The log has the reason. An older version stored it as the message.
     offline = download is not None and download.message == DownloadFailed.NO_INTERNET
     if problem := _unused_file():
         _notice(f"{problem}; {using}.", ":material/warning:", try_again=failed)
@@ -78,7 +79,7 @@ def _dismiss_notice() -> None:
 
 
 def _unused_file() -> str:
-    """The beginning of a sentence if the data file this server was given is not what it uses."""
+    """The beginning of a sentence if the server does not use the data file it was given."""
     path, source = data.candidates()[0]
     if source != "file" or dataset().source == source:
         return ""
@@ -86,37 +87,39 @@ def _unused_file() -> str:
 
 
 def request_download() -> None:
-    """Ask for MNIST, and for a worker to fetch it."""
     tasks().request_download()
     pool().wake()
 
 
-def pick_view(parameter: str, views: list[str]) -> str:
-    """Let the visitor choose what a page shows; kept in the address, the first at first.
+def download(label: str, make: Callable[[], str | bytes], file_name: str) -> None:
+    """A button that makes its file only once it is pressed."""
+    st.download_button(
+        label,
+        make,
+        file_name,
+        on_click="ignore",
+        icon=":material/download:",
+        key=f"download-{file_name}",
+    )
+
+
+def link(page: str, text: str, **query: str) -> None:
+    """A link to another page.
 
     Args:
-        parameter: its name there, another one on each page: Streamlit may bring what one
-            page's widget held to another page's of the same name.
+        query: address parameters for that page.
     """
-    view = st.segmented_control(
-        "View",
-        views,
-        default=views[0],
-        key=parameter,
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    return view or views[0]
+    st.page_link(f"pages/{page}.py", label=text, icon=ICONS[page], query_params=query or None)
 
 
-def next_step(page: str, text: str, icon: str, *, primary: bool = True, **query: str) -> None:
+def next_step(page: str, text: str, *, primary: bool = True, **query: str) -> None:
     """The one thing to do next, at the end of a page.
 
     Args:
         query: address parameters for that page.
-        primary: False where the page itself has something more important to press.
+        primary: False if the page has a more important button.
     """
     st.space("small")
     kind: Any = "primary" if primary else "secondary"
-    if st.button(text, icon=icon, type=kind, key="next_step"):
+    if st.button(text, icon=ICONS[page], type=kind, key="next_step"):
         st.switch_page(f"pages/{page}.py", query_params=query or None)

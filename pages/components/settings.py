@@ -114,13 +114,13 @@ def settings() -> tuple[TrainConfig | None, DeltaGenerator]:
             st.button(
                 f"Reset to {config.preset}'s defaults",
                 icon=":material/restart_alt:",
-                on_click=begin_anew,
+                on_click=set_all,
                 args=(PRESETS[config.preset],),
             )
     return config, place
 
 
-def begin_anew(config: TrainConfig) -> None:
+def set_all(config: TrainConfig) -> None:
     """Set all widgets to these settings."""
     st.session_state["settings"] = st.session_state["settings_start"] = config
     st.session_state["settings_count"] = st.session_state.get("settings_count", 0) + 1
@@ -131,16 +131,16 @@ def _arrive() -> None:
     """At the first visit take what a link brought, at a later one what was left here."""
     if "settings" not in st.session_state:
         config, problems = TrainConfig.from_query(st.query_params.to_dict())
-        begin_anew(config)
+        set_all(config)
         st.session_state["address_problems"] = problems
     elif st.session_state["arrived"]:
         problems = st.session_state["address_problems"]
-        begin_anew(st.session_state["settings"])
+        set_all(st.session_state["settings"])
         st.session_state["address_problems"] = problems
 
 
 def _choose_preset() -> None:
-    begin_anew(PRESETS[st.session_state[_key("preset")]])
+    set_all(PRESETS[st.session_state[_key("preset")]])
 
 
 def _key(field: str) -> str:

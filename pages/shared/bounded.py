@@ -45,10 +45,3 @@ class BoundedCache:
                 _, (_, oldest) = self._values.popitem(last=False)
                 self._bytes -= oldest
         return value
-
-
-if __name__ == "__main__":
-    # Somebody opened /bounded, which Streamlit takes for a page.
-    import streamlit as st
-
-    st.switch_page("dashboard.py")

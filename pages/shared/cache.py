@@ -1,14 +1,14 @@
 """cache: what visitors share: the data, the database, networks, figures.
 
-The only place for caches, with the maps' in components/maps.py, so that the pages stay plain
-scripts. All are bounded; whatever belongs to one visitor is in the session.
+A cached function takes all that its result depends on. All caches are bounded, and nothing of
+a single visitor is in them: that is in the session.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import plotly.graph_objects as go
@@ -46,42 +46,34 @@ from pages.shared import presenter
 from pages.shared.bounded import BoundedCache
 
 log = logging.getLogger("pages")
-T = TypeVar("T")
 
-# A photograph takes a hundred megabytes for a moment; thirty at once would take them all.
-ONE_PICTURE_AT_A_TIME = threading.Lock()
-
-# What is kept of one kind of figure: hundreds of curves, or all heatmaps that anybody looks at.
-MOST_BYTES_OF_A_KIND = 6_000_000
+P = ParamSpec("P")
+R = TypeVar("R")
 
 BEST = "cnn"
+# What is kept of one kind of figure: hundreds of curves, or all heatmaps anybody looks at.
+MOST_BYTES_OF_A_KIND = 6_000_000
 
-# --- shared by all visitors ---
+
+def state_of(run: Run) -> tuple[str, str, int]:
+    """What tells a run's network from all others: its id, its database, and how often the
+    network was stored, for training can continue."""
+    return run.id, "" if run.shipped else engine.database_url(), run.version
 
 
-def cached_for_all(key: tuple[Any, ...], make: Callable[[], T]) -> T:
-    """A figure or text that looks the same to all visitors, made for the first of them.
+def cached(most: int, spinner: str | bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Keep the ``most`` recently used results of a function for all visitors.
 
-    A figure takes Plotly up to 40 ms, during which all others wait, and thirty people who
-    look at one network see the same figure.
-
-    Args:
-        key: its kind, such as "confusion", and all that it depends on, in plain values. Each
-            kind has a share of the memory of its own, so that curves which change five times
-            a second push nobody's heatmap out.
-        make: makes it. Whoever is given it leaves it as it is.
+    Runs are told apart by their networks, data sets by their images.
     """
-    value: T = _cache_of(key[0]).get(key, make)
-    return value
+    keys: dict[str | type, Callable[[Any], Any]] = {
+        Run: state_of,
+        data.Dataset: lambda found: (found.train_fingerprint, found.test_fingerprint),
+    }
+    return st.cache_resource(max_entries=most, show_spinner=spinner, hash_funcs=keys)
 
 
-@st.cache_resource(show_spinner=False)
-def _cache_of(kind: str) -> BoundedCache:
-    return BoundedCache(MOST_BYTES_OF_A_KIND, _bytes_of)
-
-
-def _bytes_of(value: go.Figure | str) -> int:
-    return len(value if isinstance(value, str) else value.to_json())
+# --- data ---
 
 
 def dataset() -> data.Dataset:
@@ -90,7 +82,7 @@ def dataset() -> data.Dataset:
     return _dataset(str(path), source, path.stat().st_mtime)
 
 
-@st.cache_resource(max_entries=1, show_spinner="Reading the digits …")
+@cached(1, "Reading the digits …")
 def _dataset(path: str, source: str, changed: float) -> data.Dataset:
     found = data.load_dataset()
     if found.note:
@@ -99,7 +91,7 @@ def _dataset(path: str, source: str, changed: float) -> data.Dataset:
 
 
 def images_of(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """The "train" or the "test" images at hand, uint8 (n, 28, 28), and their labels, (n,)."""
+    """The "train" or "test" images, uint8 (n, 28, 28), and their labels, uint8 (n,)."""
     found = dataset()
     if split == "test":
         return found.x_test, found.y_test
@@ -107,44 +99,32 @@ def images_of(split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fingerprint_of(split: str) -> str:
-    """What tells these images from those of other data; part of what caches go by."""
     found = dataset()
     return found.test_fingerprint if split == "test" else found.train_fingerprint
 
 
-def glance_at(split: str) -> summary.Glance:
-    """The classes at a glance."""
-    return _glance(split, fingerprint_of(split))
-
-
-@st.cache_resource(max_entries=4, show_spinner="Looking at every image …")
-def _glance(split: str, fingerprint: str) -> summary.Glance:
+@cached(4, "Looking at every image …")
+def glance_at(dataset: data.Dataset, split: str) -> summary.Glance:
     return summary.at_a_glance(*images_of(split))
 
 
-def neighbours(split: str, place: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The training images nearest to one image: places and distances."""
-    return _neighbours(split, place, count, fingerprint_of(split), fingerprint_of("train"))
-
-
-@st.cache_resource(max_entries=500, show_spinner=False)
-def _neighbours(
-    split: str, place: int, count: int, fingerprint: str, among: str
+@cached(500)
+def neighbours(
+    dataset: data.Dataset, split: str, place: int, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
+    """The training images nearest to one image: places and distances."""
     image = data.take(images_of(split)[0], np.array([place]))[0]
     itself = place if split == "train" else None
-    return nearest_images(images_of("train")[0], image, count, exclude=itself)
+    return nearest_images(dataset.x_train, image, count, exclude=itself)
 
 
 def suspects() -> Suspects | None:
-    """The training images whose label is in doubt, if that was ever computed."""
+    """The training images that may be mislabelled, if that was ever computed."""
     fingerprint = fingerprint_of("train")
     return _shipped_suspects(fingerprint) or _stored_suspects(fingerprint)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _shipped_suspects(fingerprint: str) -> Suspects | None:
-    return shipped_suspects(fingerprint)
+_shipped_suspects = cached(4)(shipped_suspects)
 
 
 def _stored_suspects(fingerprint: str) -> Suspects | None:
@@ -155,8 +135,11 @@ def _stored_suspects(fingerprint: str) -> Suspects | None:
     return Suspects.from_json(study.result.decode()) if study and study.result else None
 
 
+# --- the database ---
+
+
 def database() -> Database:
-    """The database that all share. Raises StoreUnavailable if there is none to use."""
+    """The database that all visitors share. Raises StoreUnavailable if there is none to use."""
     url = engine.database_url()
     _check_database(url)
     return _database(url)
@@ -167,9 +150,7 @@ def _check_database(url: str) -> None:
     _database(url).check()
 
 
-@st.cache_resource(max_entries=1, show_spinner=False)
-def _database(url: str) -> Database:
-    return Database(url)
+_database = cached(1)(Database)
 
 
 def store() -> RunStore:
@@ -187,73 +168,54 @@ def pool() -> Pool:
     return _pool(engine.database_url())
 
 
-@st.cache_resource(max_entries=1, show_spinner=False)
+@cached(1)
 def _pool(url: str) -> Pool:
     return open_pool(_database(url)).start()
 
 
-def home(run: Run) -> str:
-    """Where a run is kept, for the caches: runs of another database are other runs."""
-    return "" if run.shipped else engine.database_url()
+# --- what belongs to a network ---
 
 
-def state_of(run: Run) -> tuple[str, str, int]:
-    """What tells a run's network from all others, for the key of ``cached_for_all``."""
-    return run.id, home(run), run.version
+def artifact(run_id: str, kind: str) -> bytes:
+    """A run's model, predictions or calibration. Raises RunNotFound."""
+    if run_id in shipped.shipped_runs():
+        return shipped.shipped_artifact(run_id, kind)
+    return store().artifact(run_id, kind)
 
 
+@cached(8)
 def classifier(run: Run) -> Classifier:
-    """The network of a run that has one."""
-    return _classifier(run.id, home(run), run.version, run.config.looks)
+    return Classifier(artifact(run.id, LITERT), run.config.looks)
 
 
-# A run that went on has another network: its version is part of what is remembered.
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _classifier(run_id: str, url: str, version: int, looks: int) -> Classifier:
-    return Classifier(artifact(run_id, LITERT), looks)
-
-
+@cached(50)
 def calibration(run: Run) -> Calibration:
-    """From where on a run's answers are to be believed; the usual for a run without one."""
-    return _calibration(run.id, home(run), run.version)
-
-
-@st.cache_resource(max_entries=50, show_spinner=False)
-def _calibration(run_id: str, url: str, version: int) -> Calibration:
+    """How sure a run's network must be for its answers to count as sure."""
     try:
-        return Calibration.from_json(artifact(run_id, CALIBRATION))
+        return Calibration.from_json(artifact(run.id, CALIBRATION))
     except RunNotFound:
-        # Trained before there were any.
+        # The run is older than calibrations.
         return Calibration()
 
 
+@cached(8, "Looking at 4,000 training digits …")
 def known_digits(run: Run) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The bundled training digits, their labels, and what a run's last hidden layer makes of
-    each: uint8 (n, 28, 28), uint8 (n,), float32 (n, units)."""
-    images, labels = _known_digits()
-    return images, labels, _features(classifier(run), run.id, run.version)
+    """The bundled training digits, uint8 (n, 28, 28), their labels, uint8 (n,), and the output
+    of the network's last hidden layer for each, float32 (n, units)."""
+    images, labels = _bundled_digits()
+    return images, labels, explanation.hidden(classifier(run).activations, images)
 
 
-@st.cache_resource(max_entries=1, show_spinner=False)
-def _known_digits() -> tuple[np.ndarray, np.ndarray]:
+@cached(1)
+def _bundled_digits() -> tuple[np.ndarray, np.ndarray]:
     images, labels, _, _ = data.read(data.SAMPLE_PATH)
     return images, labels
 
 
-@st.cache_resource(max_entries=8, show_spinner="Looking at 4,000 training digits …")
-def _features(_network: Classifier, run_id: str, version: int) -> np.ndarray:
-    images, _ = _known_digits()
-    return explanation.hidden(_network.activations, images)
-
-
+@cached(8)
 def predictions(run: Run) -> Predictions:
     """A run's answers to its test images."""
-    return _predictions(run.id, home(run), run.version)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _predictions(run_id: str, url: str, version: int) -> Predictions:
-    return Predictions.from_bytes(artifact(run_id, PREDICTIONS))
+    return Predictions.from_bytes(artifact(run.id, PREDICTIONS))
 
 
 def has_pictures(run: Run) -> bool:
@@ -263,55 +225,41 @@ def has_pictures(run: Run) -> bool:
 
 def pictured_first(runs: list[Run]) -> list[Run]:
     """The same runs, those whose pictures can be shown first."""
-    here = dataset().test_fingerprint
-    return sorted(runs, key=lambda run: run.test_fingerprint != here)
+    return sorted(runs, key=lambda run: not has_pictures(run))
 
 
 def has_learned_the_sample(run: Run) -> bool:
-    """Whether the test images at hand are the sample's, and a run was trained on all of MNIST
+    """Whether the test images at hand are the sample's, and the run was trained on all of MNIST
     and so on them."""
     return dataset().source == "sample" and not has_pictures(run)
-
-
-def artifact(run_id: str, kind: str) -> bytes:
-    """A shipped or stored run's model, predictions or calibration. Raises RunNotFound."""
-    if run_id in shipped.shipped_runs():
-        return shipped.shipped_artifact(run_id, kind)
-    return store().artifact(run_id, kind)
 
 
 # --- runs ---
 
 
 def find_run(run_id: str) -> Run:
-    """A shipped or stored run. Raises RunNotFound."""
+    """A built-in or stored run. Raises RunNotFound."""
     return shipped.shipped_runs().get(run_id) or store().get(run_id)
 
 
 def active_run_and_sweep(visitor: str) -> tuple[Run | None, Run | None]:
-    """A visitor's run that waits or runs and belongs to no sweep; and of their sweep the run that
-    runs, or else the next. None where there is none, or all have ended."""
+    """A visitor's active run outside sweeps, and the run of their sweep whose turn it is."""
     runs = sorted(store().list_runs(states=ACTIVE, owner=visitor), key=queue_place)
     single = next((run for run in runs if run.sweep is None), None)
     return single, next((run for run in runs if run.sweep is not None), None)
 
 
 def shipped_runs() -> list[Run]:
-    """The runs that came with the app: the best one for drawings first, the sample's last."""
+    """The built-in runs: the best one for drawings first, the sample's last."""
     runs = shipped.shipped_runs().values()
     return sorted(runs, key=lambda run: (run.id != BEST, run.id == shipped.SAMPLE))
-
-
-def shipped_run(name: str) -> Run | None:
-    """The run of that name that came with the app, if there is one."""
-    return shipped.shipped_runs().get(name)
 
 
 def runs_ahead_of(run: Run) -> list[Run]:
     """The runs that have their turn before this one, in order."""
     url = engine.database_url()
     if run.id not in {each.id for each in _active_runs(url)}:
-        # Asked for since the last look.
+        # It was started after the last look.
         _active_runs.clear()
     return order.runs_ahead_of(run, _active_runs(url))
 
@@ -323,11 +271,11 @@ def _active_runs(url: str) -> list[Run]:
 
 
 def seconds_until_turn(before: list[Run]) -> float:
-    """How long a run has to wait for those before it."""
+    """How long a run has to wait for those ahead of it."""
     url = engine.database_url()
     seconds = _seconds_of_active_runs(url)
     if any(run.id not in seconds for run in before):
-        # Asked for since the last look.
+        # It was started after the last look.
         _seconds_of_active_runs.clear()
         seconds = _seconds_of_active_runs(url)
     return sum(seconds.get(run.id, 0.0) for run in before) / max(pool().limit, 1)
@@ -351,14 +299,14 @@ def curves(run: Run, age: float = 0.0) -> list[Progress]:
     """A run's reports so far, or as they were at most ``age`` seconds ago."""
     if run.shipped:
         return shipped.shipped_metrics(run.id)
-    return _reports(run.id, home(run), run.worker, run.turn).known(age)
+    return _reports(run, run.worker, run.turn).known(age)
 
 
 # Another worker, or another turn, may begin at an earlier step again. Few are looked at at
 # once, and a long one has thousands of reports.
-@st.cache_resource(max_entries=12, show_spinner=False)
-def _reports(run_id: str, url: str, worker: str | None, turn: int) -> "_Reports":
-    return _Reports(run_id)
+@cached(12)
+def _reports(run: Run, worker: str | None, turn: int) -> "_Reports":
+    return _Reports(run.id)
 
 
 class _Reports:
@@ -380,18 +328,41 @@ class _Reports:
             return self._known
 
 
-# --- what all pages show ---
+# --- figures ---
 
 
 def dark() -> bool:
-    """Whether the page has a dark background; Plotly does not know it."""
+    """Whether the page has a dark background, which Plotly does not know."""
     return st.context.theme.type == "dark"
 
 
-def figure(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> go.Figure:
-    """A figure in this visitor's size and colours, drawn once for all like them.
+def cached_for_all(key: tuple[Any, ...], make: Callable[[], R]) -> R:
+    """A figure or text that looks the same to all visitors, made for the first of them.
 
     Args:
-        key: all else that it depends on, as ``cached_for_all`` takes it.
+        key: its kind, such as "confusion", and everything else it depends on, in plain values.
+            Each kind has memory of its own, so that curves which change five times a second
+            push nobody's heatmap out.
+        make: makes it. Callers must not change the result.
+    """
+    value: R = _cache_of(key[0]).get(key, make)
+    return value
+
+
+@cached(50)
+def _cache_of(kind: str) -> BoundedCache:
+    return BoundedCache(MOST_BYTES_OF_A_KIND, _bytes_of)
+
+
+def _bytes_of(value: go.Figure | str) -> int:
+    return len(value if isinstance(value, str) else value.to_json())
+
+
+def figure(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> go.Figure:
+    """A figure in this visitor's size and colours, drawn once for all who see the same: it takes
+    Plotly up to 40 ms, during which all others wait.
+
+    Args:
+        key: as for ``cached_for_all``.
     """
     return cached_for_all((*key, dark(), presenter.is_on()), lambda: presenter.sized(draw()))

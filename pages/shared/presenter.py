@@ -1,8 +1,8 @@
-"""Presenter mode: a page as a class sees it on a projector, larger and with less on it.
+"""Presenter mode: the pages for a projector, larger and with less on them.
 
 An address with ``presenter=on`` turns it on for the rest of the visit, on every page. What
-a class need not see stays on the page, hidden by presenter.css: so a setting that a link
-brought counts all the same.
+a class need not see is hidden by presenter.css but stays on the page, so that a setting from a
+link still counts.
 """
 
 from pathlib import Path
@@ -16,12 +16,11 @@ from mnist_core.plots import style
 
 PARAMETER, ON = "presenter", "on"
 STYLE = Path(__file__).parent / "presenter.css"
-# Charts are in pixels and do not grow with the letters around them.
+# Charts are in pixels and do not grow with the text around them.
 ENLARGED = 1.25
 
 
 def is_value(text: str) -> bool:
-    """Whether an address parameter can be followed."""
     return text == ON
 
 
@@ -30,7 +29,7 @@ def is_on() -> bool:
 
 
 def enter() -> None:
-    """Begin a page: follow its address, and let the address say so on every further page."""
+    """Begin a page: follow its address, and keep the parameter in it."""
     if PARAMETER in st.query_params:
         st.session_state[PARAMETER] = True
     if not is_on():
@@ -46,22 +45,22 @@ def leave() -> None:
     st.query_params.pop(PARAMETER, None)
 
 
-def hidden_when_presenting(name: str, width: Any = "stretch") -> DeltaGenerator:
-    """A place for what a class need not see.
+def hidden_when_presenting(name: str, **layout: Any) -> DeltaGenerator:
+    """A container for what a class need not see.
 
     Args:
-        name: another one for each such place of a page.
+        name: a different one for each on a page.
+        layout: what else ``st.container`` takes.
     """
-    return st.container(key=f"aside_{name}", width=width)
+    return st.container(key=f"aside_{name}", **layout)
 
 
 def columns(shares: list[int]) -> list[DeltaGenerator]:
-    """Columns, or, for a class, places below each other that have the whole width."""
+    """Columns, or in presenter mode containers below each other, as wide as the page."""
     if is_on():
         return [st.container() for _ in shares]
     return list(st.columns(shares, gap="large"))
 
 
 def sized(figure: go.Figure) -> go.Figure:
-    """The figure, larger where it is for a class."""
     return style.enlarged(figure, ENLARGED) if is_on() else figure

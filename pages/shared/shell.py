@@ -19,19 +19,29 @@ from pages.shared import presenter
 log = logging.getLogger("pages")
 
 STYLE = Path(__file__).parent / "look.css"
+# The pages in the order of the menu, with the icons of links to them.
+ICONS = {
+    "overview": ":material/home:",
+    "explore": ":material/grid_view:",
+    "train": ":material/model_training:",
+    "sweep": ":material/tune:",
+    "compare": ":material/compare_arrows:",
+    "evaluate": ":material/grid_on:",
+    "draw": ":material/draw:",
+}
 
 
 def enter(pages: Mapping[str, Any]) -> None:
     """Show the page the address asks for, or one sentence if it cannot be shown."""
     host.greet()
     st.session_state["shell"] = True
-    # Nothing of ours runs before the first visitor comes; later calls find it done.
+    # Nothing of ours runs before the first visit; later calls find these in place.
     uploads.guard(runtime.get_instance())
     messages.guard(runtime.get_instance())
     page = st.navigation(list(pages.values()), position="top")
     if (goto := st.query_params.pop("goto", "")) in pages:
         st.switch_page(pages[goto], query_params=st.query_params.to_dict())
-    # Widgets forget what they hold when their page is left; a page may want to know.
+    # Widgets lose their values when their page is left, so pages need to know of an arrival.
     st.session_state["arrived"] = st.session_state.get("page") != page.url_path
     st.session_state["page"] = page.url_path
     st.html(STYLE)
@@ -40,15 +50,15 @@ def enter(pages: Mapping[str, Any]) -> None:
         presenter.enter()
         if engine.was_replaced(engine.database_url()):
             st.warning(
-                "The file of runs was moved or deleted while the app was running, so the runs in "
-                "it are gone from here; new runs are stored in a new file.",
+                "The database file was moved or deleted while the app was running, so its runs "
+                "are missing here; new runs are stored in a new file.",
                 icon=":material/database:",
             )
         page.run()
 
 
 def guard(name: str) -> None:
-    """First line of every page: come in through dashboard.py.
+    """First line of every page: enter through dashboard.py.
 
     On a fresh server Streamlit runs a page whose address was opened directly without the
     dashboard around it, and then shows the wrong menu.
@@ -58,21 +68,21 @@ def guard(name: str) -> None:
 
 
 def check_address(**possible: Callable[[str], bool]) -> None:
-    """Forget address parameters that cannot be, before widgets read them, and say so.
+    """Remove invalid address parameters before widgets read them, and say so.
 
     Args:
-        possible: for each parameter of the page, whether a text is a value of it.
+        possible: for each parameter of the page, whether a text is a valid value.
     """
-    impossible = [
+    invalid = [
         name
-        for name, is_possible in possible.items()
-        if not all(is_possible(text) for text in st.query_params.get_all(name))
+        for name, is_valid in possible.items()
+        if not all(is_valid(text) for text in st.query_params.get_all(name))
     ]
-    for name in impossible:
+    for name in invalid:
         del st.query_params[name]
-    if impossible:
+    if invalid:
         st.warning(
-            f"The link has invalid values ({', '.join(impossible)}); defaults are used.",
+            f"The link has invalid values ({', '.join(invalid)}); defaults are used.",
             icon=":material/link_off:",
         )
 
@@ -83,13 +93,13 @@ def is_number(text: str, most: int) -> bool:
 
 
 def is_place(value: object, count: int) -> bool:
-    """Whether what a browser sent is a place among so many: a whole number from 0 on."""
+    """Whether what a browser sent is a whole number from 0 to ``count`` - 1."""
     return type(value) is int and 0 <= value < count
 
 
 @contextmanager
 def show_errors() -> Iterator[None]:
-    """Turn whatever goes wrong inside into one sentence on the page."""
+    """Turn anything that goes wrong inside into one sentence on the page."""
     try:
         yield
     except UserError as error:
@@ -97,14 +107,14 @@ def show_errors() -> Iterator[None]:
     except Exception:
         log.exception("page failed")
         st.error(
-            "Something went wrong on this page. Reload it; if it happens again, the server's "
-            "log says what it was.",
+            "Something went wrong on this page. Reload it; if it happens again, see the "
+            "server's log.",
             icon=":material/error:",
         )
 
 
-def guarded(function: Callable[..., None]) -> Callable[..., None]:
-    """The function, showing a sentence on the page where it fails."""
+def guarded(function: Callable[..., object]) -> Callable[..., None]:
+    """The function, with its errors shown as one sentence on the page."""
 
     @functools.wraps(function)
     def wrapped(*arguments: Any) -> None:
@@ -115,11 +125,11 @@ def guarded(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def fragment(function: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:
-    """A part of a page that reruns alone, and shows a sentence where it fails.
+    """A part of a page that reruns alone, with its errors shown as one sentence.
 
     Args:
-        run_every: seconds between two reruns that nobody asked for. A text such as "2s", which
-            Streamlit takes too, would make it load pandas: 45 MB of the server's memory.
+        run_every: seconds between automatic reruns. A text such as "2s" would make Streamlit
+            load pandas: 45 MB of the server's memory.
     """
 
     @functools.wraps(function)

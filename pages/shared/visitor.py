@@ -10,13 +10,13 @@ from mnist_core.store.run import owner_of
 COOKIE = "mnist_visitor"
 
 
-def visitor(*, remember: bool = True) -> str:
+def this_visitor(*, remember: bool = True) -> str:
     """What is stored as the owner of this visitor's runs.
 
-    The secret behind it is a cookie, so that it survives a reload; it is never shown.
+    The secret behind it is in a cookie, so that it survives a reload; it is never shown.
 
     Args:
-        remember: let the browser keep it, where it does not yet; once on a page.
+        remember: store the cookie if the browser has none yet; at most once on a page.
     """
     if "visitor" not in st.session_state:
         token = st.context.cookies.get(COOKIE, "")

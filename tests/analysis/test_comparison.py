@@ -1,7 +1,7 @@
 import pytest
 from scipy import stats
 
-from mnist_core.analysis.comparison import compare, luck, verdict
+from mnist_core.analysis.comparison import compare, level_with_best, luck, verdict
 from tests.helpers import answered
 
 LABELS = [4, 4, 9, 9, 7, 0]
@@ -90,3 +90,13 @@ def test_networks_that_do_not_differ_are_said_not_to():
     assert verdict(0, 0) == "Both read the very same images, so nothing here tells them apart."
     assert verdict(7, 7) == "Each reads 7 images that the other does not: neither is better here."
     assert verdict(1, 1).startswith("Each reads 1 image that")
+
+
+def test_accuracies_within_the_interval_of_the_best_are_level_with_it():
+    (low, high), level = level_with_best(0.9735, [0.9731, 0.9695, 0.969, 0.5], 6000)
+    assert (low, high) == pytest.approx((0.9691, 0.9773), abs=5e-5)
+    assert level == 2
+
+
+def test_nothing_is_level_with_the_only_one():
+    assert level_with_best(0.9, [], 100)[1] == 0

@@ -347,11 +347,11 @@ def test_a_sweep_is_stopped_by_its_owner_and_seen_by_others(server, wide, chromi
     wide.get_by_role("button", name="Stop the sweep").wait_for()
     other = chromium.new_context().new_page()
     open_page(other, server, wide.url.removeprefix(f"{server.url}/"))
-    other.get_by_text("of 6 runs are done").wait_for()
+    other.get_by_text("of 6 runs done").wait_for()
     assert other.get_by_role("button", name="Stop the sweep").count() == 0
     wide.get_by_role("button", name="Stop the sweep").click()
     wait_until(lambda: wide.get_by_role("button", name="Start the sweep").is_enabled())
-    other.get_by_text("of 6 runs are done").wait_for(state="detached")
+    other.get_by_text("of 6 runs done").wait_for(state="detached")
     assert_no_fault(other)
     assert_no_fault(wide)
     other.context.close()

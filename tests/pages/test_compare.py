@@ -22,7 +22,7 @@ from tests.pages.helpers import (
 )
 
 # By test accuracy.
-SHIPPED = ["cnn · shipped", "sample · shipped", "classic · shipped"]
+SHIPPED = ["cnn · built-in", "sample · built-in", "classic · built-in"]
 ME = "token-of-this-visitor-0123456789abcdef"
 CONFIG = dataclasses.replace(PRESETS["classic"], epochs=3, dense=(20,))
 
@@ -64,7 +64,7 @@ def test_without_other_runs_the_shipped_ones_are_compared(open_page):
     tab = open_page("compare", ME)
     assert_shown(tab, "compare")
     assert rows(tab) == SHIPPED
-    assert_one_sentence(sentences(tab), "These networks came with the app.")
+    assert_one_sentence(sentences(tab), "These networks are built-in.")
     assert [name.split(" ")[0] for name in drawn(tab)] == ["cnn", "sample"]
     tab.button(key="next_step").click().run()
     assert_shown(tab, "train")
@@ -74,10 +74,10 @@ def test_all_runs_stand_in_a_table_with_what_matters(open_page, mine, others, st
     running_run(store, "third")
     tab = open_page("compare", ME)
     assert rows(tab) == [
-        "cnn · shipped",
+        "cnn · built-in",
         f"Theirs (2) · {others.id}",
-        "sample · shipped",
-        "classic · shipped",
+        "sample · built-in",
+        "classic · built-in",
         f"classic · {mine.id} (yours)",
     ]
     header, *_, last = table_rows(tab)
@@ -95,7 +95,7 @@ def test_all_runs_stand_in_a_table_with_what_matters(open_page, mine, others, st
     assert last[1:] == [
         "50.00%",
         "90.00%",
-        "89.40% to 90.57%",
+        "89.40% – 90.57%",
         "10,000",
         "109,386",
         "1.0 s",
@@ -108,10 +108,10 @@ def test_the_table_says_what_state_a_run_is_in_unless_it_is_finished(open_page, 
     stopped = finished_run(store, ME, state="stopped", reported=validated(0.6), checkpoint_step=20)
     again = finished_run(store, "somebody", test_accuracy=0.1)
     store.resume(stopped.id, owner_of(ME))
-    assert rows(open_page("compare"))[3] == f"classic · {stopped.id} (waits to go on)"
-    store.claim_run("worker")
+    assert rows(open_page("compare"))[3] == f"classic · {stopped.id} (waiting to continue)"
+    store.claim("worker")
     assert rows(open_page("compare"))[3:] == [
-        f"classic · {stopped.id} (going on now)",
+        f"classic · {stopped.id} (training again)",
         f"classic · {again.id}",
     ]
     store.request_stop(stopped.id, owner_of(ME))
@@ -155,7 +155,7 @@ def test_the_table_is_sorted_as_wished_and_the_other_way_round(
 def test_an_order_that_is_none_is_said_and_the_usual_one_shown(open_page, mine):
     tab = open_page("compare", ME, sort="<b>")
     assert_one_sentence(sentences(tab, "warning"), "invalid values (sort)")
-    assert rows(tab)[0] == "cnn · shipped"
+    assert rows(tab)[0] == "cnn · built-in"
 
 
 def test_of_very_many_runs_the_first_are_shown(open_page, store):
@@ -169,10 +169,10 @@ def test_of_very_many_runs_the_first_are_shown(open_page, store):
 
 def test_any_runs_are_drawn_together_and_kept_in_the_address(open_page, mine, others):
     tab = open_page("compare", ME, runs=f"{mine.id},classic")
-    assert drawn(tab) == [mine.title, "classic · 98.23% · shipped"]
+    assert drawn(tab) == [mine.title, "classic · 98.23% · built-in"]
     assert list(live_charts(tab)) == [
         f"{value} over epochs. {mine.title} ends at {mine_end} on validation images. "
-        f"classic · 98.23% · shipped ends at {classic_end} on validation images."
+        f"classic · 98.23% · built-in ends at {classic_end} on validation images."
         for value, mine_end, classic_end in (
             ("Accuracy", "50.0%", "98.1%"),
             ("Loss", "0.298", "0.062"),
@@ -193,7 +193,7 @@ def test_no_more_runs_than_there_are_colours_are_drawn(open_page, store):
     tab = open_page("compare", runs=",".join(runs))
     assert tab.multiselect(key="overlaid").value == runs[:6]
     assert len(drawn(tab)) == 6
-    assert_one_sentence(sentences(tab, "warning"), "The address names runs that are not here, or")
+    assert_one_sentence(sentences(tab, "warning"), "The link names runs that are not here, or")
 
 
 def test_a_run_named_twice_is_drawn_once(open_page):
@@ -218,7 +218,7 @@ def test_runs_of_an_address_that_are_not_here_are_said(open_page, runs):
     tab = open_page("compare", ME, runs=runs)
     assert_shown(tab, "compare")
     warnings = sentences(tab, "warning")
-    assert_one_sentence(warnings, "The address names runs that are not here, or too many")
+    assert_one_sentence(warnings, "The link names runs that are not here, or too many")
     assert len(live_charts(tab)) == 2
 
 
@@ -302,9 +302,9 @@ def test_the_test_accuracy_is_reported_and_not_chosen_by(open_page, store):
     tab = open_page("compare")
     assert rows(tab) == [
         f"classic · {better.id}",
-        "cnn · shipped",
-        "sample · shipped",
-        "classic · shipped",
+        "cnn · built-in",
+        "sample · built-in",
+        "classic · built-in",
         f"classic · {lucky.id}",
     ]
     assert tab.multiselect(key="overlaid").value == [better.id, "cnn"]

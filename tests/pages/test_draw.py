@@ -57,7 +57,7 @@ def test_before_anything_is_drawn_it_says_what_to_do(tab):
     assert_shown(tab, "draw")
     assert sentences(tab) == []
     assert prediction(tab) == NOTHING
-    assert any("Draw a digit, large or small, anywhere" in text.value for text in tab.markdown)
+    assert any("Draw a digit of any size, anywhere" in text.value for text in tab.markdown)
     assert {"Clear", "Use a test digit"} <= set(buttons(tab))
 
 
@@ -472,7 +472,7 @@ def test_where_the_steps_left_leave_nothing_they_can_be_switched_on_again(tab, c
 @pytest.mark.parametrize(
     ("run", "view", "text"),
     [
-        ("classic", "Important pixels", "The digit, coloured where its ink speaks for a 7"),
+        ("classic", "Important pixels", "The digit, coloured where its ink is evidence for a 7"),
         ("classic", "Nearest digits", "A training digit labelled 7"),
         ("classic", "Layers", "Dense 1: 128 units, brighter where they respond more"),
         ("cnn", "Layers", "Dense 1: 64 units, brighter where they respond more"),
@@ -580,10 +580,10 @@ def test_each_figure_of_a_picture_can_be_looked_at(tab):
     (figures,) = [group for group in tab.segmented_control if group.label.startswith("Look closer")]
     figures.set_value(2).run()
     look_at(tab, "Important pixels")
-    assert "The digit, coloured where its ink speaks for a 7" in alternative_texts(tab)
+    assert "The digit, coloured where its ink is evidence for a 7" in alternative_texts(tab)
     # The next picture begins with its first figure again.
     upload(tab, "row.png", png(row))
-    assert "The digit, coloured where its ink speaks for a 1" in alternative_texts(tab)
+    assert "The digit, coloured where its ink is evidence for a 1" in alternative_texts(tab)
 
 
 def test_a_row_is_read_by_two_networks(open_page):
@@ -770,7 +770,7 @@ def test_every_figure_of_a_full_page_is_read_and_can_be_looked_at(tab):
     (number,) = [box for box in tab.number_input if box.label.startswith("Look closer at figure")]
     number.set_value(40).run()
     look_at(tab, "Important pixels")
-    assert "The digit, coloured where its ink speaks for a 7" in alternative_texts(tab)
+    assert "The digit, coloured where its ink is evidence for a 7" in alternative_texts(tab)
 
 
 def test_of_too_many_figures_it_is_said_that_some_were_left_out(tab, monkeypatch):

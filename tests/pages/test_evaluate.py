@@ -93,7 +93,7 @@ def test_the_two_select_boxes_choose_the_cell(open_page, run):
 def test_an_empty_cell_says_so(open_page, run):
     tab = choose(open_page("evaluate", run=run.id), 0, 1)
     assert cell(tab) == "True 0, predicted 1: 0 images"
-    assert any("No test image ends up here." in text.value for text in tab.markdown)
+    assert any("No test images are in this cell." in text.value for text in tab.markdown)
     assert alternative_texts(tab) == []
 
 
@@ -474,7 +474,7 @@ def test_no_view_chosen_shows_the_matrix(open_page, run):
 def test_what_the_numbers_are_worth_is_said_in_images(open_page, run):
     text = " ".join(captions(open_page("evaluate", run=run.id)))
     # Wilson's 2.8 to 12.5% is narrower: it bounds the rate and not the next hundred.
-    assert "Of 100 other such images the network would misclassify between 1 and 14 (95%" in text
+    assert "Of 100 other such images the network would misclassify 1 to 14 (95%" in text
 
 
 # --- one image, large ---
@@ -538,7 +538,7 @@ def places(tab) -> set[int]:
 
 def test_the_surest_mistakes_are_shown_first(open_page, unequal):
     tab = open_page("evaluate", run=unequal.id, view="Most confident mistakes")
-    assert headings(tab) == ["Wrong, surest first: 5 images"]
+    assert headings(tab) == ["Wrong, most confident first: 5 images"]
     assert places(tab) == {5, 6, 7, 8, 9}
     assert all(re.search(r"read as \d with probability 60%$", t) for t in alternative_texts(tab))
     written = components(tab, "gallery")["sure"]["captions"]
@@ -547,37 +547,42 @@ def test_the_surest_mistakes_are_shown_first(open_page, unequal):
 
 def test_the_least_sure_of_the_right_ones_are_shown_first(open_page, unequal):
     tab = open_page("evaluate", run=unequal.id, view="Most confident mistakes")
-    tab.segmented_control(key="which").set_value("Right, least sure first").run()
-    assert headings(tab) == ["Right, least sure first: 95 images"]
+    tab.segmented_control(key="which").set_value("Right, least confident first").run()
+    assert headings(tab) == ["Right, least confident first: 95 images"]
     assert len(places(tab)) == 60
     assert all("probability 40%" in text for text in alternative_texts(tab)[:5])
     assert "The first 60 of 95." in captions(tab)
     assert tab.segmented_control(key="which").proto.query_param_key == "which"
-    address = {"which": "Right, least sure first", "view": "Most confident mistakes"}
+    address = {"which": "Right, least confident first", "view": "Most confident mistakes"}
     assert headings(open_page("evaluate", run=unequal.id, **address)) == headings(tab)
 
 
 def test_images_can_be_chosen_by_how_sure_the_network_was(open_page, unequal):
     tab = open_page(
-        "evaluate", run=unequal.id, view="Most confident mistakes", which="Right, least sure first"
+        "evaluate",
+        run=unequal.id,
+        view="Most confident mistakes",
+        which="Right, least confident first",
     )
     tab.slider(key="between").set_value((30, 50)).run()
-    assert headings(tab) == ["Right, least sure first: 5 images"]
+    assert headings(tab) == ["Right, least confident first: 5 images"]
     assert places(tab) == {0, 1, 2, 3, 4}
-    tab.segmented_control(key="which").set_value("Wrong, surest first").run()
-    assert headings(tab) == ["Wrong, surest first: 0 images"]
+    tab.segmented_control(key="which").set_value("Wrong, most confident first").run()
+    assert headings(tab) == ["Wrong, most confident first: 0 images"]
     assert any(text.value == "No images in this range." for text in tab.markdown)
     assert alternative_texts(tab) == []
     assert_shown(tab, "evaluate")
     tab.slider(key="between").set_value((50, 61)).run()
-    assert headings(tab) == ["Wrong, surest first: 5 images"]
+    assert headings(tab) == ["Wrong, most confident first: 5 images"]
 
 
 # --- what its confidence is worth ---
 
 
 def refusals(tab) -> str:
-    (said,) = [t.value for t in tab.markdown if "of its answers" in t.value or "none" in t.value]
+    (said,) = [
+        t.value for t in tab.markdown if "of its answers" in t.value or "answers nothing" in t.value
+    ]
     return said
 
 
@@ -590,17 +595,17 @@ def test_a_threshold_says_how_many_are_answered_and_how_many_of_those_are_right(
     for percent, said in (
         (
             10.0,
-            "It answers 100.00% of the images and refuses 0; 95.00% of its answers are right, "
+            "It answers 100.00% of the images and abstains on 0; 95.00% of its answers are right, "
             "5 wrong.",
         ),
         (
             50.0,
-            "It answers 95.00% of the images and refuses 5; 94.74% of its answers are right, "
+            "It answers 95.00% of the images and abstains on 5; 94.74% of its answers are right, "
             "5 wrong.",
         ),
         (
             85.0,
-            "It answers 90.00% of the images and refuses 10; 100.00% of its answers are right, "
+            "It answers 90.00% of the images and abstains on 10; 100.00% of its answers are right, "
             "0 wrong.",
         ),
     ):
@@ -612,7 +617,7 @@ def test_a_threshold_that_no_answer_reaches_is_said(open_page, unequal):
     tab = open_page("evaluate", run=unequal.id, view="Confidence")
     tab.slider(key="threshold").set_value(100.0).run()
     assert_shown(tab, "evaluate")
-    assert refusals(tab) == "**So sure it is of no image: it answers none.**"
+    assert refusals(tab) == "**The network is never this confident, so it answers nothing.**"
 
 
 def test_the_calibration_error_is_said(open_page, unequal):
@@ -641,7 +646,7 @@ def test_two_networks_are_compared_image_by_image(open_page, store, full_data, r
         sentences(tab), "The first reads 2 images that the second does not, the second 5"
     )
     assert headings(tab) == [
-        "Images more in the first (+) or in the second (−)",
+        "More images in the first (+) or in the second (−)",
         "True 4, predicted 9",
         "Only the first is right: 2 images",
         "Only the second is right: 5 images",
@@ -795,7 +800,7 @@ def test_what_it_was_trained_on_is_told_in_images(open_page, store, full_data):
     assert "Trained on about 100 of the 400 training images (Bundled sample of MNIST)" in text
     # 100 of the 360 that are not set aside, and as large a share of the drawings.
     assert "and 916 drawings of this project's own" in text
-    assert "tested once, on 100 test images that it was not trained on" in text
+    assert "tested once on 100 test images that it was not trained on" in text
 
 
 def test_a_network_that_learned_nothing_is_said_to_guess(open_page, store, full_data):

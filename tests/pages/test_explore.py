@@ -284,7 +284,7 @@ def test_a_network_that_reads_something_else_than_the_label_is_not_called_wrong(
 
 
 def test_of_a_training_image_it_is_said_that_networks_have_seen_it(open_page, full_data):
-    part = "so its answer is no test"
+    part = "so their answers are no test"
     assert any(part in text for text in captions(open_page("explore", image="train-8")))
     assert not any(part in text for text in captions(open_page("explore", image="test-8")))
 
@@ -321,9 +321,11 @@ def test_a_doubt_about_its_label_is_said(open_page):
     place = re.search(r"\d+$", alternative_texts(tab)[0])[0]
     send(tab, "suspects", chosen=0)
     assert tab.query_params["image"] == f"train-{place}"
-    assert any("A network that never saw this image reads a" in t for t in sentences(tab, "info"))
+    assert any(
+        "A network that was not trained on this image reads a" in t for t in sentences(tab, "info")
+    )
     other = open_page("explore", image="train-0")
-    assert not any("A network that never saw" in text for text in sentences(other, "info"))
+    assert not any("A network that was not trained" in text for text in sentences(other, "info"))
 
 
 def test_the_network_of_the_page_is_asked_first(open_page):
@@ -596,7 +598,7 @@ def test_a_full_queue_of_studies_is_a_sentence_and_pca_is_there(
     fill(store)
     tab = open_page("explore", show="A map", method="t-SNE")
     assert_shown(tab, "explore")
-    assert_one_sentence(sentences(tab), "try again in a few minutes. Meanwhile: PCA.")
+    assert_one_sentence(sentences(tab), "try again in a few minutes. PCA is shown meanwhile.")
     assert len(map_shown(tab)["x"]) == 400
 
 
@@ -654,7 +656,7 @@ def test_a_map_that_a_locked_database_cannot_take_is_a_sentence_until_it_can(
     other = hold(tmp_path / "runs.db")
     tab.segmented_control(key="method").set_value("t-SNE").run()
     assert_shown(tab, "explore")
-    assert_one_sentence(sentences(tab), "Meanwhile: PCA.")
+    assert_one_sentence(sentences(tab), "PCA is shown meanwhile.")
     assert len(map_shown(tab)["x"]) == 400
     other.close()
     tab.run()

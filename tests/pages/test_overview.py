@@ -36,10 +36,10 @@ def test_it_shows_the_four_steps_and_one_of_each_digit(open_page):
     assert list(links(tab)) == [
         "See 100 digits",
         "Train a network",
-        "Compare all of them",
-        "See those digits",
+        "Compare all runs",
+        "See these digits",
         "Draw a digit",
-        "For a class, on a projector: presenter mode",
+        "Presenter mode, for a projector",
     ]
     assert "count=100" in links(tab)["See 100 digits"]
 
@@ -63,7 +63,7 @@ def test_the_best_network_trained_here_is_named_with_its_commonest_mistake(
     tab = open_page("overview")
     assert metrics(tab)["Best network: classic"] == "100.00%"
     assert metrics(tab)["Most common mistake"] == "none"
-    assert f"run={best.id}" not in links(tab)["See those digits"]
+    assert f"run={best.id}" not in links(tab)["See these digits"]
 
 
 def test_a_run_tested_on_other_images_is_no_rival_of_the_shipped(open_page, store, full_data):
@@ -77,7 +77,7 @@ def test_the_commonest_mistake_leads_to_its_images(open_page, store, full_data, 
     run = run_on(store, full_data, {(4, 9): 3, (1, 7): 2})
     tab = open_page("overview")
     assert metrics(tab)["Most common mistake (3 times)"] == "4 read as 9"
-    address = links(tab)["See those digits"]
+    address = links(tab)["See these digits"]
     assert f"run={run.id}" in address
     assert "true=4" in address
     assert "predicted=9" in address
@@ -91,7 +91,7 @@ def test_with_the_sample_at_hand_the_commonest_mistake_is_one_whose_images_are_h
         if label.startswith("Most common mistake")
     ]
     assert "by the network sample" in [caption.value for caption in tab.caption]
-    query = dict(parse_qsl(urlsplit(links(tab)["See those digits"]).query))
+    query = dict(parse_qsl(urlsplit(links(tab)["See these digits"]).query))
     assert query["run"] == "sample"
     tab = open_page("evaluate", **query)
     assert len(alternative_texts(tab)) == count
@@ -128,4 +128,4 @@ def test_the_best_network_is_the_one_that_validation_chose_not_the_luckiest_in_t
     finished_run(store, test_accuracy=0.991, reported=validated(0.998))
     tab = open_page("overview")
     assert metrics(tab)["Best network: classic"] == "99.10%"
-    assert any("Best by validation accuracy, 99.80%." in text.value for text in tab.caption)
+    assert any("Best by validation accuracy (99.80%)." in text.value for text in tab.caption)

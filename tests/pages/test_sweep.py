@@ -28,7 +28,7 @@ from tests.pages.helpers import (
 )
 
 ME, SOMEBODY = "token-of-this-visitor-0123456789abcdef", "token-of-somebody"
-SAMPLE = "Using the 5,000 digits"
+SAMPLE = "Using the 5,000 digits that came with the app"
 ACCURACIES = (0.9612, 0.9418, 0.9735, 0.9688, 0.9592, 0.9731)
 
 
@@ -59,7 +59,7 @@ def test_the_train_page_leads_there_and_to_ones_own_sweep(open_page, store):
     assert links(open_page("train", ME))["Try several settings at once"] == ""
     sweep = waiting_sweep(store, ME)
     tab = open_page("train", ME)
-    assert links(tab)["Your sweep goes on"] == f"sweep={sweep[0].id}"
+    assert links(tab)["Your sweep is training"] == f"sweep={sweep[0].id}"
     assert not button(tab, "Start training").disabled, "a run may train besides a sweep"
     assert tab.query_params["run"] == sweep[0].id
 
@@ -67,7 +67,7 @@ def test_the_train_page_leads_there_and_to_ones_own_sweep(open_page, store):
 def test_a_run_of_a_sweep_leads_back_to_it(open_page, store):
     sweep = trained_sweep(store, ACCURACIES, SOMEBODY)
     found = links(open_page("train", ME, run=sweep[1].id))
-    assert found["See the sweep that it belongs to"] == f"sweep={sweep[0].id}"
+    assert found["See the sweep this run belongs to"] == f"sweep={sweep[0].id}"
 
 
 def test_a_press_submits_what_was_chosen(open_page, store):
@@ -167,9 +167,9 @@ def test_a_sweep_shows_how_far_each_run_is(open_page, store):
         ["0.002", "64", "96.12%", "done"],
         ["0.002", "256", "94.18%", "done"],
         ["0.006", "64", "50.00%", "epoch 1.4 of 2"],
-        ["0.006", "256", "–", "waits"],
-        ["0.02", "64", "–", "waits"],
-        ["0.02", "256", "–", "waits"],
+        ["0.006", "256", "–", "waiting"],
+        ["0.02", "64", "–", "waiting"],
+        ["0.02", "256", "–", "waiting"],
     ]
     assert notices(tab, "info", "error") == []
     assert "Best" not in str(headings(tab))
@@ -182,7 +182,7 @@ def test_the_figure_has_its_axes_from_the_beginning_and_a_line_for_each_run_that
     ((alt, figure),) = live_charts(open_page("sweep", ME)).items()
     assert len(figure["data"]) == 2
     assert "learning rate, batch size and validation accuracy" in alt
-    assert "Of 2 the best is learning rate 0.002, batch size 64 with 96.12%" in alt
+    assert "The best of 2 is learning rate 0.002, batch size 64 with 96.12%" in alt
     written = [note["text"] for note in figure["layout"]["annotations"]]
     assert {"0.002", "0.006", "0.02", "64", "256"} <= set(written)
     store.stop_sweep(sweep[0].id, owner_of(ME))
@@ -245,8 +245,8 @@ def test_the_best_is_chosen_on_validation_images_and_its_number_not_oversold(ope
     assert metrics(tab) == {"Validation": "97.35%", "Test accuracy": "97.05%"}
     (text,) = [part.value for part in tab.markdown if "interval" in part.value]
     assert "from about 6,000 validation images: 96.91% to 97.73%." in text
-    assert "1 other run lies within it" in text
-    assert "As the best of 6 it is flattered by the choice." in text
+    assert "1 other run within it may be just as good." in text
+    assert "The best of 6 looks better than it is because it was chosen by this number." in text
     assert [row[0] for row in table_rows(tab)[1:]][:2] == [sweep[2].id, sweep[5].id]
     # The test accuracies of the others are not shown: nobody shall choose by them.
     assert "Test" not in str(table_rows(tab))

@@ -28,7 +28,7 @@ from tests.pages.helpers import (
 CLASSIC = shipped_runs()["classic"]
 
 ME = "token-of-this-visitor-0123456789abcdef"
-SAMPLE = "Using the 5,000 digits"
+SAMPLE = "Using the 5,000 digits that came with the app"
 # What each setting is called on the page.
 LABELS = {
     "preset": "Network",
@@ -415,7 +415,7 @@ def test_a_run_that_has_just_begun_has_no_numbers_yet(open_page, store):
 
 def test_a_run_past_its_last_step_is_being_tested(open_page, store):
     running_run(store, ME, steps=40)
-    assert open_page("train", ME).progress[0].text.startswith("Testing on the test images")
+    assert open_page("train", ME).progress[0].text.startswith("Testing once on the test images")
 
 
 def test_only_the_owner_sees_stop(open_page, store):

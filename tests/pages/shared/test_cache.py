@@ -159,7 +159,9 @@ def test_a_download_that_failed_otherwise_is_said_without_its_reason(
     fail_download(store, message)
     tab = open_page("explore")
     (notice,) = sentences(tab)
-    assert notice.startswith("The whole of MNIST could not be downloaded; using the 5,000 digits")
+    assert notice.startswith(
+        "The whole of MNIST could not be downloaded; using the 5,000 digits that came with the app"
+    )
     assert not any(part in all_text(tab) for part in ("Errno", "MNIST_DATA"))
 
 

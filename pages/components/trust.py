@@ -1,0 +1,59 @@
+"""How far to trust a network's confidence: calibration, and accuracy if it may abstain."""
+
+import streamlit as st
+
+from mnist_core.analysis import confidence, metrics
+from mnist_core.plots import reliability
+from mnist_core.store.run import Run
+from pages.components.chart import chart
+from pages.shared import cache, shell
+
+
+@shell.fragment
+def show_confidence(run: Run) -> None:
+    predictions = cache.predictions(run)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Does its confidence match its accuracy?", anchor=False)
+        error = metrics.expected_calibration_error(predictions)
+        chart(
+            "reliability",
+            cache.state_of(run),
+            lambda: reliability.reliability_chart(
+                confidence.reliability(predictions), cache.dark()
+            ),
+            "The network's accuracy over its confidence, with 95% intervals",
+        )
+        st.caption(
+            f"Expected calibration error {error:.2%}: the average difference between the two "
+            "(15 bins). Above the line the network is underconfident, below it overconfident. "
+            "Long whiskers mean few images."
+        )
+    with right:
+        st.subheader("What if it may abstain?", anchor=False)
+        percent = st.slider(
+            "Minimum confidence to answer",
+            10.0,
+            100.0,
+            90.0,
+            0.5,
+            format="%.1f%%",
+            key="threshold",
+        )
+        point = confidence.coverage(predictions, percent / 100)
+        chart(
+            "coverage",
+            (*cache.state_of(run), percent),
+            lambda: reliability.coverage_chart(
+                confidence.coverage_curve(predictions), point, cache.dark()
+            ),
+            "Accuracy of the answers given, over the share of images that are answered",
+        )
+        if point.accuracy is None:
+            st.markdown("**The network is never this confident, so it answers nothing.**")
+        else:
+            st.markdown(
+                f"**It answers {point.share:.2%} of the images and abstains on "
+                f"{len(predictions.labels) - point.answered:,}; {point.accuracy:.2%} of its "
+                f"answers are right, {point.wrong:,} wrong.**"
+            )
