@@ -443,19 +443,8 @@ def test_images_are_taken_as_copies_and_given_back(sample, given_back):
     assert given_back == [4000]
 
 
-@pytest.mark.parametrize(
-    ("description", "images"),
-    [
-        ("MNIST: 60,000 training and 10,000 test images", 6000),
-        ("Bundled sample of MNIST: 4,000 training and 1,000 test images", 400),
-        ("MNIST", 0),
-        (None, 0),
-    ],
-)
-def test_a_description_tells_how_many_images_were_set_aside(description, images):
-    assert data.Dataset.validation_images_in(description) == images
-
-
-def test_as_many_images_are_set_aside_as_the_description_tells(tiny_dataset):
+def test_a_run_knows_about_how_many_images_were_set_aside(tiny_dataset):
     _, chosen = data.stratified_split(tiny_dataset.y_train, data.VALIDATION_SHARE, 0)
-    assert data.Dataset.validation_images_in(tiny_dataset.description) == len(chosen)
+    run = Run("x", FINISHED, TrainConfig(), 0.0, training_images=len(tiny_dataset.y_train))
+    assert run.validation_images == len(chosen)
+    assert dataclasses.replace(run, training_images=None).validation_images == 0
