@@ -53,7 +53,6 @@ def start(configs: list[TrainConfig], visitor: str) -> None:
     st.query_params["sweep"] = runs[0].id
 
 
-@shell.guarded
 def stop(sweep_id: str, visitor: str) -> None:
     cache.store().stop_sweep(sweep_id, teacher.acting_as(visitor))
 
@@ -113,11 +112,12 @@ def show_state(trials: list[Trial], visitor: str) -> None:
         if held_up or not begun:
             show_waiting(waiting)
     if teacher.may_change(trials[0].run, visitor):
-        st.button(
+        shell.button(
             "Stop the sweep",
-            icon=":material/stop_circle:",
-            on_click=stop,
-            args=(trials[0].run.sweep, visitor),
+            "stop_circle",
+            stop,
+            trials[0].run.sweep,
+            visitor,
             disabled=all(run.stop_requested for run in active),
             help="Keeps the networks trained so far; waiting runs are not trained.",
         )
