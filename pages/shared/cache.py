@@ -306,7 +306,7 @@ class _Reports:
         with self._one_at_a_time:
             if time.monotonic() - self._read_at >= age:
                 last = self._known[-1].step if self._known else 0
-                # Another list: whoever was given the one before goes on reading it.
+                # A new list, because callers may still read the last one.
                 self._known = self._known + store().metrics(self._run_id, after_step=last)
                 self._read_at = time.monotonic()
             return self._known
