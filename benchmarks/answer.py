@@ -3,9 +3,9 @@
     python -m benchmarks.answer
 
 Starts the real app, draws thirty digits on the Draw page in Chromium with the mouse, and
-measures in the page itself, from the pen's lifting to the answer's being there: median,
-and the slowest. Of this the canvas waits 200 ms for another stroke before it tells the
-server anything. Then each of the views of "Why this answer?", from the click to the view.
+measures in the page itself the time from lifting the pen to the answer: median and
+slowest. For 200 ms of it the canvas waits for another stroke before it tells the server
+anything. Then each view of "Why this answer?", from the click to the view.
 Needs requirements-dev.txt and Chromium.
 """
 

@@ -3,18 +3,17 @@
     MNIST_DATA=... python -m benchmarks.cluster [--runs 8] [--url URL]
     python -m benchmarks.cluster --faults 5
 
-A scheduler, a pool and workers on this machine, each worker bound to a core of its own. So
-many equal runs of the preset "classic" are queued while the workers have TensorFlow loaded
-and nothing to do; counted is the time from the first one's start to the last one's end.
-Asked for are 1.7 times as many with two workers. The scheduler and the pool take their share
-of the same cores.
+A scheduler, a pool and workers on this machine, each worker bound to one core. Equal runs of
+the preset "classic" are queued while the workers have loaded TensorFlow and are idle; the time
+is from the start of the first run to the end of the last. Two workers should do 1.7 times as
+many. The scheduler and the pool use the same cores.
 
-With --faults something is broken again and again, at a random moment of a run on the bundled
-sample, with the runs in a Postgres of our own: its process is killed, or hangs; the scheduler
-is killed and started anew; the power of all of them fails; Postgres is stopped, or crashes, and
-is started anew; the network between the workers and Postgres is cut for 20 s. A supervisor
-starts anew what ends. Every report must be there once, and the run must end with the numbers of
-one that was left alone. Exit status 1 if not.
+With --faults something breaks again and again, at a random moment of a run on the bundled
+sample, with the runs in a Postgres of our own: the worker's process is killed or hangs; the
+scheduler is killed and restarted; all of them lose power; Postgres is stopped or crashes, and is
+restarted; the network between the workers and Postgres is cut for 20 s. A supervisor restarts
+what ends. Every report must be stored once, and the run must end with the numbers of an
+undisturbed one. Exit status 1 if not.
 """
 
 import argparse
@@ -34,10 +33,9 @@ from pathlib import Path
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.jobs.opening import open_pool
 from mnist_core.store.run import FINISHED, RUNNING, Run, Worker, owner_of
-from mnist_core.store.runs import RunStore
 from tests.cluster import Cluster
 from tests.databases import SAFE, Postgres
-from tests.helpers import free_port, wait_for_end, wait_until
+from tests.helpers import Store, free_port, wait_for_end, wait_until
 from tests.network import Network
 from tests.processes.helpers import CONFIG, Outcome, after_epoch, freeze, outcome, submit, worker_of
 
@@ -55,7 +53,7 @@ CUT_SECONDS = 20.0
 class Room:
     """A database, and a cluster whose workers use it; with what may be broken of it."""
 
-    store: RunStore
+    store: Store
     cluster: Cluster
     postgres: Postgres | None = None
     network: Network | None = None
@@ -73,7 +71,7 @@ def training(url: str, workers: int, workers_url: str = "") -> Iterator[Room]:
         url = url or f"sqlite:///{Path(folder) / 'runs.db'}"
         os.environ["MNIST_DATABASE_URL"] = workers_url or url
         cluster = Cluster(Path(folder), workers, own_cores=True)
-        store = RunStore(url)
+        store = Store(url)
         pool = open_pool(store, {"DASK_SCHEDULER_ADDRESS": cluster.address}).start()
         try:
             yield Room(store, cluster)
@@ -95,21 +93,21 @@ def fragile(workers: int) -> Iterator[Room]:
     network.close()
 
 
-def submit_all(store: RunStore, config: TrainConfig, count: int) -> list[str]:
+def submit_all(store: Store, config: TrainConfig, count: int) -> list[str]:
     """So many runs of these settings, each of another visitor."""
     return [store.submit(config, owner_of(f"visitor {place}")).id for place in range(count)]
 
 
-def warm_up(store: RunStore, workers: int) -> None:
+def warm_up(store: Store, workers: int) -> None:
     """Let short runs be trained until so many workers are there and have nothing to do."""
-    while len(store.workers()) < workers:
+    while len(store.registered()) < workers:
         for run_id in submit_all(store, WARM, 2 * workers):
             wait_for_end(store, run_id)
     # A worker says only with its next beat that it has stored its run.
-    wait_until(lambda: all(worker.ready for worker in store.workers()))
+    wait_until(lambda: all(worker.ready for worker in store.registered()))
 
 
-def seconds_for(store: RunStore, count: int) -> float:
+def seconds_for(store: Store, count: int) -> float:
     """From the start of the first of so many runs to the end of the last."""
     runs = submit_all(store, PRESETS["classic"], count)
     wait_until(lambda: store.list_runs(states=(RUNNING,)))

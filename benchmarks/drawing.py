@@ -1,4 +1,4 @@
-"""How well the shipped networks read what people draw, not what MNIST's writers wrote.
+"""How well the built-in networks read what people draw, rather than MNIST.
 
     python -m benchmarks.drawing PEN.npz [--store]
 
@@ -6,12 +6,12 @@ PEN.npz holds pen strokes: ``points`` (n, 2) x and y with y down, ``stroke`` (n,
 each point belongs to, ``offset`` (digits + 1,) where each digit starts, ``label`` (digits,).
 Each digit is drawn on a 280x280 canvas with a round pen: its longer side 15 % to 95 % of the
 canvas, at a random place, the pen 8 to 32 pixels wide; seed 0. Each drawing is prepared in
-four ways and read by each shipped network; then with each step of the recipe left out alone.
-Then how sure the networks are, and what they say of scribbles, letters and shapes. And how
-many of the drawings the page takes for several digits, or for a dot.
+four ways and read by each built-in network; then with each single step of the recipe left out.
+Then how confident the networks are, and what they say about scribbles, letters and shapes, and
+how many of the drawings the page takes for several digits or for a dot.
 
-``--store`` also prepares every third drawing with every choice of steps, for about six
-minutes, and writes what the Draw page tells of them.
+``--store`` also prepares every third drawing with every choice of steps, which takes about six
+minutes, and writes the figures that the Draw page shows.
 """
 
 import argparse
@@ -24,8 +24,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_core import drawing, shipped
-from mnist_core.analysis import metrics, predictions
+from mnist_core.analysis import metrics
 from mnist_core.analysis.calibration import NO_DIGIT, SURE, UNSURE, Calibration
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.classifier import Classifier
 from mnist_core.drawing import benchmark, photo, synthetic
 from mnist_core.errors import EmptyDrawing
@@ -98,10 +99,10 @@ def prepared(drawings: Iterable[np.ndarray], skip: Iterable[str]) -> np.ndarray:
     return np.stack([drawing.prepare(canvas, left_out)[-1].picture for canvas in drawings])
 
 
-def report(name: str, probabilities: np.ndarray, labels: np.ndarray) -> None:
+def report(name: str, predictions: Predictions) -> None:
     """Accuracy with its interval, by digit, and the ten commonest confusions."""
-    counts = metrics.confusion_matrix(labels, probabilities.argmax(axis=1))
-    print(f"\n{name}: {share(int(counts.trace()), len(labels))}")
+    counts = predictions.matrix
+    print(f"\n{name}: {share(int(counts.trace()), int(counts.sum()))}")
     recall = metrics.digit_scores(counts).recall
     print("  by digit  ", "  ".join(f"{d}: {recall[d]:.1%}" for d in range(10)))
     mistakes = counts - np.diag(np.diag(counts))
@@ -114,20 +115,20 @@ def share(right: int, total: int) -> str:
     return f"{right / total:.2%} (95 % interval {low:.2%} to {high:.2%})"
 
 
-def report_doubts(name: str, probabilities: np.ndarray, labels: np.ndarray) -> None:
+def report_doubts(name: str, predictions: Predictions) -> None:
     """How sure it is of the drawings, how right it is then, and what it says of no digits."""
     calibration = Calibration.from_json(shipped.shipped_artifact(name, CALIBRATION))
-    verdicts = np.array([calibration.verdict(row) for row in probabilities])
-    right = probabilities.argmax(axis=1) == labels
+    verdicts = np.array([calibration.verdict(row) for row in predictions.probabilities])
+    right = predictions.correct
     sure = verdicts == SURE
     print(f"\n{name}, sure from {calibration.sure_from:.2f} on")
     print(f"  sure of the drawings     {share(int(sure.sum()), len(sure))}")
     print(f"  right where it is sure   {share(int(right[sure].sum()), int(sure.sum()))}")
     print(f"  right where it is not    {share(int(right[~sure].sum()), int((~sure).sum()))}")
     print(f"  called no digit          {share(int((verdicts == NO_DIGIT).sum()), len(sure))}")
-    official = predictions.unpack_predictions(shipped.shipped_artifact(name, PREDICTIONS))
-    for kind, answers in (("test images", official), ("drawings", (probabilities, labels))):
-        error = metrics.expected_calibration_error(*answers)
+    official = Predictions.from_bytes(shipped.shipped_artifact(name, PREDICTIONS))
+    for kind, answers in (("test images", official), ("drawings", predictions)):
+        error = metrics.expected_calibration_error(answers)
         print(f"  calibration error on the {kind}, 15 bins: {error:.2%}")
     scribbles, _ = synthetic.make_drawn(0, SCRIBBLES, SCRIBBLE_SEED)
     for kind, images in (
@@ -216,7 +217,7 @@ def main() -> None:
     for way, skip in WAYS.items():
         images = prepared(drawings, skip)
         for name, network in networks.items():
-            report(f"{name}, {way}", network.predict_proba(images), labels)
+            report(f"{name}, {way}", Predictions(labels, network.predict_proba(images)))
     print("\nwithout one step")
     for step, text in drawing.STEPS.items():
         images = prepared(drawings, {step})
@@ -227,7 +228,7 @@ def main() -> None:
         print(f"  {text:32}", ", ".join(shares))
     images = prepared(drawings, ())
     for name, network in networks.items():
-        report_doubts(name, network.predict_proba(images), labels)
+        report_doubts(name, Predictions(labels, network.predict_proba(images)))
     report_figures(drawings)
     started = time.perf_counter()
     for canvas in drawings[:500]:

@@ -1,13 +1,12 @@
-"""Runs whose worker is killed: whether anything is lost, and how soon they go on.
+"""Runs whose worker is killed: whether anything is lost, and how soon they continue.
 
     MNIST_DATA=... python -m benchmarks.kills [--runs 20] [--seed 0]
 
-One run of the preset "classic" is left alone: it says how long a run takes and how it must
-end. Then the same run is started again and again, and each time its worker is killed with
-SIGKILL at a moment drawn evenly from that duration, test and export included. A run that
-was quicker than that shows that the duration is less; another takes its place. What was
-seen of a run in the database before the kill must be there afterwards, and it must end with
-the numbers of the run that was left alone. Exit status 1 if one did not, or was lost.
+One undisturbed run of the preset "classic" shows how long a run takes and how it must end.
+Then the same run is started again and again, and each time its worker gets SIGKILL at a
+uniformly random moment of that duration, test and export included. A run that ends before its
+moment is repeated. What the database held before the kill must be there afterwards, and the run
+must end with the numbers of the undisturbed one. Exit status 1 if not.
 """
 
 import argparse
@@ -25,8 +24,7 @@ from mnist_core.config import PRESETS
 from mnist_core.jobs.local_pool import LocalPool
 from mnist_core.progress import epoch_ends
 from mnist_core.store.run import FINISHED, RUNNING, Run, Worker, owner_of
-from mnist_core.store.runs import RunStore
-from tests.helpers import wait_for_end, wait_until
+from tests.helpers import Store, wait_for_end, wait_until
 
 CONFIG = PRESETS["classic"]
 OWNER = owner_of("benchmark")
@@ -53,7 +51,7 @@ class Killed:
     epochs_twice: float
 
 
-def outcome(store: RunStore, run: Run) -> tuple[object, ...]:
+def outcome(store: Store, run: Run) -> tuple[object, ...]:
     """What must not depend on kills; losses in between depend on when they were reported."""
     ends = [
         (item.step, item.validation_loss, item.validation_accuracy)
@@ -62,15 +60,15 @@ def outcome(store: RunStore, run: Run) -> tuple[object, ...]:
     return run.test_accuracy, run.epochs, ends
 
 
-def start(store: RunStore, pool: LocalPool) -> Run:
+def start(store: Store, pool: LocalPool) -> Run:
     """A run that has just been given to a worker which was ready for it."""
     pool.wake()
-    wait_until(lambda: any(worker.ready for worker in store.workers()))
+    wait_until(lambda: any(worker.ready for worker in store.registered()))
     run_id = store.submit(CONFIG, OWNER).id
     return wait_until(lambda: run if (run := store.get(run_id)).state == RUNNING else None)
 
 
-def went_on(store: RunStore, run_id: str, killed: Worker) -> Run | None:
+def went_on(store: Store, run_id: str, killed: Worker) -> Run | None:
     """The run, once another worker has told something new of it; until then None."""
     run = store.get(run_id)
     if not run.active:
@@ -80,13 +78,13 @@ def went_on(store: RunStore, run_id: str, killed: Worker) -> Run | None:
 
 
 def kill_one(
-    store: RunStore, pool: LocalPool, after_seconds: float, undisturbed: tuple[object, ...]
+    store: Store, pool: LocalPool, after_seconds: float, undisturbed: tuple[object, ...]
 ) -> Killed | None:
     """Start a run and kill its worker after so many seconds; None if it had ended by then."""
     run = start(store, pool)
     moment = time.monotonic() + after_seconds
     wait_until(lambda: time.monotonic() >= moment or not store.get(run.id).active)
-    (worker,) = [worker for worker in store.workers() if worker.id == run.worker]
+    (worker,) = [worker for worker in store.registered() if worker.id == run.worker]
     reports, seen = store.metrics(run.id), epoch_ends(store.metrics(run.id))
     if not store.get(run.id).active:
         return None
@@ -118,7 +116,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         # The workers open what this says.
         os.environ["MNIST_DATABASE_URL"] = f"sqlite:///{Path(folder) / 'runs.db'}"
-        store = RunStore()
+        store = Store()
         pool = LocalPool(store, limit=1).start()
         run = start(store, pool)
         started = time.monotonic()

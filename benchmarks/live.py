@@ -4,9 +4,9 @@
 
 Starts the real app, waits until its worker is warm, and presses the button ten times in
 Chromium: the time from the press to the first point of the new run on the page, how many
-different curves were painted a second, and whether a frame ever lacked a chart that had
-been there before. Measured in the page itself, at each frame. Then the memory of the
-worker, and whether it goes back when idle. Needs requirements-dev.txt and Chromium.
+different curves were painted per second, and whether a chart disappeared in any frame.
+Measured in the page itself, at each frame. Then the memory of the worker, and whether it is
+freed when idle. Needs requirements-dev.txt and Chromium.
 """
 
 import os
@@ -19,9 +19,8 @@ from typing import Any
 import psutil
 from playwright.sync_api import sync_playwright
 
-from mnist_core.store.runs import RunStore
 from tests.browser.server import CHROMIUM_FLAGS, Server, settled
-from tests.helpers import wait_until
+from tests.helpers import Store, wait_until
 
 PRESSES = 10
 PRESET = "classic"
@@ -72,13 +71,13 @@ def main() -> None:
             MNIST_WORKER_IDLE_SECONDS=str(IDLE_SECONDS),
             **({"MNIST_DATA": os.environ["MNIST_DATA"]} if "MNIST_DATA" in os.environ else {}),
         )
-        store = RunStore(f"sqlite:///{Path(folder) / 'runs.db'}")
+        store = Store(f"sqlite:///{Path(folder) / 'runs.db'}")
         chromium = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=CHROMIUM_FLAGS
         )
         page = chromium.new_page(viewport={"width": 1366, "height": 900})
         page.goto(f"{server.url}/train")
-        wait_until(lambda: any(worker.ready for worker in store.workers()))
+        wait_until(lambda: any(worker.ready for worker in store.registered()))
         seen = [press(page, server) for _ in range(PRESSES)]
         firsts = [one["first"] / 1000 for one in seen]
         rates = [(one["lengths"] - 1) / (one["last"] - one["first"]) * 1000 for one in seen]
@@ -89,12 +88,12 @@ def main() -> None:
             f"{sum(one['blank'] for one in seen):.0f} blank frames of "
             f"{sum(one['frames'] for one in seen):.0f}"
         )
-        process = psutil.Process(store.workers()[0].pid)
+        process = psutil.Process(store.registered()[0].pid)
         status = Path(f"/proc/{process.pid}/status").read_text()
         peak = int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
         print(f"worker: at most {peak:.0f} MB in {PRESSES} runs")
         page.goto(f"{server.url}/draw")
-        wait_until(lambda: not store.workers() and not process.is_running(), timeout=60)
+        wait_until(lambda: not store.registered() and not process.is_running(), timeout=60)
         print("and gone when idle")
         chromium.close()
         server.stop()

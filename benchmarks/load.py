@@ -1,18 +1,18 @@
-"""A lecture hall: many visitors at once, what they wait, and what it costs the server.
+"""A lecture hall: many visitors at once, how long they wait, and what they cost the server.
 
     MNIST_DATA=mnist.npz python -m benchmarks.load [--pen PEN.npz] [--only browse|draw|watch]
 
-Starts the real app and plays visitors over the real protocol (tests/visitor.py), each of
-which acts every second:
+Starts the real app and simulates visitors over the real protocol (tests/visitor.py), each of
+whom acts every second:
 
 - browse: forty go from page to page, take new samples, choose cells of the heatmap;
 - draw: thirty draw digits stroke by stroke and clear the sheet, while a network trains;
-  PEN.npz as for benchmarks.drawing, else the strokes that the project draws itself;
-- watch: thirty look on at one live training, as often as the page asks them to.
+  PEN.npz as for benchmarks.drawing, otherwise the project's synthetic strokes;
+- watch: thirty watch one live training, as often as the page asks them to.
 
-A time is from the request to the last message of the answer, and so holds the network
-(loopback) and this program's own share of the same two cores. Memory is what is resident,
-of the server, and of the server and its worker together. Needs requirements-dev.txt.
+A time is from the request to the last message of the answer, so it includes the network
+(loopback) and this program's share of the same two cores. Memory is resident memory, of the
+server, and of the server and its worker together. Needs requirements-dev.txt.
 """
 
 import argparse
@@ -36,9 +36,8 @@ from benchmarks import drawing
 from mnist_core.config import PRESETS
 from mnist_core.drawing import synthetic
 from mnist_core.store.run import RUNNING
-from mnist_core.store.runs import RunStore
 from tests.browser.server import Server
-from tests.helpers import wait_until
+from tests.helpers import Store, wait_until
 from tests.visitor import Visitor, canvas_state
 
 BROWSING, DRAWING, WATCHING = 40, 30, 30
@@ -279,7 +278,7 @@ async def visit(hall: str, server: Server, folder: str, arguments: Any) -> None:
     else:
         waits, memory = await watched(server, watch_all(server, arguments.seconds, run_id))
         report(f"{WATCHING} visitors watch one training", waits, memory)
-    store = RunStore(f"sqlite:///{Path(folder) / 'runs.db'}")
+    store = Store(f"sqlite:///{Path(folder) / 'runs.db'}")
     if store.get(run_id).state != RUNNING:
         print("  (the training ended before the visitors left)")
     # A worker outlives its server, and would be in the way of the next hall.
@@ -291,7 +290,7 @@ async def begin_training(server: Server, folder: str) -> str:
     """A visitor opens Train, which starts the worker; then the slowest preset is submitted."""
     first = await Visitor.arrive(server.url)
     await first.go("train", "preset=cnn")
-    store = RunStore(f"sqlite:///{Path(folder) / 'runs.db'}")
+    store = Store(f"sqlite:///{Path(folder) / 'runs.db'}")
     run = store.submit(PRESETS["cnn"], "benchmark")
     wait_until(lambda: len(store.metrics(run.id)) > 3, timeout=120)
     await first.leave()

@@ -1,13 +1,13 @@
-"""How soon Explore and Evaluate show what was asked for, and what they cost the server.
+"""How soon Explore and Evaluate respond, and what they cost the server.
 
     MNIST_DATA=mnist.npz python -m benchmarks.pages
 
 Starts the real app and visits it with Chromium, warm: everything was shown once before.
 Times are taken in the page itself, from the click to the first frame that shows the answer.
-Then how often 30 random cells of the heatmap lead to the right images, by mouse, and by the
-two select boxes on a phone with touch; the memory that visiting both pages adds to the
-server; and how long a run of 10,000 test images takes the server to open. Needs
-requirements-dev.txt and Chromium.
+Then how many of 30 random cells of the heatmap lead to the right images, by mouse, and by the
+two select boxes on a phone; the memory that visiting both pages adds to the server; and how
+long the server takes to open a run with 10,000 test images. Needs requirements-dev.txt and
+Chromium.
 """
 
 import os
@@ -151,9 +151,9 @@ def visit_all(page: Any, server: Server) -> None:
         "explore?image=train-7",
         "evaluate?run=classic",
         "evaluate?run=classic&view=Digit+by+digit",
-        "evaluate?run=classic&view=Surest+mistakes",
+        "evaluate?run=classic&view=Most+confident+mistakes",
         "evaluate?run=classic&view=Confidence",
-        "evaluate?run=classic&view=Beside+another&beside=cnn",
+        "evaluate?run=classic&view=Compare+two&beside=cnn",
     ):
         page.goto(f"{server.url}/{address}")
         page.get_by_role("heading", level=1).wait_for()

@@ -1,14 +1,13 @@
-"""How well photographs of written digits are read: what is found on them, and what is read.
+"""How well photographs of written digits are read: which figures are found, and read correctly.
 
     python -m benchmarks.photo PEN.npz
 
-No real photograph was at hand: these are made up, in the manner of those that find_figures'
-numbers were chosen on, and the figures are of made-up ones. People's pen strokes, in the
-format that benchmarks/drawing.py describes, are drawn on 200 sheets of one digit and 50 of a
-row of four; seed 0. Each is photographed under each condition, with uneven light, blur, noise
-and JPEG, in grey, for find_figures looks at nothing else. Where it finds another number of
-figures than were written, none counts as read; so the digits of a row are not independent,
-and their intervals a little too narrow. Two minutes.
+The photographs are synthetic, made like those on which find_figures' constants were chosen.
+People's pen strokes, in the format that benchmarks/drawing.py describes, are drawn on 200
+sheets with one digit and 50 with a row of four; seed 0. Each is photographed under each
+condition, with uneven light, blur, noise and JPEG, in grey, because find_figures uses nothing
+else. If the number of figures found differs from those written, none counts as read; so the
+digits of a row are not independent, and their intervals are a little too narrow. Two minutes.
 """
 
 import argparse

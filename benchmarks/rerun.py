@@ -1,4 +1,4 @@
-"""What a rerun of Explore takes, beside a bare Streamlit page with as many elements.
+"""How long a rerun of Explore takes, compared with a bare Streamlit page with as many elements.
 
     MNIST_DATA=mnist.npz python -m benchmarks.rerun [--seconds 10] [--rounds 3]
 
@@ -7,13 +7,12 @@ kinds as Explore sends in a full rerun, and nothing behind them. Forty visitors 
 are at each in turn, round by round, and act up to twice a second:
 
 - visitors: what people do on Explore: new samples, other digits, how many, other views and
-  images, a digit opened and closed again. Some of it reruns a part of the page only;
-- full: each rerun is of the whole page, as a browser asks for it after a change outside all
-  fragments.
+  images, a digit opened and closed again. Some of it reruns only a part of the page;
+- full: each rerun is of the whole page, as after a change outside all fragments.
 
 Prints for each the 95th percentile of the time from the request to the last message of the
-answer, its ratio to the bare page's of the same round, the processor time that one rerun costs
-the server, and the messages it is answered with. The players share the two cores. Needs
+answer, its ratio to the bare page's in the same round, the processor time that a rerun costs
+the server, and the messages of the answer. The visitors share the two cores. Needs
 requirements-dev.txt.
 """
 

@@ -2,9 +2,8 @@
 
     python -m benchmarks.sample
 
-Chooses the settings of the shipped run ``sample`` without a look at the sample's test images:
-every training image is classified by a network that was trained on four fifths of the others
-(five-fold cross-validation). A few minutes on two cores.
+Chooses the settings of the built-in run ``sample`` without using the sample's test images, by
+five-fold cross-validation. A few minutes on two cores.
 """
 
 import os

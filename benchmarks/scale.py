@@ -2,16 +2,15 @@
 
     MNIST_DATA=mnist.npz python -m benchmarks.scale [--seconds 15] [--url POSTGRES]
 
-Starts one server, then two on one database, each held to one core, and lets more and more
-visitors come, who are spread evenly and each act every second as those of benchmarks.load who
-browse. The most that were held: with whom 95 of 100 answers still came within 300 ms. A visitor
-who reads, as students do, acts every five or ten seconds, and counts as a fifth or a tenth.
+Starts one server, then two on one database, each bound to one core, and adds visitors, spread
+evenly, who browse as in benchmarks.load, each acting every second. A server holds as many as
+still get 95 of 100 answers within 300 ms. A student who reads acts every five or ten seconds,
+and counts as a fifth or a tenth of a visitor.
 
-The players run on the same two cores, so two servers have less than two cores to themselves,
-and what two hold is a lower bound. Therefore also printed, as they do not depend on it: what an
-answer costs its server in milliseconds of a core and in kB sent, a visitor in memory, and, where
-the database is Postgres, how many transactions an answer asks it for. They are what
-docs/scaling.md reckons with. Needs requirements-dev.txt.
+The visitors run on the same two cores, so what two servers hold is a lower bound. Also printed,
+because they do not depend on that: what an answer costs in milliseconds of a core and in kB
+sent, a visitor in memory, and, on Postgres, an answer in transactions. docs/scaling.md
+calculates with them. Needs requirements-dev.txt.
 """
 
 import argparse

@@ -1,15 +1,16 @@
-"""Half an hour of visitors who come and go, with faults on purpose: does anything grow?
+"""Half an hour of visitors who come and go, with deliberate faults: does anything grow?
 
     MNIST_DATA=mnist.npz python -m benchmarks.soak [--minutes 30] [--visitors 20]
 
-Plays visitors over the real protocol (tests/visitor.py) against the real app: each stays for
-a minute or two, browses, draws, watches the training that always goes on, and leaves; some
-close the page in the middle of an answer. Meanwhile, every other minute, one of the faults below.
-Each half minute a line: memory, threads, handles and processes of the server, and answers.
+Simulates visitors over the real protocol (tests/visitor.py) against the real app: each stays
+for a minute or two, browses, draws, watches the training that is always running, and leaves;
+some close the page in the middle of an answer. Every other minute one of the faults below
+happens. Prints a line every half minute: memory, threads, handles and processes of the server,
+and answers.
 
-At the end: the growth of the server's memory from the first third, once the caches have
-filled, to the last; which faults were survived; whether a sentence of a page ever was the
-general one, which means a fault that nobody foresaw. Needs requirements-dev.txt.
+At the end: the growth of the server's memory from the first third, once the caches are full, to
+the last; which faults were survived; and whether a page ever showed the general sentence, which
+means an unforeseen fault. Needs requirements-dev.txt.
 """
 
 import argparse
@@ -33,8 +34,8 @@ from benchmarks.load import PACE, Memory, Sheets, browse, draw, make_drawings
 from mnist_core.config import PRESETS
 from mnist_core.errors import NotAllowed, StoreUnavailable
 from mnist_core.progress import epoch_ends
-from mnist_core.store.runs import RunStore
 from tests.browser.server import Server
+from tests.helpers import Store
 from tests.visitor import Visitor
 
 STAY_SECONDS = (40, 120)
@@ -47,7 +48,7 @@ class Soak:
 
     def __init__(self, server: Server, folder: Path, data: Path | None) -> None:
         self.server, self.folder, self.data = server, folder, data
-        self.store = RunStore(f"sqlite:///{folder / 'runs.db'}")
+        self.store = Store(f"sqlite:///{folder / 'runs.db'}")
         self.memory = Memory(server.process.pid)
         self.drawings = make_drawings(None)
         self.waits: list[float] = []
@@ -195,7 +196,7 @@ class Soak:
         print(f"         survived: {name}", flush=True)
 
     def worker(self) -> int | None:
-        workers = self.store.workers()
+        workers = self.store.registered()
         return workers[0].pid if workers else None
 
     async def kill_worker(self) -> bool:

@@ -1,20 +1,18 @@
-"""How fast the classic 784-128-64-10 network trains here, beside other ways to train it.
+"""How fast the classic 784-128-64-10 network trains here, compared with other ways to train it.
 
     MNIST_DATA=mnist.npz python -m benchmarks.training [--only NAME ...] [--seeds N]
 
-Every line of the table is a process of its own, one after another, so that its peak memory
-is its own; all of them once for each seed, and the table shows medians over the seeds. All
-train on the same 54,000 images (ours as it comes, and quick, on some drawn digits too)
-without looking at the test images; those are read after each epoch, outside the timing.
-Timed are the steps alone, on every line alike: no import, no loading, no evaluation. What
-a line compiles in its first step counts. Keras is not asked to print its progress, which
-would cost it more. For lines with a schedule the number of epochs is the preset's, for the
-others 25.
+Each line of the table runs in its own process, one after another, so that its peak memory is
+its own, once for each seed; the table shows medians over the seeds. All train on the same
+54,000 images (ours with its defaults, and quick, on some synthetic digits too). The test images
+are classified after each epoch, outside the timing, which covers the steps alone: no import, no
+loading, no evaluation, but compilation in the first step. Keras prints no progress, which would
+slow it down. Lines with a schedule take the preset's number of epochs, the others 25.
 
-Then what live reporting costs: training.train as the worker calls it, which stores curves
-and checkpoints in a database, beside training.train with nobody listening, in turns, in one
-process. Needs all of MNIST; scikit-learn and PyTorch only for their lines. A quarter of an
-hour on two cores. Other work on the machine shows in every figure.
+Then what live reporting costs: training.train as the worker calls it, storing curves and
+checkpoints in a database, compared with training.train without, alternating in one process.
+Needs all of MNIST; scikit-learn and PyTorch only for their lines. A quarter of an hour on two
+idle cores.
 """
 
 import argparse
@@ -130,7 +128,7 @@ def keras_fit(
         nonlocal started
         measured.seconds.append(time.perf_counter() - started)
         probabilities = scoring.predict(model, dataset.x_test)
-        measured.accuracies.append(scoring.accuracy(probabilities, dataset.y_test))
+        measured.accuracies.append(float((probabilities.argmax(axis=1) == dataset.y_test).mean()))
         started = time.perf_counter()
 
     callback = keras.callbacks.LambdaCallback(on_epoch_end=after_epoch)
@@ -155,9 +153,9 @@ def train(dataset: Dataset, config: TrainConfig) -> Measured:
     """training.train itself; the test images are read afterwards, from its checkpoints."""
     from mnist_core.jobs import worker
 
-    # As a worker loads it; the others are left to load what they like.
-    training = worker.load_training()
-    from mnist_core import classifier
+    # As a worker loads it; the other lines may load what they like.
+    worker.load_training_alone()
+    from mnist_core import classifier, training
     from mnist_core.training import models
 
     checkpoints: list[Any] = []
@@ -319,7 +317,7 @@ def live(dataset: Dataset) -> dict[str, list[float]]:
     from mnist_core.jobs import heart
     from mnist_core.jobs.recorder import Recorder
     from mnist_core.store.run import FINISHED
-    from mnist_core.store.runs import RunStore
+    from tests.helpers import Store
 
     config = PRESETS["classic"]
 
@@ -341,7 +339,7 @@ def live(dataset: Dataset) -> dict[str, list[float]]:
         return seconds
 
     with tempfile.TemporaryDirectory() as folder:
-        store = RunStore(f"sqlite:///{Path(folder) / 'runs.db'}")
+        store = Store(f"sqlite:///{Path(folder) / 'runs.db'}")
         with heart.registered(store) as (worker_id, _):
             ways = {"silent": silent, "reported": reported}
             for way in ways.values():  # The first ones also load and warm up.

@@ -1,22 +1,21 @@
-"""Many workers report to one Postgres: what each waits, and whether anything is lost.
+"""Many workers report to one Postgres: how long each waits, and whether anything is lost.
 
     python -m benchmarks.writers [--writers 200] [--seconds 30] [--processes 8]
         [--epoch-seconds 13] [--url URL]
 
-Without an address it starts a Postgres of its own with the settings it has when nobody says
-anything (fsync on), but for as many connections as are needed.
+Without a URL it starts a Postgres of its own with default settings (fsync on), except that it
+takes as many connections as are needed.
 
-Times are taken after the first 15 s, in which 200 writers connect twice each; rows are counted
-from the first.
+Times count from the 15th second on, when 200 writers have connected twice each; rows from the
+first.
 
-A writer is a worker without the training: its own RunStore with its own connections, one for
-the reports and one for the beats, its Recorder and its Heart, threads and all. It is told as
-much as a training tells: ten reports a second, and, with --epoch-seconds (13 are those of the
-preset "cnn" on two cores), the end of an epoch so often with a checkpoint as large as that of
-"cnn", 1.7 MB. The writers share a few processes,
-in each of which one thread tells all of them; so they also wait for each other's Python, which
-real workers, each on its own cores, do not. Exit status 1 if a row was lost or stored twice, or
-more than one batch in twenty took longer than 100 ms. Needs requirements-dev.txt.
+A writer is a worker without the training: its own Store with its own connections, one for
+reports and one for beats, its Recorder and its Heart. It gets as many reports as a training
+makes, ten a second, and, with --epoch-seconds (13 for the preset "cnn" on two cores), the end
+of an epoch that often, with a checkpoint as large as that of "cnn", 1.7 MB. The writers share a
+few processes, so they also wait for each other's Python, which real workers do not. Exit status
+1 if a row was lost or stored twice, or if more than one batch in twenty took longer than
+100 ms. Needs requirements-dev.txt.
 """
 
 import argparse
@@ -40,14 +39,12 @@ from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import PRESETS
 from mnist_core.errors import StoreUnavailable
 from mnist_core.jobs.heart import Heart
-from mnist_core.jobs.recorder import Recorder
-from mnist_core.jobs.worker import patiently
+from mnist_core.jobs.recorder import Recorder, patiently
 from mnist_core.progress import Progress
 from mnist_core.store import engine, schema
 from mnist_core.store.run import Run, Worker, owner_of
-from mnist_core.store.runs import RunStore
 from tests.databases import SAFE, Postgres
-from tests.helpers import wait_until
+from tests.helpers import Store, wait_until
 
 # What training.py tells, and how often.
 REPORTS_A_SECOND = 10
@@ -92,7 +89,7 @@ class Seen:
             setattr(self, item.name, getattr(self, item.name) + getattr(other, item.name))
 
 
-class Watched(RunStore):
+class Watched(Store):
     """A store that notes how long reports and beats take. Reports without a row only read."""
 
     def __init__(self, url: str, seen: Seen) -> None:
@@ -147,7 +144,7 @@ class Writer:
         self._epoch_seconds = epoch_seconds
         self._store, self._state = Watched(url, seen), state
         self._id = f"writer{number}"
-        self._store.register_worker(Worker(self._id, "benchmark", number, 0, True))
+        self._store.register(Worker(self._id, "benchmark", number, 0, True))
         self._heart = Heart(self._store, self._id)
         self._run = self._store.begin(PRESETS["cnn"], owner_of(self._id), self._id)
         self._recorder = Recorder(self._store, self._run, self._id)
@@ -202,9 +199,9 @@ def write(
     """One process: be all these writers for so many seconds, once everybody is there."""
     # Opening so many at once takes its time.
     engine.BUSY_SECONDS = 120.0
-    store, seen, state = RunStore(url), Seen(), checkpoint()
+    store, seen, state = Store(url), Seen(), checkpoint()
     writers = [Writer(url, number, seen, state, epoch_seconds) for number in numbers]
-    wait_until(lambda: len(store.workers()) == everybody)
+    wait_until(lambda: len(store.registered()) == everybody)
     store.close()
     engine.BUSY_SECONDS = 5.0
     for writer in writers:
@@ -253,7 +250,7 @@ def main() -> int:
     seen = Seen()
     with database(arguments.url, arguments.writers) as url:
         # The tables are there before anybody needs them.
-        RunStore(url).close()
+        Store(url).close()
         numbers, count = range(arguments.writers), arguments.processes
         with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as processes:
             parts = [

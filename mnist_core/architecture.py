@@ -1,36 +1,47 @@
-"""A network's layers in plain numbers: shapes, parameters, cost, and as text one can type.
+"""A network's layers, derived from the configuration here and nowhere else.
 
-What Keras will build is known before it is built, so that a page can show it while it is
-edited, and refuse what is too large, without loading TensorFlow.
+Training builds the network from this list, a page shows it with its size and cost before anything
+is trained, and the Keras script prints it. Loads no TensorFlow.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from mnist_core.errors import InvalidConfig
 
 SIDE = 28
 CLASSES = 10
 NO_LAYERS = "none"
-# What "32" means where only filters were typed: 3x3 pixels, and half the side is left.
-USUAL_KERNEL, USUAL_STRIDE = 3, 2
+DEFAULT_KERNEL, DEFAULT_STRIDE = 3, 2
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer.
+    """One Keras layer.
 
     Attributes:
-        name: the name of its class in Keras.
-        shape: of what it gives for one picture, such as (14, 14, 24) or (128,).
-        parameters: numbers in it, trainable or not.
-        multiplications: multiply-adds for one picture, forwards.
+        kind: its class, such as "Conv2D".
+        name: its name in the network and in exported files, such as "conv1".
+        shape: shape of its output for one image, such as (14, 14, 24) or (128,).
+        parameters: number of parameters, trainable or not.
+        multiplications: multiply-adds per image in a forward pass.
+        arguments, options: positional and keyword arguments of the class.
     """
 
+    kind: str
     name: str
     shape: tuple[int, ...]
     parameters: int = 0
     multiplications: int = 0
+    arguments: tuple[Any, ...] = field(default=(), compare=False)
+    options: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def is_activated(self) -> bool:
+        """Whether its output has just been through an activation function."""
+        return self.kind == "ReLU" or "activation" in self.options
 
 
 def layers(
@@ -39,52 +50,87 @@ def layers(
     batch_normalization: bool = False,
     dropout: float = 0.0,
 ) -> list[Layer]:
-    """The layers that ``models.build_model`` makes of these settings, in its order."""
+    """All layers of the network with these settings of ``TrainConfig``, in order.
+
+    Without convolutions and normalisation these are exactly Flatten, Dense ReLU ..., Dense softmax.
+    """
     found = []
     side, channels = SIDE, 1
-    normalization = 4 if batch_normalization else 0
     if convolutions:
-        found.append(Layer("Reshape", (SIDE, SIDE, 1)))
-    for filters, kernel, stride in convolutions:
-        side = -(-side // stride)
+        shape = (SIDE, SIDE, 1)
+        found.append(Layer("Reshape", "reshape", shape, arguments=(shape,)))
+    # Batch normalisation adds an offset of its own, so the layer before it needs no bias.
+    no_bias = {"use_bias": False} if batch_normalization else {}
+    for number, (filters, kernel, stride) in enumerate(convolutions, start=1):
+        side = -(-side // stride)  # Padding "same" rounds up.
         weights = kernel * kernel * channels * filters
-        shape = (side, side, filters)
-        bias = 0 if batch_normalization else filters
-        found.append(Layer("Conv2D", shape, weights + bias, weights * side * side))
-        if batch_normalization:
-            found.append(Layer("BatchNormalization", shape, normalization * filters))
-        found.append(Layer("ReLU", shape))
+        convolution = Layer(
+            "Conv2D",
+            f"conv{number}",
+            (side, side, filters),
+            weights + (0 if batch_normalization else filters),
+            weights * side * side,
+            (filters, kernel, stride),
+            {"padding": "same", **no_bias, "kernel_initializer": "he_normal"},
+        )
+        found += [convolution, *_after(convolution, batch_normalization)]
         channels = filters
     units = side * side * channels
-    found.append(Layer("Flatten", (units,)))
-    for width in dense:
-        bias = 0 if batch_normalization else width
-        found.append(Layer("Dense", (width,), units * width + bias, units * width))
+    found.append(Layer("Flatten", "flatten", (units,)))
+    for number, width in enumerate(dense, start=1):
+        weights, name = units * width, f"dense{number}"
         if batch_normalization:
-            found.append(Layer("BatchNormalization", (width,), normalization * width))
-            found.append(Layer("ReLU", (width,)))
+            layer = Layer("Dense", name, (width,), weights, weights, (width,), no_bias)
+            found += [layer, *_after(layer, batch_normalization)]
+        else:
+            relu = {"activation": "relu"}
+            found.append(Layer("Dense", name, (width,), weights + width, weights, (width,), relu))
         if dropout:
-            found.append(Layer("Dropout", (width,)))
+            found.append(Layer("Dropout", f"{name}_dropout", (width,), arguments=(dropout,)))
         units = width
-    found.append(Layer("Dense", (CLASSES,), units * CLASSES + CLASSES, units * CLASSES))
+    weights = units * CLASSES
+    found.append(
+        Layer(
+            "Dense",
+            "probabilities",
+            (CLASSES,),
+            weights + CLASSES,
+            weights,
+            (CLASSES,),
+            {"activation": "softmax"},
+        )
+    )
     return found
 
 
+def _after(layer: Layer, batch_normalization: bool) -> list[Layer]:
+    """Batch normalisation, if wanted, and ReLU."""
+    relu = Layer("ReLU", f"{layer.name}_relu", layer.shape)
+    if not batch_normalization:
+        return [relu]
+    parameters, momentum = 4 * layer.shape[-1], {"momentum": 0.9}
+    name = f"{layer.name}_normalized"
+    return [
+        Layer("BatchNormalization", name, layer.shape, parameters, options=momentum),
+        relu,
+    ]
+
+
 def dense_text(dense: tuple[int, ...]) -> str:
-    """Widths as text: "128-64"."""
+    """Widths as text, such as "128-64"."""
     return "-".join(map(str, dense)) or NO_LAYERS
 
 
 def convolutions_text(convolutions: tuple[tuple[int, int, int], ...]) -> str:
-    """Convolutions as text: "24x5s2-48x3s2", filters x kernel s stride."""
+    """Convolutions as filters x kernel s stride, such as "24x5s2-48x3s2"."""
     return "-".join("{}x{}s{}".format(*layer) for layer in convolutions) or NO_LAYERS
 
 
 def parse_dense(text: str) -> tuple[int, ...]:
-    """Read "128-64" or "128, 64"; "none" is no layer.
+    """Read "128-64" or "128, 64"; "none" means no layers.
 
     Raises:
-        InvalidConfig: it is none of these.
+        InvalidConfig: the text is none of these.
     """
     parts = _parts(text)
     if not all(re.fullmatch(r"\d{1,6}", part, re.ASCII) for part in parts):
@@ -93,10 +139,10 @@ def parse_dense(text: str) -> tuple[int, ...]:
 
 
 def parse_convolutions(text: str) -> tuple[tuple[int, int, int], ...]:
-    """Read "24x5s2-48x3s2", or "24, 48" for usual kernels and strides; "none" is no layer.
+    """Read "24x5s2-48x3s2", or "24, 48" with 3x3 kernels and stride 2; "none" means no layers.
 
     Raises:
-        InvalidConfig: it is none of these.
+        InvalidConfig: the text is none of these.
     """
     found = []
     for part in _parts(text):
@@ -106,7 +152,7 @@ def parse_convolutions(text: str) -> tuple[tuple[int, int, int], ...]:
                 "Convolutions are written as filters x kernel s stride, such as 24x5s2-48x3s2."
             )
         filters, kernel, stride = match.groups()
-        found.append((int(filters), int(kernel or USUAL_KERNEL), int(stride or USUAL_STRIDE)))
+        found.append((int(filters), int(kernel or DEFAULT_KERNEL), int(stride or DEFAULT_STRIDE)))
     return tuple(found)
 
 

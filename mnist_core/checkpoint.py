@@ -1,49 +1,32 @@
-"""Checkpoint: a training between two steps, whole, so that it can go on from there.
+"""Checkpoint: the complete state of a training between two steps, to continue from.
 
-Plain arrays and numbers, written without pickle; knows nothing of TensorFlow.
+Plain arrays and numbers, without pickle and without TensorFlow.
 """
 
 import dataclasses
 import io
 import json
-import tokenize
-import zipfile
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
+from mnist_core.data import read_npz
 from mnist_core.errors import CannotResume
-
-# What reading a damaged archive may raise.
-BROKEN = (
-    ValueError,
-    TypeError,
-    KeyError,
-    OSError,
-    EOFError,
-    MemoryError,
-    RuntimeError,
-    SyntaxError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that the next step depends on, beside the settings and the images.
+    """Everything that the next step depends on, except settings and images.
 
     Attributes:
-        step: steps done since the start.
-        seconds: spent in them.
-        epoch_loss: sum of the losses over the current epoch's digits so far, in nats.
-        epoch_correct: how many of those were classified correctly.
+        step: number of steps taken.
+        seconds: time spent in them.
+        epoch_loss: sum of the losses in the current epoch so far, in nats.
+        epoch_correct: images classified correctly in the current epoch so far.
         history: ``TrainResult.history`` so far.
-        images: a checksum of the labels trained on; with others there is no going on.
-        model: every variable of the network, in Keras's order.
-        optimizer: every variable of the optimizer, in Keras's order.
+        images: a checksum of the training labels; a run continues only with the same ones.
+        model: the network's variables, in Keras's order.
+        optimizer: the optimizer's variables, in Keras's order.
     """
 
     step: int
@@ -65,31 +48,27 @@ class Checkpoint:
             if field.name not in ("model", "optimizer")
         }
         buffer = io.BytesIO()
-        # Not compressed: it is written after every epoch, and weights hardly shrink.
+        # Not compressed: it is written after every epoch, and weights barely compress.
         np.savez(buffer, numbers=np.array(json.dumps(numbers)), **arrays)  # type: ignore[arg-type]
         return buffer.getvalue()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Checkpoint":
-        """What ``to_bytes`` was called on.
+        """Read what ``to_bytes`` wrote.
 
         Raises:
-            CannotResume: these bytes hold no checkpoint.
+            CannotResume: the data is damaged or something else.
         """
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-                numbers = json.loads(str(archive["numbers"]))
-                model, optimizer = (
-                    [
-                        archive[f"{name}_{place}"]
-                        for place in range(sum(key.startswith(f"{name}_") for key in archive.files))
-                    ]
-                    for name in ("model", "optimizer")
-                )
-                if not all(isinstance(array, np.ndarray) for array in model + optimizer):
-                    raise ValueError("a member is no array")
-                return cls(**numbers, model=model, optimizer=optimizer)
-        except BROKEN as error:
+            arrays = read_npz(data)
+            numbers = json.loads(str(arrays.pop("numbers")))
+            # In the order in which they were written.
+            model, optimizer = (
+                [array for name, array in arrays.items() if name.startswith(f"{part}_")]
+                for part in ("model", "optimizer")
+            )
+            return cls(**numbers, model=model, optimizer=optimizer)
+        except (ValueError, KeyError, TypeError) as error:
             raise CannotResume(
-                "What is stored of this run cannot be read, so it cannot go on; start it anew."
+                "This run's stored state cannot be read, so it cannot continue; start a new run."
             ) from error

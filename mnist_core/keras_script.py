@@ -5,6 +5,8 @@ For whoever wants to go on without this project. The text is put together here, 
 and of names known beforehand only; what it imports is not known to this project's server.
 """
 
+import json
+
 from mnist_core.config import TrainConfig
 
 STEPS = "steps = epochs * int(np.ceil(len(x_train) / batch_size))"
@@ -104,25 +106,15 @@ y_train[chosen] = y_train[np.random.permutation(chosen)]
 
 
 def _layers(config: TrainConfig) -> str:
-    bias, block = "", ["layers.ReLU(),"]
-    if config.batch_normalization:
-        bias = ", use_bias=False"
-        block.insert(0, "layers.BatchNormalization(momentum=0.9),")
     lines = ["keras.Input((28, 28)),"]
-    if config.convolutions:
-        lines += ["layers.Reshape((28, 28, 1)),"]
-    for filters, kernel, stride in config.convolutions:
-        options = f'padding="same"{bias}, kernel_initializer="he_normal"'
-        lines += [f"layers.Conv2D({filters}, {kernel}, {stride}, {options}),", *block]
-    lines += ["layers.Flatten(),"]
-    for units in config.dense:
-        if config.batch_normalization:
-            lines += [f"layers.Dense({units}{bias}),", *block]
-        else:
-            lines += [f'layers.Dense({units}, activation="relu"),']
-        if config.dropout:
-            lines += [f"layers.Dropout({config.dropout!r}),"]
-    lines += ['layers.Dense(10, activation="softmax"),']
+    for layer in config.layers:
+        arguments = [repr(value) for value in layer.arguments]
+        # JSON's strings have double quotes, as ruff format wants them.
+        arguments += [
+            f"{name}={json.dumps(value) if isinstance(value, str) else repr(value)}"
+            for name, value in layer.options.items()
+        ]
+        lines.append(f"layers.{layer.kind}({', '.join(arguments)}),")
     return "\n".join(f"        {line}" for line in lines)
 
 

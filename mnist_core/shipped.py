@@ -63,6 +63,8 @@ def export_run(run: Run, curves: list[Progress], artifacts: dict[str, bytes], fo
         "config": json.loads(run.config.to_json()),
         "created_at": run.created_at,
         "dataset": run.dataset,
+        "training_images": run.training_images,
+        "test_images": run.test_images,
         "test_fingerprint": run.test_fingerprint,
         "test_accuracy": run.test_accuracy,
         "train_seconds": run.train_seconds,

@@ -8,7 +8,6 @@ import streamlit as st
 
 from mnist_core.analysis import metrics
 from mnist_core.config import describe
-from mnist_core.data import Dataset
 from mnist_core.errors import RunNotFound
 from mnist_core.keras_script import keras_script, use_keras, use_litert
 from mnist_core.plots import html
@@ -58,7 +57,7 @@ def show_table(runs: list[Run], visitor: str) -> None:
             percent(run.validation_accuracy),
             percent(run.test_accuracy),
             interval(run),
-            number(Dataset.test_images_in(run.dataset) or None),
+            number(run.test_images),
             number(run.parameters),
             NONE if run.train_seconds is None else f"{run.train_seconds:,.1f} s",
             number(run.epochs),
@@ -84,7 +83,7 @@ def named(run: Run, visitor: str) -> str:
 
 
 def interval(run: Run) -> str:
-    images = Dataset.test_images_in(run.dataset)
+    images = run.test_images
     if not images:
         return NONE
     low, high = metrics.wilson_interval(round((run.test_accuracy or 0.0) * images), images)

@@ -55,7 +55,7 @@ def cell_clicked(key: str) -> None:
 
 @shell.fragment
 def show_matrix(run: Run) -> None:
-    counts = cache.confusion(run)
+    counts = cache.predictions(run).matrix
     left, right = st.columns([3, 2], gap="large")
     with left:
         with presenter.hidden_when_presenting(
@@ -78,7 +78,7 @@ def show_matrix(run: Run) -> None:
 
 def choose_cell(run: Run) -> tuple[int, int]:
     """The cell chosen by a click on the heatmap or by hand: true and predicted digit."""
-    worst = metrics.worst_confusion(cache.confusion(run)) or (4, 9, 0)
+    worst = metrics.worst_confusion(cache.predictions(run).matrix) or (4, 9, 0)
 
     def box(label: str, start: int, key: str) -> int:
         digit: int = st.selectbox(
@@ -92,9 +92,8 @@ def choose_cell(run: Run) -> tuple[int, int]:
 
 def show_cell(run: Run) -> None:
     """The images in the chosen cell."""
-    probabilities, labels = cache.predictions(run)
     true, predicted = choose_cell(run)
-    places = metrics.cell_images(labels, probabilities, true, predicted)
+    places = metrics.cell_images(cache.predictions(run), true, predicted)
     images = style.counted(len(places), "image")
     st.subheader(f"True {true}, predicted {predicted}: {images}", anchor=False)
     if len(places):
@@ -107,7 +106,7 @@ def show_cell(run: Run) -> None:
 
 
 def show_digits(run: Run) -> None:
-    counts = cache.confusion(run)
+    counts = cache.predictions(run).matrix
     order = st.selectbox("Sort by", list(ORDERS), key="order", bind="query-params", width=260)
     rows = sorted(metrics.digit_rows(counts), key=ORDERS[order])
     st.html(
@@ -140,7 +139,6 @@ def show_digits(run: Run) -> None:
 
 @shell.fragment
 def show_sure(run: Run) -> None:
-    probabilities, labels = cache.predictions(run)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="large"):
         which = choose(
             "Which",
@@ -150,8 +148,10 @@ def show_sure(run: Run) -> None:
             label_visibility="visible",
         )
         lowest, highest = st.slider("Confidence, in %", 0, 100, (0, 100), key="between", width=360)
-    pick = metrics.surest_mistakes if which == SURE_WRONG else metrics.least_sure_right
-    places = pick(labels, probabilities, between=(lowest / 100, highest / 100))
+    pick = (
+        metrics.most_confident_mistakes if which == SURE_WRONG else metrics.least_confident_correct
+    )
+    places = pick(cache.predictions(run), between=(lowest / 100, highest / 100))
     st.subheader(f"{which}: {style.counted(len(places), 'image')}", anchor=False)
     if len(places):
         show_images(run, "sure", places)
@@ -179,8 +179,8 @@ def show_comparison(run: Run) -> None:
         return
     if not run_picker.is_readable(rival):
         return
-    (first, labels), (second, _) = cache.predictions(run), cache.predictions(rival)
-    found = comparison.compare(labels, first.argmax(axis=1), second.argmax(axis=1))
+    first, second = cache.predictions(run), cache.predictions(rival)
+    found = comparison.compare(first, second)
     st.markdown(f"The first is **{run.title}**, the second **{rival.title}**.")
     verdict = comparison.verdict(len(found.only_first), len(found.only_second))
     st.info(verdict, icon=":material/balance:")
@@ -190,9 +190,7 @@ def show_comparison(run: Run) -> None:
         chart(
             "difference",
             (*cache.state_of(run), *cache.state_of(rival)),
-            lambda: heatmaps.difference_heatmap(
-                cache.confusion(run), cache.confusion(rival), cache.dark()
-            ),
+            lambda: heatmaps.difference_heatmap(first.matrix, second.matrix, cache.dark()),
             "Difference of the two confusion matrices: a row for each true digit",
             on_select=lambda: cell_clicked("difference"),
             selection_mode="points",
@@ -200,7 +198,7 @@ def show_comparison(run: Run) -> None:
     with right:
         true, predicted = choose_cell(run)
         here, there = (
-            style.counted(cache.confusion(each)[true, predicted], "image") for each in (run, rival)
+            style.counted(each.matrix[true, predicted], "image") for each in (first, second)
         )
         st.subheader(f"True {true}, predicted {predicted}", anchor=False)
         st.write(f"The first has {here} there, the second {there}.")
@@ -219,23 +217,24 @@ def show_comparison(run: Run) -> None:
 
 
 def show_downloads(run: Run) -> None:
-    probabilities, labels = cache.predictions(run)
-    counts = cache.confusion(run)
+    predictions = cache.predictions(run)
+    counts = predictions.matrix
     day = datetime.fromtimestamp(run.created_at, UTC).date().isoformat()
 
     def page() -> str:
         pictures = None if run_picker.mismatch(run) else cache.images_of("test")[0]
         return report.html_report(
-            run.title, tested_on(run, len(labels)), day, labels, probabilities, pictures
+            run.title, tested_on(run, len(predictions.labels)), day, predictions, pictures
         )
-
-    def predictions() -> str:
-        return report.predictions_csv(labels, probabilities)
 
     name = f"mnist-{run.id}"
     with st.expander("Download results", icon=":material/download:"), st.container(horizontal=True):
         notices.download("Report (HTML)", page, f"{name}.html")
-        notices.download("Predictions (CSV)", predictions, f"{name}-predictions.csv")
+        notices.download(
+            "Predictions (CSV)",
+            lambda: report.predictions_csv(predictions),
+            f"{name}-predictions.csv",
+        )
         notices.download("Matrix (CSV)", lambda: report.matrix_csv(counts), f"{name}-matrix.csv")
         notices.download(
             "Matrix (picture)", lambda: report.matrix_png(counts, run.title), f"{name}-matrix.png"
@@ -243,7 +242,7 @@ def show_downloads(run: Run) -> None:
 
 
 def show_headline(run: Run) -> None:
-    counts = cache.confusion(run)
+    counts = cache.predictions(run).matrix
     total, right = int(counts.sum()), int(counts.trace())
     low, high = metrics.wilson_interval(right, total)
     fewest, most = metrics.prediction_interval(total - right, total)

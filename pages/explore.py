@@ -179,10 +179,9 @@ def show_test_doubts() -> None:
     if mismatch := run_picker.mismatch(run):
         st.info(mismatch, icon=":material/image_not_supported:")
         return
-    probabilities, labels = cache.predictions(run)
-    places = metrics.surest_mistakes(labels, probabilities)[:MOST_SHOWN]
-    answers = probabilities[places].argmax(axis=1)
-    captions = [f"{labels[p]}, or {a}?" for p, a in zip(places, answers, strict=True)]
+    found = cache.predictions(run)
+    places = metrics.most_confident_mistakes(found)[:MOST_SHOWN]
+    captions = [f"{found.labels[place]}, or {found.answers[place]}?" for place in places]
     detail.show_digits("test", places, captions, "mistakes")
 
 

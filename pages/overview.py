@@ -32,7 +32,7 @@ runs = run_picker.trained_runs()
 best = ranking.best(runs)
 # The network to look at more closely is one whose test images are here.
 shown = cache.pictured_first([best, *runs])[0] if best else None
-worst = metrics.worst_confusion(cache.confusion(shown)) if shown else None
+worst = metrics.worst_confusion(cache.predictions(shown).matrix) if shown else None
 
 with st.container(key="cards"):
     explore, train, evaluate, draw = (

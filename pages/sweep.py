@@ -5,7 +5,6 @@ import streamlit as st
 from mnist_core import sweeps
 from mnist_core.analysis import comparison
 from mnist_core.config import TrainConfig, words
-from mnist_core.data import Dataset
 from mnist_core.errors import RunNotFound
 from mnist_core.jobs import forecast
 from mnist_core.plots import html, parallel, style
@@ -108,7 +107,7 @@ def show_state(trials: list[Trial], visitor: str) -> None:
     if waiting and not any(run.state == RUNNING for run in active):
         # Between two runs of the sweep the next one waits for a moment; that needs no notice.
         begun = any(trial.run.worker for trial in trials)
-        held_up = waiting.losses or cache.pool().problem or cache.store().runs_ahead_of(waiting)
+        held_up = waiting.losses or cache.pool().problem or cache.runs_ahead_of(waiting)
         if held_up or not begun:
             show_waiting(waiting)
     if teacher.may_change(trials[0].run, visitor):
@@ -182,7 +181,7 @@ def show_figure(trials: list[Trial]) -> None:
 def show_result(trials: list[Trial], best: Trial) -> None:
     """How good the best run is, and how sure it is that it is the best."""
     accuracy = best.validation_accuracy or 0.0
-    images = Dataset.validation_images_in(best.run.dataset)
+    images = best.run.validation_images
     others = [trial.validation_accuracy or 0.0 for trial in trials if trial is not best]
     (low, high), level = comparison.level_with_best(accuracy, others, images)
     with st.container(horizontal=True, gap="small"):

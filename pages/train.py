@@ -8,7 +8,6 @@ import streamlit as st
 
 from mnist_core import shipped
 from mnist_core.config import LIMITS, TrainConfig, describe
-from mnist_core.data import Dataset
 from mnist_core.errors import RunNotFound
 from mnist_core.jobs import forecast
 from mnist_core.plots import curves
@@ -79,7 +78,7 @@ def poll(run: Run, visitor: str) -> float | None:
     if run.owner != visitor:
         return POLL_OTHERS
     # With several workers, runs ahead matter only to one that waits.
-    moving = run.state == RUNNING or not cache.store().runs_ahead_of(run)
+    moving = run.state == RUNNING or not cache.runs_ahead_of(run)
     return POLL_MINE if moving else POLL_OTHERS
 
 
@@ -98,7 +97,7 @@ def live(run_id: str, visitor: str, polled: float | None) -> None:
     with st.container():
         show_numbers(run, reports)
         if run.test_accuracy is not None and not run.active:
-            images = Dataset.test_images_in(run.dataset)
+            images = run.test_images or 0
             run_picker.warn_of_guessing(run, run.test_accuracy, images, "test")
     if reports:
         show_curves(run, reports)

@@ -11,9 +11,9 @@ from tests.helpers import PROJECT, free_port
 
 
 class Cluster:
-    """A scheduler and workers as docs/scaling.md says to start them, on loopback.
+    """A scheduler and workers on loopback, started as docs/scaling.md says.
 
-    They read the settings that this process has when they are started.
+    They inherit the environment that this process has when they start.
 
     Attributes:
         address: the scheduler's.
@@ -25,8 +25,8 @@ class Cluster:
 
         Args:
             folder: for their files.
-            workers: how many, with one thread each.
-            own_cores: bind each worker to a core of its own.
+            workers: how many, each with one thread.
+            own_cores: bind each worker to one core.
         """
         self._port = free_port()
         self.address = f"tcp://127.0.0.1:{self._port}"
@@ -38,7 +38,7 @@ class Cluster:
             self.add_worker()
 
     def start_scheduler(self) -> None:
-        """Start the scheduler, at the same address each time."""
+        """Start the scheduler, always at the same address."""
         self._scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", str(self._port))
 
     def kill_scheduler(self) -> None:
@@ -46,7 +46,7 @@ class Cluster:
         _kill(self._scheduler)
 
     def add_worker(self) -> None:
-        """Start one more worker, which is a nanny and the process that works."""
+        """Start one more worker: a nanny and its process."""
         core = len(self._workers) % len(os.sched_getaffinity(0))
         self._workers.append(
             self._start(
@@ -57,7 +57,7 @@ class Cluster:
         )
 
     def restart_workers(self, only_ended: bool = False) -> None:
-        """Do what a supervisor does: start all anew, or those alone that have ended."""
+        """Restart all workers, or only those that ended, as a supervisor does."""
         before, self._workers = self._workers, []
         for worker in before:
             if only_ended and worker.poll() is None:
@@ -80,7 +80,7 @@ class Cluster:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # With all that it starts it can be ended at once.
+                # So that it can be killed with everything it starts.
                 start_new_session=True,
             )
 

@@ -1,4 +1,4 @@
-"""Fixtures for all tests: nothing a test does reaches a person's files or the internet."""
+"""Fixtures for all tests: no test touches a person's files or the internet."""
 
 import gc
 import logging
@@ -11,21 +11,20 @@ import pytest
 
 from mnist_core import data, logs
 from mnist_core.analysis import maps
-from mnist_core.store.runs import RunStore
 from tests import databases, extras
-from tests.helpers import cut
+from tests.helpers import Store, cut
 
 
 @pytest.fixture(scope="module", autouse=True)
 def little_garbage() -> None:
-    """What a file leaves behind is looked at no more. With TensorFlow loaded each search
-    for garbage takes a fifth of a second, and AppTest makes one after every run."""
+    """Exclude what earlier files left behind from garbage collection. With TensorFlow loaded
+    each collection takes a fifth of a second, and AppTest does one after every run."""
     gc.freeze()
 
 
 @pytest.fixture(autouse=True)
 def user_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Everything a person would keep goes to a folder that only this test has."""
+    """Everything that a person would keep goes into a folder of this test's own."""
     monkeypatch.setenv("MNIST_DATABASE_URL", f"sqlite:///{tmp_path / 'runs.db'}")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("MNIST_WORKERS", "0")
@@ -35,7 +34,7 @@ def user_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What is marked "databases" is tried on each, unless also marked "sqlite"."""
+    """Run tests marked "databases" on each of them, unless also marked "sqlite"."""
     marked = metafunc.definition.get_closest_marker
     if "database_url" in metafunc.fixturenames and marked("databases") and not marked("sqlite"):
         postgres = pytest.param("postgres", marks=extras.needs("postgres"))
@@ -50,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test that needs what this machine lacks."""
+    """Skip a test that needs something this machine lacks."""
     for name in (name for mark in item.iter_markers("needs") for name in mark.args):
         if reason := extras.missing(name):
             if name == "browser" and os.environ.get("MNIST_REQUIRE_BROWSER"):
@@ -67,14 +66,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[databases.Postgres]:
-    """A server for all tests of a session."""
+    """One server for the whole session."""
     with databases.Postgres() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def psutil() -> ModuleType:
-    """What the system knows of a process: its children, threads and ports."""
+    """What the system knows about a process: its children, threads and ports."""
     import psutil
 
     return psutil
@@ -84,7 +83,7 @@ def psutil() -> ModuleType:
 def database_url(
     request: pytest.FixtureRequest, user_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
-    """An empty database that only this test has, and what MNIST_DATABASE_URL names."""
+    """An empty database of this test's own, which MNIST_DATABASE_URL names."""
     if getattr(request, "param", "sqlite") == "sqlite":
         yield f"sqlite:///{user_data / 'runs.db'}"
         return
@@ -97,7 +96,7 @@ def database_url(
 
 @pytest.fixture(autouse=True)
 def own_log() -> Iterator[None]:
-    """A test that sets up the log, as each that opens a page does, does so for itself."""
+    """Undo what a test that sets up the log, such as any that opens a page, does to it."""
     yield
     root = logging.getLogger()
     for handler in [one for one in root.handlers if isinstance(one, logs.StandardError)]:
@@ -114,21 +113,21 @@ def sample() -> data.Dataset:
 
 @pytest.fixture(scope="session")
 def tiny_dataset(sample: data.Dataset) -> data.Dataset:
-    """400 and 100 digits of the bundled sample, all ten in equal numbers."""
+    """400 and 100 digits of the bundled sample, equally many of each digit."""
     return cut(sample, train=40, test=10)
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[RunStore]:
+def store(database_url: str) -> Iterator[Store]:
     """An open, empty database of runs."""
-    opened = RunStore(database_url)
+    opened = Store(database_url)
     yield opened
     opened.close()
 
 
 @pytest.fixture
 def mapped(monkeypatch):
-    """The features that maps are made from, in place of maps of them: quickly done."""
+    """Replace t-SNE by something quick; the features that it was given."""
     kept = []
 
     def tsne(features):
@@ -137,3 +136,17 @@ def mapped(monkeypatch):
 
     monkeypatch.setattr(maps, "tsne", tsne)
     return kept
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """Where Keras's file would be."""
+    path = tmp_path / "keras" / "datasets" / "mnist.npz"
+    path.parent.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def other_dataset(sample):
+    """A dataset that cannot be taken for the tiny one."""
+    return cut(sample, train=20, test=5)

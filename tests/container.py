@@ -8,13 +8,13 @@ from tests.helpers import PROJECT
 
 
 def instructions(name: str) -> list[str]:
-    """What follows each instruction of this name, in order; continued lines are joined."""
+    """The arguments of each instruction with this name, with continued lines joined."""
     text = re.sub(r"\\\n\s*", "", (PROJECT / "Dockerfile").read_text())
     return re.findall(rf"^{name} (.*)$", text, re.MULTILINE)
 
 
 def copies() -> list[tuple[str, str]]:
-    """Each file or folder that is copied, and where to below the app's folder."""
+    """Each file or folder that is copied, and its place in the app's folder."""
     pairs = []
     for instruction in instructions("COPY"):
         *sources, target = instruction.split()
@@ -26,7 +26,7 @@ def copies() -> list[tuple[str, str]]:
 
 
 def build(folder: Path) -> Path:
-    """The app's folder as it is in the container."""
+    """Make the app's folder as it is in the container."""
     for source, target in copies():
         (folder / target).parent.mkdir(parents=True, exist_ok=True)
         if (PROJECT / source).is_dir():

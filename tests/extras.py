@@ -2,8 +2,8 @@
 
     pytestmark = needs("browser")
 
-Where something is missing these tests are skipped, and the summary says what to install.
-``pytest -m needs`` runs them and no others.
+If something is missing, these tests are skipped and the summary says what to install.
+``pytest -m needs`` runs only them.
 """
 
 import importlib.util
@@ -22,8 +22,8 @@ class Extra:
 
     Attributes:
         packages: importable names from requirements-dev.txt.
-        program: what else has to be installed, and how; empty if nothing has.
-        has_program: whether it is installed.
+        program: the command that installs what else is needed; empty if nothing is.
+        has_program: whether that is installed.
     """
 
     packages: tuple[str, ...]
@@ -37,7 +37,7 @@ EXTRAS = {
         "apt-get install chromium",
         lambda: shutil.which("chromium") is not None,
     ),
-    # Start real servers and workers, each of which takes seconds to load TensorFlow.
+    # Real servers and workers, which take seconds to load TensorFlow.
     "processes": Extra(("psutil",)),
     "cluster": Extra(("distributed",)),
     "postgres": Extra(
@@ -47,14 +47,14 @@ EXTRAS = {
 
 
 def needs(*names: str) -> pytest.MarkDecorator:
-    """Mark a test, one of its parameters or a whole file: it needs these of ``EXTRAS``."""
+    """Mark a test, a parameter or a whole file as needing these entries of ``EXTRAS``."""
     unknown = set(names) - set(EXTRAS)
     assert not unknown, f"not in EXTRAS: {unknown}"
     return pytest.mark.needs(*names)
 
 
 def missing(name: str) -> str:
-    """What to do to have this extra; empty if it is there."""
+    """How to install this extra; empty if it is there."""
     extra = EXTRAS[name]
     steps = []
     if not all(importlib.util.find_spec(package) for package in extra.packages):

@@ -1,4 +1,4 @@
-"""Network: what lies between a program and a database, and can be cut."""
+"""A network between a program and a database that can be cut."""
 
 import socket
 import threading
@@ -7,10 +7,10 @@ from contextlib import contextmanager, suppress
 
 
 class Network:
-    """A port of this machine that leads to another one.
+    """Forwards a port of this machine to another one.
 
     Attributes:
-        port: where a program connects in place of the server's own port.
+        port: where a program connects instead of the server's own port.
     """
 
     def __init__(self, server_port: int) -> None:
@@ -26,10 +26,10 @@ class Network:
 
     @contextmanager
     def cut(self) -> Iterator[None]:
-        """While this lasts nothing arrives on either side, and nobody is told.
+        """Let nothing arrive on either side during the block, without an error.
 
-        What is on the way is lost, answers too; who calls anew gets none. Afterwards the old
-        connections are dead, as TCP has given them up by then, and new ones are made.
+        Data in flight is lost, and new connections get no answer. Afterwards the old
+        connections are dead, as if TCP had given them up, and new ones work.
         """
         self._whole.clear()
         try:
@@ -39,7 +39,7 @@ class Network:
             self._whole.set()
 
     def close(self) -> None:
-        """Lead nowhere any more."""
+        """Stop forwarding."""
         self._over = True
         self._listener.close()
         self._break()
@@ -53,7 +53,7 @@ class Network:
 
     def _accept(self) -> None:
         while not self._over:
-            # Who calls while it is cut waits for an answer, as one whose packets are lost.
+            # While it is cut a caller gets no answer, as if its packets were lost.
             self._whole.wait()
             try:
                 caller, _ = self._listener.accept()
@@ -75,7 +75,7 @@ class Network:
             while data := source.recv(65536):
                 if self._whole.is_set():
                     target.sendall(data)
-        # One side has hung up; so does the other. But nothing gets through while it is cut.
+        # One side hung up, so the other is told, but not while the network is cut.
         self._whole.wait()
         with suppress(OSError):
             target.shutdown(socket.SHUT_RDWR)

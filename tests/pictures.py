@@ -1,4 +1,4 @@
-"""Picture files of many kinds, and what is to be said of each: for every door they come in by."""
+"""Picture files of many kinds, and what the app must say about each, wherever they come in."""
 
 import io
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 SIDE = 280
-# In a square with side 1, x and y.
+# x and y in a square with side 1.
 SEVEN = [(0.2, 0.1), (0.75, 0.1), (0.45, 0.9)]
 ONE = [(0.5, 0.1), (0.5, 0.9)]
 
@@ -24,7 +24,7 @@ def draw(
     size: float = 180,
     pen: int = 16,
 ) -> Image.Image:
-    """The same sheet with one stroke of a round pen more."""
+    """Add a stroke of a round pen to the sheet, and return it."""
     places = [(corner[0] + x * size, corner[1] + y * size) for x, y in points]
     pencil = ImageDraw.Draw(sheet)
     pencil.line(places, 0, pen, joint="curve")
@@ -47,7 +47,7 @@ def frames(kind: str) -> bytes:
 
 
 def on_nothing() -> Image.Image:
-    """A black 7, and no paper: a palette whose first colour is transparent."""
+    """A black 7 without paper: the palette's first colour is transparent."""
     picture = Image.new("P", (SIDE, SIDE), 0)
     picture.putpalette([255, 255, 255, 0, 0, 0] + [0] * 762)
     picture.paste(1, mask=seven().point(lambda value: 255 * (value < 128)))
@@ -68,7 +68,7 @@ def in_the_shadow_of_a_hand() -> np.ndarray:
 
 
 def heif(brand: bytes) -> bytes:
-    """The beginning of such a file, as a telephone writes it."""
+    """The beginning of such a file, as a phone writes it."""
     return b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1heic" + bytes(2000)
 
 
@@ -105,7 +105,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "text": (lambda: b"my homework " * 100, "not a PNG, JPEG, WebP, AVIF, GIF, BMP or TIFF"),
     "PDF": (lambda: b"%PDF-1.7\n" * 50, "not a PNG, JPEG, WebP, AVIF, GIF, BMP or TIFF"),
     "cut off": (lambda: encode(seven(), "PNG")[:300], "or it is broken; try another."),
-    "HEIC": (lambda: heif(b"heic"), "This is HEIC"),
+    "HEIC": (lambda: heif(b"heic"), "HEIC pictures cannot be read here"),
     "HEIF": (lambda: heif(b"mif1"), "save it as JPEG or PNG"),
     "AVIF, broken": (lambda: heif(b"avif"), "save it as JPEG or PNG"),
     "too many pixels": (
@@ -126,11 +126,11 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 def many(count: int) -> bytes:
-    """A PNG of so many ones and sevens in turn, twenty on a line."""
+    """A PNG of this many alternating ones and sevens, twenty to a line."""
     lines = -(-count // 20)
     sheet = Image.new("L", (20 * 48, 60 * lines + 20), 255)
     for place in range(count):
-        # Right below each other, ones would be a rule.
+        # Exactly below each other, ones would look like a ruled line.
         corner = (place % 20 * 48 + 2 + 5 * (place // 20 % 3), place // 20 * 60 + 10)
         draw(sheet, (ONE, SEVEN)[place % 2], corner, 40, 4)
     return encode(sheet, "PNG")

@@ -73,7 +73,7 @@ def test_damaged_bytes_are_refused_with_a_sentence():
     with zipfile.ZipFile(pickled := io.BytesIO(), "w") as archive:
         archive.writestr("numbers.npy", b"cos system")
     for data in (b"", b"nonsense", other.getvalue(), pickled.getvalue()):
-        with pytest.raises(CannotResume, match=r"cannot go on; start it anew\.$"):
+        with pytest.raises(CannotResume, match=r"cannot continue; start a new run\.$"):
             Checkpoint.from_bytes(data)
     for data in corruptions(CHECKPOINT.to_bytes(), 200):
         try:

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import json
 import os
@@ -14,15 +15,15 @@ from mnist_core import data
 from mnist_core.analysis import label_errors
 from mnist_core.config import PRESETS
 from mnist_core.errors import DownloadFailed
-from mnist_core.jobs import opening, worker
+from mnist_core.jobs import download, follow, opening, worker
 from mnist_core.shipped import FILES, shipped_artifact
 from mnist_core.store.run import FAILED, FINISHED, INTERRUPTED
-from mnist_core.store.runs import RunStore
-from mnist_core.store.studies import StudyStore
+from mnist_core.store.workers import WorkerStore
 from mnist_core.training import cross_validation
 from tests import pictures as pictures_of
 from tests.helpers import (
     PROJECT,
+    Store,
     add_worker,
     finished_run,
     first_of_each_digit,
@@ -78,21 +79,21 @@ def test_train_ends_with_one_line_of_json(run, tiny_mnist, store):
     assert recorded.config == dataclasses.replace(PRESETS["classic"], epochs=1, seed=3)
     assert recorded.test_accuracy == result["test_accuracy"]
     assert store.metrics(recorded.id)[-1].epoch == 1
-    assert store.workers() == []
+    assert store.registered() == []
 
 
 def test_a_key_pressed_in_training_ends_it_with_its_curves(run, tiny_mnist, store, monkeypatch):
-    def press(self, progress):
+    def press(progress):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command_line.bar, "__call__", press)
+    monkeypatch.setattr(command_line, "training_bar", lambda epochs: contextlib.nullcontext(press))
     status, out, err = run("train", "--json")
     assert (status, out) == (130, "")
     assert err.endswith("Stopped.")
     (ended,) = store.list_runs()
     assert (ended.state, ended.message) == (INTERRUPTED, worker.AT_THE_KEYBOARD)
     assert store.metrics(ended.id)
-    assert store.workers() == []
+    assert store.registered() == []
 
 
 @pytest.fixture
@@ -192,8 +193,8 @@ class FakePool:
     ending = FINISHED
     problem = ""
 
-    def __init__(self, store) -> None:
-        self.store = store
+    def __init__(self, database) -> None:
+        self.database = database
         self.ended = False
         FakePool.last = self
 
@@ -212,9 +213,9 @@ def pool(monkeypatch):
     """Runs that are submitted are trained by a thread, in no time."""
 
     def work():
-        store = RunStore()
+        store = Store()
         add_worker(store, "fake", host="far", pid=77)
-        while (claimed := store.claim("fake")) is None:
+        while (claimed := store.claim_run("fake")) is None:
             if FakePool.last.ended:
                 return
         store.report(claimed.id, "fake", reports(10))
@@ -232,7 +233,7 @@ def pool(monkeypatch):
         store.close()
 
     seen = threading.Event()
-    metrics = RunStore.metrics
+    metrics = Store.metrics
 
     def metrics_and_tell(self, *arguments):
         found = metrics(self, *arguments)
@@ -240,7 +241,7 @@ def pool(monkeypatch):
             seen.set()
         return found
 
-    monkeypatch.setattr(RunStore, "metrics", metrics_and_tell)
+    monkeypatch.setattr(Store, "metrics", metrics_and_tell)
     monkeypatch.setattr(opening, "open_pool", FakePool)
     monkeypatch.setattr(FakePool, "ending", FINISHED)
     thread = threading.Thread(target=work)
@@ -273,7 +274,7 @@ def test_a_submitted_run_that_nobody_waits_for_any_more_is_withdrawn(run, store,
 
     monkeypatch.setattr(FakePool, "start", lambda self: self)
     monkeypatch.setattr(opening, "open_pool", FakePool)
-    monkeypatch.setattr(RunStore, "workers", press)
+    monkeypatch.setattr(WorkerStore, "registered", press)
     status, _, err = run("train", "--submit")
     assert (status, "Stopped." in err) == (130, True)
     assert [found.state for found in store.list_runs()] == [INTERRUPTED]
@@ -289,10 +290,10 @@ def swept(monkeypatch):
     worse on test images than the one before."""
 
     def start(pool):
-        store = pool.store
+        store = Store(pool.database.url)
         add_worker(store, "fake")
         number = 0
-        while run := store.claim("fake"):
+        while run := store.claim_run("fake"):
             number += 1
             last = dataclasses.replace(
                 reports(10)[-1], step=11, epoch=2.0, validation_accuracy=0.9 + number / 100
@@ -358,7 +359,7 @@ def test_a_key_pressed_in_a_sweep_stops_all_of_it(run, store, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(opening, "open_pool", FakePool)
-    monkeypatch.setattr(command_line.time, "sleep", press)
+    monkeypatch.setattr(follow.time, "sleep", press)
     status, out, err = run("sweep", *TRY)
     assert (status, out, "Stopped." in err) == (130, "", True)
     assert [found.state for found in store.list_runs()] == [INTERRUPTED] * 4
@@ -484,8 +485,8 @@ def test_every_figure_is_read_or_it_is_said_that_there_are_more(count, run, tmp_
     assert status == 0
     assert len(out.split("\t")[1]) == min(count, 200)
     assert err == (
-        f"{path}: Of the 230 figures in the picture only the 200 largest were read; send the "
-        "picture in parts to read all."
+        f"{path}: Only the 200 largest of the 230 figures in the picture were read; send the "
+        "picture in parts to read all of them."
         if count == 230
         else ""
     )
@@ -555,12 +556,12 @@ def searched_at_once(monkeypatch):
 def test_suspects_go_into_the_database(run, tiny_mnist, searched_at_once, tiny_dataset):
     status, out, err = run("suspects")
     assert (status, out) == (0, "")
-    assert "Of 400 training images 2 were read as another digit than their label;" in err
-    assert err.endswith("the 1 most suspect of them are in the database.")
-    store = StudyStore()
+    assert "Of 400 training images 2 were read as a digit other than their label;" in err
+    assert err.endswith("the 1 most suspect are in the database.")
+    store = Store()
     study = store.find(label_errors.study_key(tiny_dataset.train_fingerprint))
     store.close()
-    assert label_errors.Suspects.from_json(study.data.decode()).ranked[0].place == 7
+    assert label_errors.Suspects.from_json(study.result.decode()).ranked[0].place == 7
 
 
 def test_suspects_are_exported_as_a_file_that_ships(
@@ -578,7 +579,7 @@ def test_suspects_that_ship_are_not_searched_for(run, monkeypatch):
     monkeypatch.setattr(cross_validation, "compute", None)
     status, _, err = run("suspects")
     assert status == 0
-    assert err.endswith("The suspects among these digits come with the project.")
+    assert err.endswith("The suspects among these digits are built in.")
 
 
 def test_no_search_begins_where_its_end_could_not_be_stored(run, tiny_mnist, tmp_path, monkeypatch):
@@ -593,7 +594,7 @@ def test_no_search_begins_where_its_end_could_not_be_stored(run, tiny_mnist, tmp
 
 
 def test_fetch_says_where_the_file_is(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "fetch", lambda: tmp_path / "mnist.npz")
+    monkeypatch.setattr(download, "fetch", lambda: tmp_path / "mnist.npz")
     status, _, err = run("fetch")
     assert status == 0
     assert err.replace(" ", "") == f"MNISTisin{tmp_path / 'mnist.npz'}"
@@ -603,7 +604,7 @@ def test_a_failed_fetch_is_a_sentence(run, monkeypatch):
     def fetch():
         raise DownloadFailed("MNIST could not be downloaded (no network).")
 
-    monkeypatch.setattr(data, "fetch", fetch)
+    monkeypatch.setattr(download, "fetch", fetch)
     status, out, err = run("fetch")
     assert (status, out) == (1, "")
     assert err == "MNIST could not be downloaded (no network)."

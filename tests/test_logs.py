@@ -92,7 +92,7 @@ def test_the_life_of_a_run_is_told_without_its_owner_and_name(lines, store):
 
 def test_a_run_that_loses_its_worker_is_told(lines, store):
     run = running_run(store)
-    store.remove_worker("worker", "gone")
+    store.remove("worker")
     assert f"run {run.id} lost its worker worker, and waits for another" in "\n".join(lines())
 
 
@@ -115,7 +115,7 @@ def test_a_database_that_goes_away_is_told_once_and_so_is_its_return(lines, stor
 
 def test_a_database_that_cannot_be_written_is_not_back_when_it_is_read(lines, store, monkeypatch):
     monkeypatch.setattr(faults, "_outage", faults.Outage())
-    with pytest.raises(StoreUnavailable), faults.explained(), store._writer.begin():
+    with pytest.raises(StoreUnavailable), faults.explained(), store.database.write():
         raise engine.sa.exc.OperationalError("INSERT", {}, OSError("readonly database"))
     store.waiting()
     assert len(lines()) == 1
@@ -125,7 +125,7 @@ def test_a_database_that_cannot_be_written_is_not_back_when_it_is_read(lines, st
 
 def test_what_was_to_be_stored_is_in_no_error(lines, store):
     run = waiting_run(store)
-    with store._writer.begin() as connection:
+    with store.database.write() as connection:
         query = engine.sa.insert(schema.runs).values(id=run.id, name="Ada", owner=run.owner)
         with pytest.raises(engine.sa.exc.IntegrityError) as caught:
             connection.execute(query)

@@ -12,10 +12,8 @@ from mnist_core.errors import NotAllowed
 from mnist_core.jobs import recorder as recorder_module
 from mnist_core.store import engine
 from mnist_core.store.run import CHECKPOINT, FINISHED, RUNNING, WAITING, owner_of
-from mnist_core.store.runs import RunStore
-from mnist_core.store.workers import ENDED
 from tests.extras import needs
-from tests.helpers import add_worker, reports, running_run, wait_until, waiting_run
+from tests.helpers import Store, add_worker, reports, running_run, wait_until, waiting_run
 
 pytestmark = [
     needs("postgres"),
@@ -45,9 +43,9 @@ def at_once(actions: list[Callable[[], object]]) -> list[object]:
 
 
 @pytest.fixture
-def stores(database_url) -> Iterator[list[RunStore]]:
+def stores(database_url) -> Iterator[list[Store]]:
     """As many processes' ways to the same database."""
-    opened = [RunStore(database_url) for _ in range(MANY)]
+    opened = [Store(database_url) for _ in range(MANY)]
     yield opened
     for one in opened:
         one.close()
@@ -55,14 +53,21 @@ def stores(database_url) -> Iterator[list[RunStore]]:
 
 @pytest.fixture
 def hasty(monkeypatch):
-    """Whoever would have to wait for another writer is refused."""
+    """A writer that would have to wait for another one is refused."""
     monkeypatch.setattr(engine, "BUSY_SECONDS", 0.05)
 
 
 @contextmanager
-def held(store: RunStore, statement: str) -> Iterator[None]:
-    """Somebody else is in the middle of a transaction that began with this."""
-    with store._reporter.connect() as connection:
+def another_program(store: Store) -> Iterator[sa.Connection]:
+    """A transaction that another program makes in the same database."""
+    with sa.create_engine(store.database.url, poolclass=sa.NullPool).begin() as connection:
+        yield connection
+
+
+@contextmanager
+def held(store: Store, statement: str) -> Iterator[None]:
+    """Another program is in the middle of a transaction that began with this statement."""
+    with another_program(store) as connection:
         connection.exec_driver_sql(statement)
         yield
 
@@ -72,7 +77,7 @@ def test_many_workers_that_claim_at_once_get_a_run_each(store, stores, monkeypat
     expected = {waiting_run(store, f"visitor {i}").id for i in range(MANY)}
     for i in range(MANY):
         add_worker(store, f"w{i}")
-    claimed = at_once([lambda i=i: stores[i].claim(f"w{i}").id for i in range(MANY)])
+    claimed = at_once([lambda i=i: stores[i].claim_run(f"w{i}").id for i in range(MANY)])
     assert sorted(claimed) == sorted(expected)
     assert [store.get(run_id).worker for run_id in claimed] == [f"w{i}" for i in range(MANY)]
     assert store.waiting() == 0
@@ -93,7 +98,7 @@ def test_of_what_many_workers_report_at_once_nothing_is_lost_or_doubled(store, s
         assert store.metrics(run_id) == reports(50)
         assert store.get(run_id).checkpoint_step == 50
         assert store.artifact(run_id, CHECKPOINT) == b"state of 50"
-    assert {worker.beat for worker in store.workers()} == {10}
+    assert {worker.beat for worker in store.registered()} == {10}
 
 
 def test_reports_and_beats_wait_for_no_other_writer(store, hasty):
@@ -101,7 +106,7 @@ def test_reports_and_beats_wait_for_no_other_writer(store, hasty):
     other = running_run(store, "other", steps=0, worker_id="other")
     with (
         held(store, f"SELECT pg_advisory_xact_lock({engine.WRITERS})"),
-        held(store, f"SELECT * FROM runs WHERE id = '{other.id}' FOR UPDATE"),
+        held(store, f"SELECT * FROM tasks WHERE id = '{other.id}' FOR UPDATE"),
     ):
         store.report(mine.id, "mine", reports(3), (3, b"state"))
         assert store.beat("mine", ready=True)
@@ -118,36 +123,36 @@ def test_who_vanishes_while_it_writes_keeps_the_others_out_for_seconds_only(
 ):
     monkeypatch.setattr(engine, "VANISHED_SECONDS", 0.2)
     # Its machine is gone and says no more, not even that it is.
-    silent = RunStore(store.url)
-    with silent._writer.connect() as gone:
-        gone.exec_driver_sql(f"SELECT * FROM runs WHERE id = '{run.id}' FOR UPDATE")
-        store.remove_worker("worker", ENDED)
+    silent = engine.open_engine(store.database.url).execution_options(write=True)
+    with silent.connect() as gone:
+        gone.exec_driver_sql(f"SELECT * FROM tasks WHERE id = '{run.id}' FOR UPDATE")
+        store.remove("worker")
         with pytest.raises(sa.exc.DBAPIError, match="idle-in-transaction"):
             gone.exec_driver_sql("SELECT 1")
-    silent.close()
+    silent.dispose()
     assert not store.get(run.id).active, "it was the third worker lost"
 
 
 def test_an_empty_report_waits_for_nobody(store, hasty):
     run = running_run(store)
-    with held(store, f"SELECT * FROM runs WHERE id = '{run.id}' FOR UPDATE"):
+    with held(store, f"SELECT * FROM tasks WHERE id = '{run.id}' FOR UPDATE"):
         assert store.report(run.id, "worker", []) == run
         with pytest.raises(NotAllowed, match="taken from this worker"):
             store.report(run.id, "other", [])
 
 
 @contextmanager
-def report_on_its_way(store: RunStore, run_id: str) -> Iterator[None]:
+def report_on_its_way(store: Store, run_id: str) -> Iterator[None]:
     """A report of step 13 with a checkpoint has been written, and is not yet committed; it is
     once somebody waits for it."""
-    reporting = RunStore(store.url)
+    reporting = Store(store.database.url)
     written, waited_for = threading.Event(), threading.Event()
 
     def pause(*_: object) -> None:
         written.set()
         waited_for.wait()
 
-    sa.event.listen(reporting._engine, "commit", pause)
+    sa.event.listen(reporting.database.engine, "commit", pause)
     arguments = (run_id, "worker", reports(1, first=13), (13, b"newer"))
     thread = threading.Thread(target=reporting.report, args=arguments)
     thread.start()
@@ -162,13 +167,13 @@ def report_on_its_way(store: RunStore, run_id: str) -> Iterator[None]:
     reporting.close()
 
 
-def somebody_waits(store: RunStore) -> bool:
+def somebody_waits(store: Store) -> bool:
     """Whether a connection to this database waits for another's lock."""
     query = (
         "SELECT count(*) FROM pg_stat_activity "
         "WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
-    with store._engine.connect() as connection:
+    with another_program(store) as connection:
         return bool(connection.exec_driver_sql(query).scalar())
 
 
@@ -177,8 +182,8 @@ def run(store):
     """A run with 12 steps reported, a checkpoint, and a lost worker in its past."""
     run = running_run(store, "me", steps=10)
     store.report(run.id, "worker", reports(2, first=11), (12, b"older"))
-    with store._writer.begin() as connection:
-        connection.exec_driver_sql("UPDATE runs SET losses = 2")
+    with another_program(store) as connection:
+        connection.exec_driver_sql("UPDATE tasks SET losses = 2")
     return run
 
 
@@ -192,10 +197,10 @@ def test_a_stop_that_is_asked_for_during_a_report_is_not_lost(store, run):
 
 def test_a_worker_lost_during_its_report_leaves_what_it_reported(store, run):
     with report_on_its_way(store, run.id):
-        store.remove_worker("worker", ENDED)
+        store.remove("worker")
     after = store.get(run.id)
     assert (after.state, after.losses) == (WAITING, 1), "the report showed that it gets on"
-    again = store.claim(add_worker(store, "next"))
+    again = store.claim_run(add_worker(store, "next"))
     assert (again.state, again.checkpoint_step) == (RUNNING, 13)
     assert store.metrics(run.id) == reports(13)
     assert store.artifact(run.id, CHECKPOINT) == b"newer"
@@ -218,8 +223,8 @@ def test_a_name_given_during_a_report_is_kept(store, run):
 
 def test_a_report_that_comes_after_its_run_was_taken_stores_nothing(store, run):
     with ThreadPoolExecutor() as pool:
-        with store._writer.begin() as connection:
-            connection.exec_driver_sql("UPDATE runs SET state = 'waiting'")
+        with another_program(store) as connection:
+            connection.exec_driver_sql("UPDATE tasks SET state = 'waiting'")
             late = pool.submit(store.report, run.id, "worker", reports(1, first=13))
             wait_until(lambda: somebody_waits(store))
         with pytest.raises(NotAllowed, match="taken from this worker"):

@@ -1,6 +1,4 @@
-import contextlib
 import dataclasses
-import io
 import itertools
 import json
 import os
@@ -11,7 +9,7 @@ import pytest
 from mnist_core import shipped
 from mnist_core.analysis import metrics
 from mnist_core.analysis.calibration import NO_DIGIT, SURE, Calibration
-from mnist_core.analysis.predictions import pack_predictions, unpack_predictions
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.classifier import PRETRAINED, Classifier
 from mnist_core.config import PRESETS
 from mnist_core.drawing import STEPS
@@ -19,7 +17,7 @@ from mnist_core.drawing import benchmark as benchmark_module
 from mnist_core.errors import RunNotFound
 from mnist_core.shipped import export_run, shipped_artifact, shipped_metrics, shipped_runs
 from mnist_core.store.run import CALIBRATION, FINISHED, KERAS, LITERT, PREDICTIONS
-from tests.helpers import corruptions, finished_run, reports
+from tests.helpers import finished_run, reports
 
 FLOORS = {"classic": 0.98, "cnn": 0.992}
 
@@ -55,12 +53,12 @@ def test_one_shipped_run_was_trained_and_tested_on_the_bundled_sample(sample):
     assert run.config == PRESETS["cnn"]
     assert run.title == f"sample · {run.test_accuracy:.2%} · built-in"
     # The stored predictions are those of its network for the sample's own test images.
-    probabilities, labels = unpack_predictions(shipped_artifact(run.id, PREDICTIONS))
-    assert (labels == sample.y_test).all()
-    assert 0.98 < (probabilities.argmax(axis=1) == labels).mean() == run.test_accuracy
+    predictions = Predictions.from_bytes(shipped_artifact(run.id, PREDICTIONS))
+    assert (predictions.labels == sample.y_test).all()
+    assert 0.98 < predictions.correct.mean() == run.test_accuracy
     network = Classifier(shipped_artifact(run.id, LITERT), run.config.looks)
     answers = network.predict_proba(sample.x_test[:50])
-    assert answers == pytest.approx(probabilities[:50], abs=1e-4)
+    assert answers == pytest.approx(predictions.probabilities[:50], abs=1e-4)
     # Images it was trained on would be classified better than images it never saw: of 4,000,
     # 400 of which it was not trained on either, next to none is misclassified.
     trained = network.predict_proba(sample.x_train[:1000]).argmax(axis=1)
@@ -70,13 +68,13 @@ def test_one_shipped_run_was_trained_and_tested_on_the_bundled_sample(sample):
 @pytest.mark.parametrize("name", FLOORS)
 def test_stored_predictions_agree_with_the_stated_accuracy(name):
     run = shipped_runs()[name]
-    probabilities, labels = unpack_predictions(shipped_artifact(name, PREDICTIONS))
-    assert probabilities.shape == (10_000, 10)
-    assert np.bincount(labels).tolist() == [  # MNIST's test images, digit by digit
+    predictions = Predictions.from_bytes(shipped_artifact(name, PREDICTIONS))
+    assert predictions.probabilities.shape == (10_000, 10)
+    assert np.bincount(predictions.labels).tolist() == [  # MNIST's test images, digit by digit
         980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009,
     ]  # fmt: skip
-    assert probabilities.sum(axis=1) == pytest.approx(np.ones(10_000), abs=1e-4)
-    assert (probabilities.argmax(axis=1) == labels).mean() == pytest.approx(run.test_accuracy)
+    assert predictions.probabilities.sum(axis=1) == pytest.approx(np.ones(10_000), abs=1e-4)
+    assert predictions.correct.mean() == pytest.approx(run.test_accuracy)
 
 
 @pytest.mark.parametrize("name", shipped_runs())
@@ -114,59 +112,6 @@ def test_what_does_not_ship_is_not_found(name):
     for action in (lambda: shipped_metrics(name), lambda: shipped_artifact(name, KERAS)):
         with pytest.raises(RunNotFound, match="ships with this project"):
             action()
-
-
-def test_predictions_are_unpacked_as_they_were_packed():
-    probabilities = np.random.default_rng(0).random((17, 10), np.float32)
-    labels = np.arange(17, dtype=np.uint8) % 10
-    unpacked = unpack_predictions(pack_predictions(probabilities, labels))
-    assert (unpacked[0] == probabilities).all()
-    assert (unpacked[1] == labels).all()
-    assert (unpacked[0].dtype, unpacked[1].dtype) == (np.float32, np.uint8)
-
-
-def archive(**arrays: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def bare(array: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array)
-    return buffer.getvalue()
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"no archive",
-        b"PK",
-        bare(np.ones((3, 10))),
-        np.array([None]).dumps(),
-        archive(),
-        archive(probabilities=np.ones((3, 10))),
-        archive(labels=np.zeros(3)),
-        archive(probabilities=np.ones((3, 10)), labels=np.zeros(2)),
-        archive(probabilities=np.ones((3, 10)), labels=np.zeros((3, 1))),
-        archive(probabilities=np.ones((3, 9)), labels=np.zeros(3)),
-        archive(probabilities=np.ones(3), labels=np.zeros(3)),
-        archive(probabilities=np.ones(10), labels=np.array(3)),
-        archive(probabilities=np.ones((0, 10)), labels=np.zeros(0)),
-        archive(probabilities=np.array([None]), labels=np.array([None])),
-    ],
-)
-def test_what_are_no_predictions_is_refused(content):
-    with pytest.raises(ValueError, match="Expected"):
-        unpack_predictions(content)
-
-
-def test_damaged_predictions_are_refused_or_read():
-    packed = pack_predictions(np.ones((30, 10)), np.arange(30) % 10)
-    for damaged in corruptions(packed, 300):
-        with contextlib.suppress(ValueError):
-            unpack_predictions(damaged)
 
 
 def test_an_exported_run_can_be_shipped(store, tmp_path, monkeypatch):
@@ -245,9 +190,8 @@ def test_what_the_benchmark_wrote_is_what_is_read(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["classic", "cnn"])
 def test_a_shipped_network_is_calibrated_on_the_official_test_images(name):
-    probabilities, labels = unpack_predictions(shipped_artifact(name, PREDICTIONS))
-    error = metrics.expected_calibration_error(probabilities, labels)
-    assert error <= 0.005
+    predictions = Predictions.from_bytes(shipped_artifact(name, PREDICTIONS))
+    assert metrics.expected_calibration_error(predictions) <= 0.005
 
 
 @pytest.mark.parametrize("name", ["classic", "cnn"])
@@ -255,8 +199,7 @@ def test_a_shipped_network_knows_when_to_doubt(name):
     calibration = Calibration.from_json(shipped_artifact(name, CALIBRATION))
     assert 0.5 < calibration.sure_from < 1
     assert 0.2 < calibration.digit_from < 1
-    probabilities, labels = unpack_predictions(shipped_artifact(name, PREDICTIONS))
-    verdicts = np.array([calibration.verdict(row) for row in probabilities])
-    right = probabilities.argmax(axis=1) == labels
-    assert right[verdicts == SURE].mean() > right.mean()
+    predictions = Predictions.from_bytes(shipped_artifact(name, PREDICTIONS))
+    verdicts = np.array([calibration.verdict(row) for row in predictions.probabilities])
+    assert predictions.correct[verdicts == SURE].mean() > predictions.correct.mean()
     assert np.mean(verdicts == NO_DIGIT) < 0.005

@@ -1,8 +1,8 @@
-"""Visitor: somebody at the app without a browser, over the protocol a browser speaks.
+"""A visitor of the app without a browser, who speaks a browser's protocol.
 
-A browser holds one websocket, sends what it wants as a ``BackMsg`` and gets the page as
-``ForwardMsg``s, one for each element. Thirty browsers would need more of this machine than
-the server they are to try; thirty of these need next to nothing.
+A browser holds one websocket, sends requests as ``BackMsg`` and gets the page as
+``ForwardMsg``s, one for each element. Thirty browsers would load this machine more than the
+server under test; thirty of these visitors cost next to nothing.
 """
 
 import json
@@ -25,28 +25,28 @@ MOST_REMEMBERED = 20
 
 @dataclass
 class Shown:
-    """An element on the page, and the fragment that it belongs to, or an empty string."""
+    """An element on the page and the fragment that it belongs to, if any."""
 
     element: Element
     fragment: str
 
     @property
     def content(self) -> Any:
-        """What kind of element it is, filled in."""
+        """The element's own message, such as its button."""
         return getattr(self.element, self.element.WhichOneof("type"))
 
 
 @dataclass
 class Visitor:
-    """One visitor. Use ``arrive`` to make one.
+    """One visitor, made by ``arrive``.
 
     Attributes:
         shown: the page's elements, by their place on it.
-        polls: the fragment that the page asks to be rerun by itself, and how often in
-            seconds; None if there is none.
-        bytes_received: by the websocket, so far.
-        elements_received: elements and blocks, so far.
-        query: the address's parameters.
+        polls: the fragment that the page wants to be rerun, and every how many seconds; None
+            if there is none.
+        bytes_received: by the websocket so far.
+        elements_received: elements and blocks so far.
+        query: the parameters in the address.
     """
 
     socket: ClientConnection
@@ -66,10 +66,10 @@ class Visitor:
 
     @classmethod
     async def arrive(cls, url: str, cookie: str = "") -> "Visitor":
-        """Connect to the server at ``http://host:port``. Shows nothing yet: see ``go``.
+        """Connect to the server at ``http://host:port``; opens no page yet.
 
         Args:
-            cookie: what a browser would send as its cookies.
+            cookie: the header that a browser would send.
         """
         address = url.replace("http", "ws", 1) + "/_stcore/stream"
         headers = {"Cookie": cookie} if cookie else {}
@@ -82,15 +82,15 @@ class Visitor:
     # --- what a person does ---
 
     async def go(self, page: str, query: str = "") -> float:
-        """Open a page by its name, such as "draw"; empty for the first one.
+        """Open a page by its name, such as "draw"; empty for the overview.
 
         Returns:
-            Seconds until the whole page was there, as everything below.
+            Seconds until the whole page had arrived. So do all methods below.
         """
         self.query, self._values = query, {}
         message = BackMsg()
         message.rerun_script.query_string = query
-        # There, and empty: it forgets what the widgets of the page before were set to.
+        # Present but empty: forgets the widgets of the page before.
         message.rerun_script.widget_states.SetInParent()
         if page in self._pages:
             message.rerun_script.page_script_hash = self._pages[page]
@@ -105,7 +105,7 @@ class Visitor:
         return await self._rerun(button.fragment, state)
 
     async def send(self, name: str, **value: Any) -> float:
-        """Set the widget whose key ends so.
+        """Set the widget whose key ends with ``name``.
 
         Args:
             value: one field of ``WidgetState``, such as ``string_value="4"``.
@@ -115,7 +115,7 @@ class Visitor:
         for kind, content in value.items():
             if isinstance(content, list):
                 getattr(state, kind).data.extend(content)
-                # A choice of nothing is another thing than no choice.
+                # An empty choice differs from no choice.
                 getattr(state, kind).SetInParent()
             else:
                 setattr(state, kind, content)
@@ -123,7 +123,7 @@ class Visitor:
         return await self._rerun(widget.fragment)
 
     async def trigger(self, name: str, **events: Any) -> float:
-        """What a component with this key tells, such as ``chosen=3``."""
+        """Send an event of the component whose key ends with ``name``, such as ``chosen=3``."""
         part = self.find("bidi_component", lambda content: content.id.endswith(f"-{name}"))
         told = [{"event": event, "value": value} for event, value in events.items()]
         state = WidgetState(
@@ -155,7 +155,7 @@ class Visitor:
         raise LookupError(f"no such {kind or 'element'} on the page: {self.text()[:500]}")
 
     def text(self) -> str:
-        """All that can be read on the page, in its order."""
+        """The words on the page, in order."""
         return "\n".join(
             text
             for _, shown in sorted(self.shown.items())
@@ -186,13 +186,13 @@ class Visitor:
         return time.perf_counter() - started
 
     def _take(self, data: str | bytes) -> bool:
-        """One message from the server. True: the page is whole."""
+        """Take one message from the server; True if it completes the page."""
         assert isinstance(data, bytes)
         self.bytes_received += len(data)
         message = ForwardMsg.FromString(data)
         kind = message.WhichOneof("type")
         if kind == "ref_hash":
-            # It was sent before; only its place may be another one.
+            # It was sent before; only its place may have changed.
             known = self._remembered[message.ref_hash]
             known.metadata.CopyFrom(message.metadata)
             message, kind = known, known.WhichOneof("type")
@@ -208,7 +208,7 @@ class Visitor:
                 self.shown, self.polls = {}, None
             self.shown = {at: part for at, part in self.shown.items() if part.fragment not in parts}
         elif kind == "navigation":
-            # Of a page that was opened by its name the server knows by now which one it is.
+            # Tells the hash of a page that was opened by its name.
             self._page = message.navigation.page_script_hash
             self._pages = {
                 "" if page.is_default else page.url_pathname: page.page_script_hash
@@ -221,7 +221,7 @@ class Visitor:
         elif kind == "delta":
             self._take_delta(message)
         elif kind == "script_finished":
-            # One that was cut short by its own rerun is followed by another.
+            # A run that requested a rerun is followed by another.
             return message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN
         return False
 
@@ -239,8 +239,8 @@ def canvas_state(objects: list[dict[str, Any]], png: str) -> str:
     """What the canvas sends after a stroke.
 
     Args:
-        objects: the strokes so far, as the canvas describes them.
-        png: the sheet as base64.
+        objects: the strokes so far, in the canvas's format.
+        png: the sheet, base64.
     """
     raw = {"version": "7.4.0", "objects": objects, "background": "#FFFFFF"}
     return json.dumps({"drawing": {"raw": raw, "data": f"data:image/png;base64,{png}"}})

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# A wrong answer does the harm of this many doubts: whoever was told a wrong digit without
-# a warning does not ask again. It asks for about 80% certainty.
-HARM_OF_WRONG = 5.0
-# So many of the validation images, all of them digits, may be taken for no digit. With a
-# third of it one scribble in four was still read as something, with three times as much one
-# drawn digit in twenty-five was refused.
+from mnist_core.analysis.predictions import Predictions
+
+# A wrong answer given without doubt costs as much as this many doubts. The threshold comes out
+# at about 80% confidence.
+COST_OF_WRONG = 5.0
+# The share of the validation images, all of them digits, that may be called no digit. With a
+# third of it a quarter of the scribbles still passed as digits; with three times as much 4% of
+# the drawn digits were refused.
 MOST_REFUSED = 0.003
 TEMPERATURES = (0.2, 5.0)
 
@@ -54,20 +56,15 @@ class Calibration:
         return cls(**json.loads(text))
 
 
-def calibrate(probabilities: np.ndarray, labels: np.ndarray) -> Calibration:
-    """Choose temperature and thresholds on images the network was not trained on.
-
-    Args:
-        probabilities: float32 (n, 10), as the network gave them.
-        labels: the true digits, whole numbers (n,).
-    """
-    temperature = choose_temperature(probabilities, labels)
-    calibrated = soften(probabilities, temperature)
-    right = calibrated.argmax(axis=1) == labels
+def calibrate(predictions: Predictions) -> Calibration:
+    """Choose temperature and thresholds on images the network was not trained on."""
+    temperature = choose_temperature(predictions)
+    softened = soften(predictions.probabilities, temperature)
+    calibrated = Predictions(predictions.labels, softened)
     return Calibration(
         temperature,
-        sure_from=choose_threshold(calibrated.max(axis=1), right),
-        digit_from=float(np.quantile(two_likeliest(calibrated), MOST_REFUSED)),
+        sure_from=choose_threshold(calibrated),
+        digit_from=float(np.quantile(two_likeliest(softened), MOST_REFUSED)),
     )
 
 
@@ -82,7 +79,7 @@ def two_likeliest(probabilities: np.ndarray) -> np.ndarray:
     return np.asarray(np.sort(probabilities, axis=-1)[..., -2:].sum(axis=-1))
 
 
-def choose_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
+def choose_temperature(predictions: Predictions) -> float:
     """The temperature, 0.2 to 5, at which the true digits are likeliest.
 
     Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv:1706.04599.
@@ -90,10 +87,11 @@ def choose_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
     # Here, because only a training needs it and the server would carry its memory.
     from scipy import optimize
 
+    labels = predictions.labels
     rows = np.arange(len(labels))
 
     def loss(logarithm: float) -> float:
-        of_truth = soften(probabilities, float(np.exp(logarithm)))[rows, labels]
+        of_truth = soften(predictions.probabilities, float(np.exp(logarithm)))[rows, labels]
         return float(-np.log(np.maximum(of_truth, 1e-12)).mean())
 
     found = optimize.minimize_scalar(loss, bounds=tuple(np.log(TEMPERATURES)), method="bounded")
@@ -107,20 +105,14 @@ def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def choose_threshold(best: np.ndarray, right: np.ndarray) -> float:
-    """The lowest probability to answer at without doubt, so that the least harm is done.
+def choose_threshold(predictions: Predictions) -> float:
+    """The lowest confidence, 0 to 1, at which to answer without doubt so that the cost is lowest.
 
-    Every answer below the threshold is one doubt, every wrong one at or above it does the
-    harm of ``HARM_OF_WRONG`` doubts.
-
-    Args:
-        best: float (n,), the probability of each image's likeliest digit.
-        right: bool (n,), whether that digit is the true one.
+    An answer below the threshold costs 1, a wrong one at or above it ``COST_OF_WRONG``.
     """
-    order = np.argsort(best, kind="stable")
-    wrong = ~right[order]
+    order = np.argsort(predictions.confidences, kind="stable")
     # With the threshold at the k-th image, the k before it are doubted.
-    doubts = np.arange(len(best))
-    wrong_from_here = wrong[::-1].cumsum()[::-1]
-    harm = doubts + HARM_OF_WRONG * wrong_from_here
-    return float(best[order][harm.argmin()])
+    doubted = np.arange(len(order))
+    wrong_from_here = (~predictions.correct[order])[::-1].cumsum()[::-1]
+    cost = doubted + COST_OF_WRONG * wrong_from_here
+    return float(predictions.confidences[order][cost.argmin()])

@@ -1,4 +1,4 @@
-"""Two networks on the same test images: who reads what, and whether it may be luck."""
+"""Two networks on the same test images: which is right where, and whether it may be luck."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,16 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from mnist_core.analysis import metrics
+from mnist_core.analysis.predictions import Predictions
 
-# A difference that luck makes less often than this is taken for a real one.
-RARE = 0.05
+# A difference that chance alone produces less often than this is considered real.
+SIGNIFICANCE_LEVEL = 0.05
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Which images two networks classify correctly: four arrays of places, int64, in order.
+    """Which images two networks classify correctly, as indices in ascending order, int64.
 
-    Every image is in exactly one of them.
+    Every image is in exactly one of the four arrays.
     """
 
     both: np.ndarray
@@ -24,19 +25,13 @@ class Comparison:
     neither: np.ndarray
 
 
-def compare(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> Comparison:
-    """Sort the images by who reads them rightly.
-
-    Args:
-        labels: the true digits, whole numbers (n,).
-        first, second: the digits that each network gave for the same images, (n,).
-    """
-    first_right, second_right = first == labels, second == labels
+def compare(first: Predictions, second: Predictions) -> Comparison:
+    """Sort images by which of two networks classifies them correctly."""
     return Comparison(
-        both=np.flatnonzero(first_right & second_right),
-        only_first=np.flatnonzero(first_right & ~second_right),
-        only_second=np.flatnonzero(~first_right & second_right),
-        neither=np.flatnonzero(~first_right & ~second_right),
+        both=np.flatnonzero(first.correct & second.correct),
+        only_first=np.flatnonzero(first.correct & ~second.correct),
+        only_second=np.flatnonzero(~first.correct & second.correct),
+        neither=np.flatnonzero(~first.correct & ~second.correct),
     )
 
 
@@ -72,7 +67,7 @@ def verdict(only_first: int, only_second: int) -> str:
     better = "first" if only_first > only_second else "second"
     conclusion = (
         f"so it is hardly luck: the {better} reads such images better"
-        if chance < RARE
+        if chance < SIGNIFICANCE_LEVEL
         else "so it may well be luck"
     )
     return (

@@ -1,26 +1,23 @@
-"""What a network's confidence is worth: how often it is right when it says that it is sure.
-
-The confidence of an answer is the probability of the digit given. Everything takes plain
-arrays: ``labels`` are the true digits, whole numbers (n,), ``probabilities`` float (n, 10).
-"""
+"""Reliability and coverage: how often a network is right at each level of confidence."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_core.analysis.metrics import confidences, wilson_interval
+from mnist_core.analysis.metrics import wilson_interval
+from mnist_core.analysis.predictions import Predictions
 
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Images of about the same confidence, and how many of them are classified correctly.
+    """Images of similar confidence.
 
     Attributes:
-        lowest, highest: the bin's bounds; it holds images above the one and up to the other.
-        count: how many images it holds, at least one.
+        lowest, highest: the bin's bounds; it excludes the lower and includes the upper one.
+        count: number of images, at least one.
         confidence: their mean confidence, 0 to 1.
-        accuracy: the share that is right, 0 to 1.
-        low, high: where the true share lies, with 95% confidence (Wilson's interval).
+        accuracy: share classified correctly, 0 to 1.
+        low, high: 95% confidence interval of the accuracy (Wilson).
     """
 
     lowest: float
@@ -32,41 +29,36 @@ class ReliabilityBin:
     high: float
 
 
-def reliability(
-    labels: np.ndarray, probabilities: np.ndarray, bins: int = 10
-) -> list[ReliabilityBin]:
-    """Images sorted by confidence into bins of equal width, least sure first.
+def reliability(predictions: Predictions, bins: int = 10) -> list[ReliabilityBin]:
+    """Images in bins of equal width by confidence, least confident first; no empty bins.
 
-    Bins without images are left out. Most images of a good network lie in the last bin, and
-    the others hold few: their wide intervals say so. Bins of equally many images would all
-    crowd near 1 and show nothing of the doubtful ones.
+    Most images of a good network are in the last bin and few in the others, as their wide
+    intervals show. Bins of equally many images would all be near 1 and hide the rest.
 
     The reliability diagram of Guo et al. 2017, arXiv:1706.04599.
     """
-    sure = confidences(probabilities)
-    right = probabilities.argmax(axis=1) == labels
-    found = []
+    confidences, found = predictions.confidences, []
     for place in range(bins):
         lowest, highest = place / bins, (place + 1) / bins
-        inside = (sure > lowest) & (sure <= highest)
-        count, correct = int(inside.sum()), int(right[inside].sum())
+        inside = (confidences > lowest) & (confidences <= highest)
+        count, correct = int(inside.sum()), int(predictions.correct[inside].sum())
         if count:
             low, high = wilson_interval(correct, count)
-            mean = float(sure[inside].mean(dtype=np.float64))
+            mean = float(confidences[inside].mean(dtype=np.float64))
             found.append(ReliabilityBin(lowest, highest, count, mean, correct / count, low, high))
     return found
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """What becomes of the images if only sure answers are given and all others refused.
+    """What happens if a network abstains below a minimum confidence.
 
     Attributes:
-        threshold: the lowest confidence, 0 to 1, at which an answer is given.
-        answered: how many images are answered.
+        threshold: the minimum confidence, 0 to 1.
+        answered: number of images answered.
         share: the same as a share of all images, 0 to 1.
-        accuracy: share of right answers among those given; None if none is given.
-        wrong: how many wrong answers are given all the same.
+        accuracy: share of correct answers among those given; None if none is given.
+        wrong: number of wrong answers given.
     """
 
     threshold: float
@@ -76,15 +68,22 @@ class Coverage:
     wrong: int
 
 
-def coverage(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> Coverage:
-    """What becomes of the images with this threshold, 0 to 1."""
-    right = probabilities.argmax(axis=1) == labels
-    return _coverage(confidences(probabilities), right, threshold)
+def coverage(predictions: Predictions, threshold: float) -> Coverage:
+    """What happens with this minimum confidence, 0 to 1."""
+    given = predictions.confidences >= threshold
+    answered, correct = int(given.sum()), int(predictions.correct[given].sum())
+    return Coverage(
+        threshold,
+        answered,
+        share=answered / max(len(given), 1),
+        accuracy=correct / answered if answered else None,
+        wrong=answered - correct,
+    )
 
 
 @dataclass(frozen=True)
 class CoverageCurve:
-    """The same for many thresholds; arrays (k,), from the lowest threshold to the highest.
+    """The same for many thresholds, in ascending order; arrays (k,).
 
     Attributes:
         thresholds: float64.
@@ -98,39 +97,27 @@ class CoverageCurve:
     wrong: np.ndarray
 
 
-def coverage_curve(
-    labels: np.ndarray, probabilities: np.ndarray, points: int = 201
-) -> CoverageCurve:
-    """Accuracy against coverage, from all images answered to only the surest ones.
+def coverage_curve(predictions: Predictions, points: int = 201) -> CoverageCurve:
+    """Accuracy against coverage, from all images to only the most confident ones.
 
     The risk-coverage curve of El-Yaniv and Wiener 2010, On the Foundations of Noise-free
     Selective Classification, with accuracy in place of risk.
 
     Args:
-        points: at most so many thresholds. They are confidences that occur, and about as
-            many images lie between any two: even steps would miss where most images are.
+        points: the most thresholds. They are quantiles of the confidences, because evenly
+            spaced ones would miss the range in which most images are.
     """
-    sure = confidences(probabilities)
-    right = probabilities.argmax(axis=1) == labels
-    steps = np.linspace(0, 1, points)
-    # Nobody is answered at a threshold that no image reaches, so each has an accuracy.
-    chosen = np.unique(np.quantile(sure, steps, method="nearest")) if len(sure) else sure
-    curve = [_coverage(sure, right, float(threshold)) for threshold in chosen]
+    confidences = predictions.confidences
+    # "nearest" gives confidences that occur, so every threshold has images and an accuracy.
+    thresholds = (
+        np.unique(np.quantile(confidences, np.linspace(0, 1, points), method="nearest"))
+        if len(confidences)
+        else confidences
+    )
+    curve = [coverage(predictions, float(threshold)) for threshold in thresholds]
     return CoverageCurve(
         np.array([point.threshold for point in curve], np.float64),
         np.array([point.share for point in curve], np.float64),
         np.array([point.accuracy for point in curve], np.float64),
         np.array([point.wrong for point in curve], np.int64),
-    )
-
-
-def _coverage(sure: np.ndarray, right: np.ndarray, threshold: float) -> Coverage:
-    given = sure >= threshold
-    answered, correct = int(given.sum()), int(right[given].sum())
-    return Coverage(
-        threshold,
-        answered,
-        answered / max(len(sure), 1),
-        correct / answered if answered else None,
-        answered - correct,
     )

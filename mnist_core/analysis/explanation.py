@@ -5,8 +5,8 @@ Three views of one drawing, none of which needs TensorFlow. Networks come in as 
 functions from pictures to arrays, so nothing here knows how they are run.
 """
 
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,42 +23,23 @@ STRIDE = 2
 CHUNK = 50
 
 
-@dataclass(frozen=True)
-class Layer:
-    """One layer worth showing: what comes out of its ReLU, or the answer.
+def layers_of(config: TrainConfig) -> dict[str, int]:
+    """The layers worth showing, the answer last: those just after an activation function.
 
-    Attributes:
-        name: what a person reads, such as "Convolution 1: 24 maps of 14×14".
-        place: its index into ``Classifier.activations``.
+    Returns:
+        By title, such as "Convolution 1: 24 maps of 14×14": the layer's index in
+        ``Classifier.activations``. A convolution gives float32 (n, side, side, maps), any other
+        layer float32 (n, units).
     """
-
-    name: str
-    place: int
-
-
-def layers_of(config: TrainConfig) -> list[Layer]:
-    """Names and places of the layers that ``models.build_model`` makes, the answer last.
-
-    It follows build_model step by step, as the arrays have no names; a test compares the
-    two. A convolution gives float32 (n, side, side, maps), all others float32 (n, units).
-    """
-    normalized = config.batch_normalization
-    layers = []
-    place, side = 0, SIDE  # Of the next Keras layer; of what it is given.
-    if config.convolutions:
-        place += 1  # Reshape.
-    for number, (filters, _, stride) in enumerate(config.convolutions, start=1):
-        place += 2 if normalized else 1
-        side = -(-side // stride)  # Rounded up: padding is "same".
-        layers.append(Layer(f"Convolution {number}: {filters} maps of {side}×{side}", place))
-        place += 1
-    place += 1  # Flatten.
-    for number, units in enumerate(config.dense, start=1):
-        place += 2 if normalized else 0  # Else ReLU is part of the dense layer itself.
-        layers.append(Layer(f"Dense {number}: {units} units", place))
-        place += 2 if config.dropout else 1
-    layers.append(Layer(f"Answer: {CLASSES} probabilities", place))
-    return layers
+    convolutions, dense = itertools.count(1), itertools.count(1)
+    indices = {}
+    for index, layer in enumerate(config.layers):
+        if layer.is_activated and len(layer.shape) == 3:
+            side, _, maps = layer.shape
+            indices[f"Convolution {next(convolutions)}: {maps} maps of {side}×{side}"] = index
+        elif layer.is_activated and index < len(config.layers) - 1:
+            indices[f"Dense {next(dense)}: {layer.shape[0]} units"] = index
+    return {**indices, f"Answer: {CLASSES} probabilities": len(config.layers) - 1}
 
 
 def occlusion(

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mnist_core.analysis.predictions import Predictions
+
 # Found once by ``python -m mnist_core suspects --export``.
 SHIPPED = Path(__file__).parents[1] / "assets" / "suspected"
 NETWORK = "quick"
@@ -89,24 +91,23 @@ def shipped(fingerprint: str) -> Suspects | None:
     return Suspects.from_json(path.read_text()) if path.is_file() else None
 
 
-def rank(labels: np.ndarray, probabilities: np.ndarray, fingerprint: str) -> Suspects:
-    """The images whose likeliest digit is not their label, least probable label first.
+def rank(predictions: Predictions, fingerprint: str) -> Suspects:
+    """The training images whose answer differs from their label, least probable label first.
 
     Args:
-        labels: uint8 (n,).
-        probabilities: float32 (n, 10), as ``cross_validate`` gives them.
+        predictions: of networks that were not trained on these images.
         fingerprint: ``Dataset.train_fingerprint``.
     """
-    predicted = probabilities.argmax(axis=1)
-    of_label = probabilities[np.arange(len(labels)), labels]
-    differing = np.flatnonzero(predicted != labels)
+    labels, answers = predictions.labels, predictions.answers
+    of_label = predictions.probabilities[np.arange(len(labels)), labels]
+    differing = np.flatnonzero(~predictions.correct)
     order = differing[np.argsort(of_label[differing], kind="stable")]
     ranked = tuple(
         Suspect(
             place=int(place),
             label=int(labels[place]),
-            predicted=int(predicted[place]),
-            confidence=round(float(probabilities[place, predicted[place]]), 4),
+            predicted=int(answers[place]),
+            confidence=round(float(predictions.confidences[place]), 4),
             probability=round(float(of_label[place]), 7),
         )
         for place in order[:MOST_SUSPECTS]

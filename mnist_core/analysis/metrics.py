@@ -1,11 +1,7 @@
-"""How good a network is, and where it is wrong, from its probabilities alone.
+"""How good a network is, and where it goes wrong.
 
-Everything takes plain arrays: ``labels`` are the true digits, whole numbers (n,), and
-``predictions`` the digits a network gave, or ``probabilities`` float (n, 10). ``matrix`` is
-a confusion matrix, int (10, 10): row is the true digit, column the predicted one.
-
-``between`` asks for images of some confidence only: the lowest and the highest, 0 to 1,
-both included. The confidence of an answer is the probability of the digit given.
+``matrix`` is a confusion matrix, int (10, 10): row is the true digit, column the predicted one.
+``between`` selects images by confidence: the lowest and the highest, 0 to 1, both included.
 
 scipy.stats would cost a server 45 MB for three short formulas, and scikit-learn 35 more for
 sums and quotients of a ten by ten matrix: the tests check both against those libraries.
@@ -18,15 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.data import CLASSES
 
 ANY_CONFIDENCE = (0.0, 1.0)
-
-
-def confusion_matrix(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-    """int64 (10, 10): row is the true digit, column the predicted one."""
-    cells = labels.astype(np.int64) * CLASSES + predictions.astype(np.int64)
-    return np.bincount(cells, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
 
 
 def share_of_row(matrix: np.ndarray) -> np.ndarray:
@@ -222,61 +213,52 @@ def _mistakes(matrix: np.ndarray) -> np.ndarray:
 # --- image by image ---
 
 
-def confidences(probabilities: np.ndarray) -> np.ndarray:
-    """float (n,): the probability of each image's likeliest digit, the one it is read as."""
-    # A mean of several float32 answers can be 1.0000001.
-    return np.asarray(np.minimum(probabilities.max(axis=1), 1))
-
-
 def cell_images(
-    labels: np.ndarray,
-    probabilities: np.ndarray,
+    predictions: Predictions,
     true: int,
     predicted: int,
     between: tuple[float, float] = ANY_CONFIDENCE,
 ) -> np.ndarray:
-    """Places of the images in one cell of the matrix, the network's surest first."""
-    inside = (labels == true) & (probabilities.argmax(axis=1) == predicted)
-    return _surest_first(probabilities, inside, between)
+    """Indices of the images in one cell of the matrix, most confident first."""
+    inside = (predictions.labels == true) & (predictions.answers == predicted)
+    return _most_confident_first(predictions, inside, between)
 
 
-def surest_mistakes(
-    labels: np.ndarray, probabilities: np.ndarray, between: tuple[float, float] = ANY_CONFIDENCE
+def most_confident_mistakes(
+    predictions: Predictions, between: tuple[float, float] = ANY_CONFIDENCE
 ) -> np.ndarray:
-    """Places of the images that are read wrongly, the network's surest first."""
-    return _surest_first(probabilities, probabilities.argmax(axis=1) != labels, between)
+    """Indices of the misclassified images, most confident first."""
+    return _most_confident_first(predictions, ~predictions.correct, between)
 
 
-def least_sure_right(
-    labels: np.ndarray, probabilities: np.ndarray, between: tuple[float, float] = ANY_CONFIDENCE
+def least_confident_correct(
+    predictions: Predictions, between: tuple[float, float] = ANY_CONFIDENCE
 ) -> np.ndarray:
-    """Places of the images that are classified correctly, the network's least sure first."""
-    return _surest_first(probabilities, probabilities.argmax(axis=1) == labels, between)[::-1]
+    """Indices of the images classified correctly, least confident first."""
+    return _most_confident_first(predictions, predictions.correct, between)[::-1]
 
 
-def _surest_first(
-    probabilities: np.ndarray, wanted: np.ndarray, between: tuple[float, float]
+def _most_confident_first(
+    predictions: Predictions, wanted: np.ndarray, between: tuple[float, float]
 ) -> np.ndarray:
-    """Places where ``wanted``, bool (n,), is true and the confidence lies between the two."""
-    sure = confidences(probabilities)
+    """Indices where ``wanted``, bool (n,), is true and the confidence is in range."""
+    confidences = predictions.confidences
     lowest, highest = between
-    places = np.flatnonzero(wanted & (sure >= lowest) & (sure <= highest))
-    return places[np.argsort(-sure[places], kind="stable")]
+    indices = np.flatnonzero(wanted & (confidences >= lowest) & (confidences <= highest))
+    return indices[np.argsort(-confidences[indices], kind="stable")]
 
 
-def expected_calibration_error(
-    probabilities: np.ndarray, labels: np.ndarray, bins: int = 15
-) -> float:
-    """How far confidence and accuracy lie apart, 0 to 1.
+def expected_calibration_error(predictions: Predictions, bins: int = 15) -> float:
+    """How far confidence and accuracy are apart, 0 to 1.
 
-    Images are sorted into bins of equal width by the probability of their likeliest digit;
-    it is the mean over all images of their bin's difference between accuracy and mean
-    probability. Naeini et al. 2015, Obtaining Well Calibrated Probabilities Using Bayesian
-    Binning; with 15 bins as in Guo et al. 2017, arXiv:1706.04599.
+    Images are binned by confidence into bins of equal width; the error is the mean over all
+    images of their bin's difference between accuracy and mean confidence. Naeini et al. 2015,
+    Obtaining Well Calibrated Probabilities Using Bayesian Binning; with 15 bins as in Guo et al.
+    2017, arXiv:1706.04599.
     """
-    best = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
-    # A bin holds its upper bound and not its lower one.
-    places = np.clip(np.ceil(best * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(places, weights=right - best.astype(np.float64), minlength=bins)
-    return float(np.abs(gaps).sum() / max(len(labels), 1))
+    confidences = predictions.confidences
+    # A bin includes its upper bound but not its lower one.
+    bin_numbers = np.clip(np.ceil(confidences * bins).astype(int) - 1, 0, bins - 1)
+    gap = predictions.correct - confidences.astype(np.float64)
+    gaps = np.bincount(bin_numbers, weights=gap, minlength=bins)
+    return float(np.abs(gaps).sum() / max(len(confidences), 1))

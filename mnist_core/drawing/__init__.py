@@ -1,28 +1,25 @@
 """Any picture of a digit -> the 28x28 input the network expects.
 
-The recipe's public names can be imported from here. May import data and classifier, never
-the store. Start reading with recipe.py; photo.py and paper.py find the digits in photographs,
-synthetic.py draws some that nobody wrote, benchmark.py keeps what was measured.
+May import data and classifier, never the store. Start reading with recipe.py; files.py decodes
+picture files, photo.py, paper.py and pieces.py find the digits in photographs, synthetic.py and
+strokes.py draw digits to train with, benchmark.py keeps what was measured.
 """
 
+from mnist_core.drawing.files import MOST_BYTES, MOST_SIDE, read_picture
 from mnist_core.drawing.recipe import (
     CENTRE,
     CROP,
     FIT,
     INK,
-    MOST_BYTES,
-    MOST_SIDE,
     NOISE,
     PEN,
     STEPS,
     THICKEST_PEN,
     THINNEST_PEN,
-    Stage,
     crop,
     even_pen,
     find_ink,
     prepare,
-    read_picture,
     shrink,
     to_bytes,
     to_grey,
@@ -30,25 +27,7 @@ from mnist_core.drawing.recipe import (
 )
 
 __all__ = [
-    "CENTRE",
-    "CROP",
-    "FIT",
-    "INK",
-    "MOST_BYTES",
-    "MOST_SIDE",
-    "NOISE",
-    "PEN",
-    "STEPS",
-    "THICKEST_PEN",
-    "THINNEST_PEN",
-    "Stage",
-    "crop",
-    "even_pen",
-    "find_ink",
-    "prepare",
-    "read_picture",
-    "shrink",
-    "to_bytes",
-    "to_grey",
-    "to_mnist",
-]
+    "CENTRE", "CROP", "FIT", "INK", "MOST_BYTES", "MOST_SIDE", "NOISE", "PEN", "STEPS",
+    "THICKEST_PEN", "THINNEST_PEN", "crop", "even_pen", "find_ink", "prepare", "read_picture",
+    "shrink", "to_bytes", "to_grey", "to_mnist",
+]  # fmt: skip

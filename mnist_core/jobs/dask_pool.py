@@ -9,9 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 from mnist_core.jobs.pool import LOST_SECONDS_LOADING, Pool
-from mnist_core.store.run import Worker
-from mnist_core.store.runs import RunStore
-from mnist_core.store.workers import ENDED
+from mnist_core.store.database import Database
+from mnist_core.store.workers import Worker, WorkerStore
 
 log = logging.getLogger("mnist_core.jobs.dask_pool")
 
@@ -48,7 +47,7 @@ class DaskPool(Pool):
         "Everything else works."
     )
 
-    def __init__(self, store: RunStore, address: str) -> None:
+    def __init__(self, store: WorkerStore, address: str) -> None:
         """address: the scheduler's, such as "tcp://10.0.0.5:8786"."""
         super().__init__(store)
         self._address = address
@@ -98,10 +97,10 @@ class DaskPool(Pool):
         }
         self._trouble = "" if self._places else CLUSTER_EMPTY
         gone = before - set(self._places)
-        for worker in self._store.workers() if gone else []:
+        for worker in self._store.registered() if gone else []:
             if place_in(worker.id) in gone:
                 log.warning("worker %s ended with its process on the cluster", worker.id)
-                self._store.remove_worker(worker.id, ENDED)
+                self._store.remove(worker.id)
 
     def _reached(self) -> "Cluster":
         """The cluster, over a connection that stands.
@@ -163,7 +162,7 @@ class DaskPool(Pool):
         )
 
     def _start_worker(self) -> None:
-        occupied = {place_in(worker.id) for worker in self._store.workers()}
+        occupied = {place_in(worker.id) for worker in self._store.registered()}
         occupied |= self._taken.keys() | self._tasks.keys()
         # One machine that cannot reach the database must not keep the others from working.
         free = sorted(
@@ -285,14 +284,14 @@ def work_on_cluster(place: str) -> None:
     logs.set_up()
     process = get_worker()
     worker_id = f"{place}-{uuid.uuid4().hex[:10]}"
-    store = RunStore()
+    database = Database()
     try:
         worker.work(
-            store,
+            WorkerStore(database),
             CLUSTER_IDLE_SECONDS,
             worker_id,
             # One whose memory is nearly full is paused, and goes on.
             lambda: process.status not in (Status.running, Status.paused),
         )
     finally:
-        store.close()
+        database.close()

@@ -3,7 +3,6 @@
 import math
 
 from mnist_core.config import TrainConfig
-from mnist_core.data import Dataset
 from mnist_core.progress import Progress
 from mnist_core.store.run import Run
 
@@ -41,7 +40,7 @@ def expected_seconds(
             the machine is.
         done_epochs: of a run that goes on, how many epochs it has behind it.
     """
-    trained = [run for run in ended if run.epochs and run.train_seconds and _images_of(run)]
+    trained = [run for run in ended if run.epochs and run.train_seconds and run.training_images]
     alike = [run for run in trained if _alike(run.config, config)]
     pace = _pace((alike or trained)[0]) if trained else 1.0
     epochs = max(0.0, config.all_epochs - done_epochs)
@@ -99,14 +98,9 @@ def seconds_until_turn(
     return seconds / max(workers, 1)
 
 
-def _images_of(run: Run) -> int:
-    """How many training images the data had that a run was trained on; 0 if nobody knows."""
-    return Dataset.training_images_in(run.dataset)
-
-
 def _pace(run: Run) -> float:
     """How many times as long as on two cores this run took."""
-    return (run.train_seconds or 0.0) / work(run.config, run.epochs or 1, _images_of(run))
+    return (run.train_seconds or 0.0) / work(run.config, run.epochs or 1, run.training_images or 0)
 
 
 def _alike(one: TrainConfig, other: TrainConfig) -> bool:

@@ -9,9 +9,7 @@ from contextlib import contextmanager, suppress
 
 from mnist_core.errors import StoreUnavailable
 from mnist_core.jobs.recorder import jittered
-from mnist_core.store.run import Worker
-from mnist_core.store.runs import RunStore
-from mnist_core.store.workers import ENDED
+from mnist_core.store.workers import Worker, WorkerStore
 
 BEAT_SECONDS = 1.0
 
@@ -19,7 +17,7 @@ BEAT_SECONDS = 1.0
 class Heart(threading.Thread):
     """Tells the database every second or so that this process lives."""
 
-    def __init__(self, store: RunStore, worker_id: str) -> None:
+    def __init__(self, store: WorkerStore, worker_id: str) -> None:
         super().__init__(daemon=True, name="heart")
         self._store, self._worker_id = store, worker_id
         self._end = threading.Event()
@@ -45,7 +43,9 @@ class Heart(threading.Thread):
         try:
             yield
         finally:
+            # At once, for from now on a silence means that the worker hangs.
             self.ready = True
+            self.beat()
 
     def end(self) -> None:
         self._end.set()
@@ -53,18 +53,18 @@ class Heart(threading.Thread):
 
 
 @contextmanager
-def registered(store: RunStore, worker_id: str = "") -> Iterator[tuple[str, Heart]]:
+def registered(store: WorkerStore, worker_id: str = "") -> Iterator[tuple[str, Heart]]:
     """Be a worker that others can see, for as long as this lasts.
 
     Args:
         worker_id: at most 40 characters, nobody else's; by default one by chance.
     """
     worker_id = worker_id or uuid.uuid4().hex[:10]
-    store.register_worker(Worker(worker_id, socket.gethostname(), os.getpid(), 0, False))
+    store.register(Worker(worker_id, socket.gethostname(), os.getpid(), 0, False))
     heart = Heart(store, worker_id)
     heart.start()
     try:
         yield worker_id, heart
     finally:
         heart.end()
-        store.remove_worker(worker_id, ENDED)
+        store.remove(worker_id)

@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mnist_core.jobs.pool import LOST_SECONDS_LOADING, Pool
-from mnist_core.store.run import Worker
-from mnist_core.store.runs import RunStore
-from mnist_core.store.workers import ENDED
+from mnist_core.store.workers import Worker, WorkerStore
 
 log = logging.getLogger("mnist_core.jobs.local_pool")
 
@@ -35,7 +33,7 @@ class LocalPool(Pool):
         "Everything else works."
     )
 
-    def __init__(self, store: RunStore, limit: int | None = None) -> None:
+    def __init__(self, store: WorkerStore, limit: int | None = None) -> None:
         super().__init__(store)
         self._limit = worker_limit() if limit is None else limit
         self.problem = self._obstacle()
@@ -59,7 +57,7 @@ class LocalPool(Pool):
         for worker_id, (child, _) in list(self._children.items()):
             if child.poll() is None:
                 continue
-            self._store.remove_worker(worker_id, ENDED)
+            self._store.remove(worker_id)
             del self._children[worker_id]
             if child.returncode:
                 log.warning("worker process %d ended with status %d", child.pid, child.returncode)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from mnist_core.jobs.dask_pool import DaskPool
 from mnist_core.jobs.local_pool import LocalPool, worker_limit
 from mnist_core.jobs.pool import Pool
-from mnist_core.store.runs import RunStore
+from mnist_core.store.database import Database
+from mnist_core.store.workers import WorkerStore
 
 SCHEDULER = "DASK_SCHEDULER_ADDRESS"
 
@@ -18,8 +19,8 @@ def workers_in_words(environ: Mapping[str, str] = os.environ) -> str:
     return f"at most {worker_limit(environ)} workers"
 
 
-def open_pool(store: RunStore, environ: Mapping[str, str] = os.environ) -> Pool:
+def open_pool(database: Database, environ: Mapping[str, str] = os.environ) -> Pool:
     """The workers of this server, on this machine or where DASK_SCHEDULER_ADDRESS says; not
     yet tended to."""
-    address = environ.get(SCHEDULER, "")
+    address, store = environ.get(SCHEDULER, ""), WorkerStore(database)
     return DaskPool(store, address) if address else LocalPool(store)

@@ -1,7 +1,7 @@
 """Pool: sees to it that there is a worker where training happens, here or on a cluster.
 
 A run is handed over by storing it (``RunStore.submit``); a pool only sees to it that
-somebody is there to take it, and that a worker which died is noticed. Where a run trains
+a worker is there to take it, and that one which died is noticed. Where a run trains
 changes nothing else: progress, stopping and results all go through the database.
 """
 
@@ -10,23 +10,31 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Self
 
 from mnist_core.errors import StoreUnavailable
-from mnist_core.store.run import RUNNING, Worker
-from mnist_core.store.runs import RunStore
-from mnist_core.store.workers import ENDED
+from mnist_core.store.queue import DOWNLOAD
+from mnist_core.store.workers import Worker, WorkerStore
 
 log = logging.getLogger("mnist_core.jobs.pool")
 
 TEND_SECONDS = 0.5
-# A worker whose count of beats has stood still for this long is lost, or a database that
-# took nothing for as long keeps it from beating. So it is looked at once more a second
-# after the database took something of ours; all in all 5 s. Loading TensorFlow can keep a
-# worker from beating for a while on a slow machine.
+# For how long a worker may be silent, and for how much longer once the database is known to take
+# what is written: 5 s in all. Loading TensorFlow can silence one for a while on a slow machine.
 LOST_SECONDS = 3.5
 LOST_SECONDS_LOADING = 60.0
 SECOND_LOOK_SECONDS = 1.0
+
+
+@dataclass
+class Silence:
+    """Since when a worker's count of beats has stood still, and when the database was last seen
+    to take what is written, if that was tried since."""
+
+    beat: int
+    since: float
+    written_at: float | None = None
 
 
 class Pool(ABC):
@@ -42,11 +50,10 @@ class Pool(ABC):
     # Seconds that only go forward.
     clock: Callable[[], float] = staticmethod(time.monotonic)
 
-    def __init__(self, store: RunStore) -> None:
+    def __init__(self, store: WorkerStore) -> None:
         self._store = store
         self.problem = ""
-        self._seen: dict[str, tuple[int, float]] = {}
-        self._suspected: dict[str, float] = {}
+        self._silences: dict[str, Silence] = {}
         self._wanted = False
         self._failures = 0
         self._not_before = 0.0
@@ -114,13 +121,13 @@ class Pool(ABC):
     def tend(self) -> None:
         """One look at everything: bury the lost, start the missing."""
         self._look()
-        # The runs first: whoever trains one of these was registered before it was begun,
-        # and so is among the workers read next, unless it is gone.
-        busy = {run.worker for run in self._store.list_runs(states=(RUNNING,))}
-        alive = [worker for worker in self._store.workers() if not self._lost(worker)]
-        for worker_id in busy - {worker.id for worker in alive} - {None}:
+        # Who has a run is read first: each of them registered before it began, and so is among
+        # the workers read next, unless it is gone.
+        busy = self._store.busy()
+        alive = [worker for worker in self._store.registered() if not self._lost(worker)]
+        for worker_id in busy - {worker.id for worker in alive}:
             # It died between being given a run and anybody hearing of it.
-            self._store.remove_worker(str(worker_id), ENDED)
+            self._store.remove(worker_id)
         # Workers elsewhere help with the queue, but take up no room here.
         here = [worker for worker in alive if self._is_here(worker)]
         if any(worker.ready for worker in here):
@@ -131,7 +138,7 @@ class Pool(ABC):
             self._wanted = False
         idle = len([worker for worker in here if worker.id not in busy]) + starting
         needed = max(self._store.waiting(), int(self._wanted))
-        if self.fetches and self._store.download().state == "wanted":
+        if self.fetches and self._store.waiting(DOWNLOAD):
             needed = max(needed, 1)
         if idle < needed and count < self.limit and self.clock() >= self._not_before:
             try:
@@ -142,15 +149,20 @@ class Pool(ABC):
         self.problem = self._obstacle() or (self.FAILING if self._failures > 2 else "")
 
     def _tend_on(self) -> None:
+        last = ""
         while not self._end.wait(TEND_SECONDS):
             try:
                 self.tend()
+                last = ""
             except StoreUnavailable:
-                # A database that is away is asked again; store/faults.py told the log.
+                # The next look asks again; store/faults.py logged it.
                 pass
-            except Exception:
+            except Exception as error:
                 # Whatever it is, the next look may do better; without one nobody would train.
-                log.exception("the workers could not be tended to")
+                # The same one is logged once, not twice a second.
+                if repr(error) != last:
+                    log.exception("the workers could not be tended to")
+                last = repr(error)
 
     def _failed(self) -> None:
         """Wait longer after each failure to start; after the third it is a problem."""
@@ -158,27 +170,34 @@ class Pool(ABC):
         self._not_before = self.clock() + min(30, 2**self._failures)
 
     def _lost(self, worker: Worker) -> bool:
-        """Whether its beats have stood still for too long; if so it is removed."""
-        beat, since = self._seen.get(worker.id, (-1, 0.0))
+        """Whether a worker has been silent for too long; if so it is removed.
+
+        A worker that is alive counts up in the database every second. If the count stands still,
+        either the worker hangs or the database takes no writes from anybody. To tell one from
+        the other, something is written to the database; if the worker is still silent a second
+        after that succeeded, it is lost.
+        """
         now = self.clock()
-        if beat != worker.beat:
-            self._seen[worker.id] = (worker.beat, now)
-            self._suspected.pop(worker.id, None)
+        silence = self._silences.get(worker.id)
+        if silence is None or silence.beat != worker.beat:
+            self._silences[worker.id] = Silence(worker.beat, since=now)
             return False
-        if now - since < (LOST_SECONDS if worker.ready else LOST_SECONDS_LOADING):
+        seconds = now - silence.since
+        if seconds < (LOST_SECONDS if worker.ready else LOST_SECONDS_LOADING):
             return False
-        if now - since >= LOST_SECONDS_LOADING:
-            # It may hang with the database locked; then nothing below would ever come to pass.
+        if seconds >= LOST_SECONDS_LOADING:
+            # It may hang while it keeps the database locked; then no write below would succeed.
             self._kill(worker)
-        if worker.id not in self._suspected:
+        if silence.written_at is None:
             self._store.touch()
-            self._suspected[worker.id] = self.clock()
-        if now - self._suspected[worker.id] < SECOND_LOOK_SECONDS:
+            silence.written_at = self.clock()
+        if now - silence.written_at < SECOND_LOOK_SECONDS:
             return False
-        del self._seen[worker.id], self._suspected[worker.id]
-        if not self._store.remove_worker(worker.id, ENDED, worker.beat):
+        del self._silences[worker.id]
+        if not self._store.remove(worker.id, worker.beat):
+            # It was heard of after all.
             return False
-        log.warning("worker %s lost: it has been silent for %.0f s", worker.id, now - since)
-        # It hangs, or it will find its run gone; either way it blocks the next.
+        log.warning("worker %s lost: it has been silent for %.0f s", worker.id, seconds)
+        # It hangs, or it will find its run gone; either way it blocks the next one.
         self._kill(worker)
         return True

@@ -10,7 +10,7 @@ from mnist_core.checkpoint import Checkpoint
 from mnist_core.errors import StoreUnavailable
 from mnist_core.progress import Progress
 from mnist_core.store.run import Run
-from mnist_core.store.runs import RunStore
+from mnist_core.store.workers import WorkerStore
 
 # Reports are gathered and stored this often: more would wear the disk for nothing, less
 # would be seen. A database server that is slow, perhaps because many workers report to it,
@@ -33,7 +33,7 @@ class Recorder:
     and not the training.
     """
 
-    def __init__(self, store: RunStore, run: Run, worker_id: str) -> None:
+    def __init__(self, store: WorkerStore, run: Run, worker_id: str) -> None:
         self._store, self._run_id, self._worker_id = store, run.id, worker_id
         self._thread = threading.Thread(target=self._store_on, daemon=True, name="recorder")
         self._lock = threading.Lock()
@@ -93,7 +93,7 @@ class Recorder:
                 self._trouble = error
                 return
             # A file has few writers, who take turns; only a server has hundreds.
-            if self._store.has_many_writers:
+            if self._store.database.has_many_writers:
                 pause = pause_after(time.monotonic() - began)
 
     def end(self) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_core import data, logs
-from mnist_core.analysis.predictions import pack_predictions
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.errors import (
     NotAllowed,
@@ -29,6 +29,7 @@ from mnist_core.jobs.errands import BEHIND_VISITORS, at_low_priority, next_erran
 from mnist_core.jobs.heart import Heart, registered
 from mnist_core.jobs.recorder import Recorder, patiently
 from mnist_core.progress import Progress
+from mnist_core.store.database import Database
 from mnist_core.store.run import (
     CALIBRATION,
     CHECKPOINT,
@@ -41,8 +42,7 @@ from mnist_core.store.run import (
     STOPPED,
     Run,
 )
-from mnist_core.store.runs import RunStore
-from mnist_core.store.studies import StudyStore
+from mnist_core.store.workers import WorkerStore
 
 log = logging.getLogger("mnist_core.jobs.worker")
 
@@ -56,7 +56,7 @@ AT_THE_KEYBOARD = "Stopped at the keyboard. Its curves are kept."
 
 
 def execute(
-    store: RunStore,
+    store: WorkerStore,
     run: Run,
     worker_id: str,
     dataset: data.Dataset,
@@ -105,7 +105,7 @@ def execute(
 
 
 def train(
-    store: RunStore,
+    store: WorkerStore,
     run: Run,
     dataset: data.Dataset,
     report: Callable[[Progress], None],
@@ -125,6 +125,8 @@ def train(
     )
     results: dict[str, str | float | int] = {
         "dataset": dataset.description,
+        "training_images": len(dataset.x_train),
+        "test_images": len(dataset.x_test),
         "test_fingerprint": dataset.test_fingerprint,
         "test_accuracy": result.test_accuracy,
         "train_seconds": result.train_seconds,
@@ -137,7 +139,7 @@ def train(
         models = patiently(lambda: _models(result.model, run.config.looks))
     artifacts = {
         **models,
-        PREDICTIONS: pack_predictions(result.test_probabilities, dataset.y_test),
+        PREDICTIONS: Predictions(dataset.y_test, result.test_probabilities).to_bytes(),
         CALIBRATION: result.calibration.to_json().encode(),
         CHECKPOINT: result.checkpoint.to_bytes(),
     }
@@ -166,11 +168,11 @@ def load_training_alone() -> None:
             del sys.modules[name]
 
 
-def stored_checkpoint(store: RunStore, run: Run) -> Checkpoint | None:
+def stored_checkpoint(store: WorkerStore, run: Run) -> Checkpoint | None:
     """Where a run goes on; None if it begins."""
     if not run.checkpoint_step:
         return None
-    return Checkpoint.from_bytes(patiently(lambda: store.artifact(run.id, CHECKPOINT)))
+    return Checkpoint.from_bytes(patiently(lambda: store.checkpoint(run.id)))
 
 
 def failure_message(error: Exception) -> str:
@@ -213,7 +215,7 @@ def server_gone() -> Callable[[], bool]:
 
 
 def work(
-    store: RunStore,
+    store: WorkerStore,
     idle_seconds: float = IDLE_SECONDS,
     worker_id: str = "",
     is_over: Callable[[], bool] | None = None,
@@ -247,7 +249,7 @@ def work(
 
 
 def _take_runs(
-    store: RunStore,
+    store: WorkerStore,
     heart: Heart,
     worker_id: str,
     dataset: Callable[[], data.Dataset],
@@ -255,7 +257,6 @@ def _take_runs(
     is_over: Callable[[], bool],
 ) -> None:
     """Train one run after the other, and beside them whatever else there is to do."""
-    studies = StudyStore(store.url)
     # In a thread of its own, so that nobody's training waits for it.
     errand: threading.Thread | None = None
     busy_at = time.monotonic()
@@ -271,12 +272,12 @@ def _take_runs(
         if time.monotonic() - busy_at > idle_seconds:
             log.info("worker %s ends after %g s without work", worker_id, idle_seconds)
             return
-        if not has_errand and (task := next_errand(store, studies, worker_id, dataset)):
+        if not has_errand and (task := next_errand(store, worker_id, dataset)):
             errand = threading.Thread(
                 target=at_low_priority, args=(task,), daemon=True, name="errand"
             )
             errand.start()
-        run = patiently(lambda: store.claim(worker_id))
+        run = patiently(lambda: store.claim_run(worker_id))
         if run is None:
             time.sleep(POLL_SECONDS)
             continue
@@ -308,15 +309,17 @@ def main(worker_id: str = "") -> None:
     Args:
         worker_id: the id by which the pool that started this process knows it.
     """
+    # At once: TensorFlow takes seconds to load, in which the server may end.
+    is_over = server_gone()
     logs.set_up()
     step_behind()
     # Ctrl-C and a polite kill leave through the same door as an error: everything closes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        store = RunStore()
+        store = WorkerStore(Database())
         load_training_alone()
         idle_seconds = float(os.environ.get("MNIST_WORKER_IDLE_SECONDS", IDLE_SECONDS))
-        work(store, idle_seconds, worker_id)
+        work(store, idle_seconds, worker_id, is_over)
     except SystemExit:
         log.info("worker process %d ends, for it was told to", os.getpid())
         raise

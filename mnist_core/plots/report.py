@@ -1,7 +1,6 @@
 """What one takes home of an evaluation: tables for a spreadsheet, a picture, and one page.
 
-Everything takes plain arrays: ``labels`` are the true digits, whole numbers (n,),
-``probabilities`` float (n, 10), ``counts`` a confusion matrix, int (10, 10).
+``counts`` is a confusion matrix, int (10, 10).
 """
 
 import csv
@@ -13,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mnist_core.analysis import confidence, metrics
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.data import CLASSES
 from mnist_core.plots.html import digit_grid, picture, png, table
 from mnist_core.plots.style import counted
@@ -58,13 +58,16 @@ body .digits figcaption {{ font-size: 10px; line-height: 1.15; }}
 """
 
 
-def predictions_csv(labels: np.ndarray, probabilities: np.ndarray) -> str:
+def predictions_csv(predictions: Predictions) -> str:
     """One line an image: its place in the test set from 0 on, the true and the predicted
     digit, the confidence, and the probability of each digit, to six decimals."""
-    predicted = probabilities.argmax(axis=1)
-    sure = metrics.confidences(probabilities)
     header = ["image", "true", "predicted", "confidence", *(f"p{d}" for d in range(CLASSES))]
-    columns = (array.tolist() for array in (labels, predicted, sure, probabilities))
+    columns = (
+        predictions.labels.tolist(),
+        predictions.answers.tolist(),
+        predictions.confidences.tolist(),
+        predictions.probabilities.tolist(),
+    )
     return _csv(
         header,
         (
@@ -138,8 +141,7 @@ def html_report(
     name: str,
     dataset: str,
     date: str,
-    labels: np.ndarray,
-    probabilities: np.ndarray,
+    predictions: Predictions,
     images: np.ndarray | None = None,
 ) -> str:
     """One page of HTML that needs nothing else: no scripts, no files; on paper one A4 page.
@@ -148,12 +150,11 @@ def html_report(
         name: the run's, as its owner gave it; it is escaped, like all text here.
         dataset: a sentence on what it was trained on and tested with.
         date: of the report or of the run, as it shall stand there.
-        labels: the true digits of the test images.
-        probabilities: the network's, for the same images.
+        predictions: of the test images.
         images: uint8 (n, 28, 28), the same images; None if they are not at hand, and then
             the report says so.
     """
-    counts = metrics.confusion_matrix(labels, probabilities.argmax(axis=1))
+    counts = predictions.matrix
     total, right = int(counts.sum()), int(counts.trace())
     low, high = metrics.wilson_interval(right, total)
     fewest, most = metrics.prediction_interval(total - right, total)
@@ -174,9 +175,9 @@ def html_report(
         _digit_table(counts),
         "</div></div>",
         "<h2>The mistakes it is surest of: true digit as its answer, how sure</h2>",
-        _mistakes(labels, probabilities, images),
+        _mistakes(predictions, images),
         "<h2>What its confidence is worth</h2>",
-        _confidence(labels, probabilities),
+        _confidence(predictions),
     ]
     return _PAGE.format(title=html.escape(name), body="\n".join(body))
 
@@ -198,15 +199,21 @@ def _digit_table(counts: np.ndarray) -> str:
     )
 
 
-def _mistakes(labels: np.ndarray, probabilities: np.ndarray, images: np.ndarray | None) -> str:
-    places = metrics.surest_mistakes(labels, probabilities)[:MOST_MISTAKES]
+def _mistakes(predictions: Predictions, images: np.ndarray | None) -> str:
+    places = metrics.most_confident_mistakes(predictions)[:MOST_MISTAKES]
     if not len(places):
         return "<p>There are none.</p>"
     if images is None:
         return "<p>The pictures of these test images are not at hand.</p>"
-    answers = probabilities[places].argmax(axis=1)
-    sure = map(metrics.percent, metrics.confidences(probabilities[places]).tolist())
-    read = list(zip(places.tolist(), labels[places].tolist(), answers, sure, strict=True))
+    read = [
+        (
+            place,
+            predictions.labels[place],
+            predictions.answers[place],
+            metrics.percent(predictions.confidences[place]),
+        )
+        for place in places.tolist()
+    ]
     return digit_grid(
         images[places],
         [f"{label} as {answer}, {share}" for _, label, answer, share in read],
@@ -217,8 +224,8 @@ def _mistakes(labels: np.ndarray, probabilities: np.ndarray, images: np.ndarray 
     )
 
 
-def _confidence(labels: np.ndarray, probabilities: np.ndarray) -> str:
-    error = metrics.expected_calibration_error(probabilities, labels)
+def _confidence(predictions: Predictions) -> str:
+    error = metrics.expected_calibration_error(predictions)
     return (
         f"<p>Calibration error {error:.2%}: so far apart lie, on average, how sure it is and how "
         "often it is right (ECE, 15 bins).</p>"
@@ -232,6 +239,6 @@ def _confidence(labels: np.ndarray, probabilities: np.ndarray) -> str:
                 f"{each.accuracy:.1%}",
                 f"{each.low:.1%} to {each.high:.1%}",
             ]
-            for each in confidence.reliability(labels, probabilities)
+            for each in confidence.reliability(predictions)
         ],
     )

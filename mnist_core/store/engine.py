@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from mnist_core.errors import StoreUnavailable
 from mnist_core.store.faults import explained, note_statement
-from mnist_core.store.schema import SCHEMA_VERSION, facts, metadata
+from mnist_core.store.schema import REVISION, metadata, revision
 
 log = logging.getLogger("mnist_core.database")
 
@@ -100,30 +100,53 @@ def open_engine(url: str) -> sa.Engine:
             sa.event.listen(engine, "connect", _prepare_postgres)
         sa.event.listen(engine, "begin", _begin_postgres)
     with explained():
-        if not sa.inspect(engine).has_table(facts.name):
+        version = read_version(engine)
+        if version is None:
             _create(engine, is_sqlite)
-        version = _migrate(engine)
+        elif version.isdigit() and int(version) < int(REVISION):
+            _migrate(engine)
+        version = read_version(engine)
         missing = metadata.tables.keys() - set(sa.inspect(engine).get_table_names())
-    if version == str(SCHEMA_VERSION) and missing:
+    check_version(version)
+    if missing:
         engine.dispose()
         raise StoreUnavailable(
             f"The database of runs is incomplete, without {', '.join(sorted(missing))}; move it "
             "away, or set MNIST_DATABASE_URL to another database."
         )
-    check_version(version)
     return engine
+
+
+def read_version(engine: sa.Engine) -> str | None:
+    """The revision of the tables in a database; None if it has none of ours.
+
+    Up to version 0.5 of the app it was not in Alembic's table but in one called ``facts``.
+    """
+    tables = sa.inspect(engine).get_table_names()
+    if revision.name in tables:
+        query: sa.Executable = sa.select(revision.c.version_num)
+    elif "facts" in tables:
+        query = sa.text("SELECT value FROM facts WHERE name = 'schema_version'")
+    else:
+        return None
+    with engine.connect() as connection:
+        version = connection.execute(query).scalar()
+    return None if version is None else str(version)
 
 
 def check_version(version: str | None) -> None:
     """Raises: StoreUnavailable: a database of this version is not one that this app can use."""
-    if version != str(SCHEMA_VERSION):
-        newer = version is not None and version.isdigit() and int(version) > SCHEMA_VERSION
-        age = "newer" if newer else "different"
-        raise StoreUnavailable(
-            f"The database of runs was written by a {age} version of this app (schema {version}; "
-            f"this one uses {SCHEMA_VERSION}). Update the app, or set MNIST_DATABASE_URL to "
-            "another database."
-        )
+    if version == REVISION:
+        return
+    if version is None or not version.isdigit():
+        age = "different"
+    else:
+        age, version = ("newer" if int(version) > int(REVISION) else "older"), f"{int(version)}"
+    raise StoreUnavailable(
+        f"The database of runs was written by a {age} version of this app (schema {version}; "
+        f"this one uses {int(REVISION)}). Update the app, or set MNIST_DATABASE_URL to "
+        "another database."
+    )
 
 
 def _connect_arguments(url: sa.URL) -> dict[str, Any]:
@@ -137,45 +160,27 @@ def _connect_arguments(url: sa.URL) -> dict[str, Any]:
 
 
 def _create(engine: sa.Engine, is_sqlite: bool) -> None:
+    """Make the tables as they are now: quicker than all revisions one after the other."""
     if is_sqlite:
-        # Readers and one writer no longer wait for each other; it is kept in the file.
+        # Readers and one writer no longer wait for each other; the file remembers it.
         with engine.connect() as connection:
             driver: Any = connection.connection.dbapi_connection
             driver.execute("PRAGMA journal_mode = WAL")
     with engine.execution_options(write=True).begin() as connection:
         metadata.create_all(connection)
-        known = connection.execute(sa.select(facts.c.name)).scalars().all()
-        if "schema_version" not in known:
-            connection.execute(
-                sa.insert(facts).values(name="schema_version", value=str(SCHEMA_VERSION))
-            )
+        # Another process may have been quicker.
+        if connection.execute(sa.select(revision)).first() is None:
+            connection.execute(sa.insert(revision).values(version_num=REVISION))
 
 
-def _migrate(engine: sa.Engine) -> str | None:
-    """Apply what an older database lacks, all or nothing; the version it has then."""
-    with engine.connect() as connection:
-        version = _version(connection)
-    if version is None or not version.isdigit() or int(version) >= SCHEMA_VERSION:
-        return version
-    # Here, for it is seldom needed and brings Alembic, which takes a while to load.
+def _migrate(engine: sa.Engine) -> None:
+    """Bring an older database up to date, all or nothing."""
+    # Imported here because it is seldom needed and brings Alembic, which takes a while to load.
     from mnist_core.store import migrations
 
     with engine.execution_options(write=True).begin() as connection:
-        # Once more, now that nobody else writes: another process may have been quicker.
-        version = _version(connection)
-        migrations.upgrade(connection, int(version or 0), SCHEMA_VERSION)
-        connection.execute(
-            sa.update(facts)
-            .where(facts.c.name == "schema_version")
-            .values(value=str(SCHEMA_VERSION))
-        )
-    return str(SCHEMA_VERSION)
-
-
-def _version(connection: sa.Connection) -> str | None:
-    query = sa.select(facts.c.value).where(facts.c.name == "schema_version")
-    version: str | None = connection.execute(query).scalar()
-    return version
+        # Nothing to do if another process was quicker.
+        migrations.upgrade(connection)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -235,14 +240,20 @@ def _prepare_postgres(connection: Any, _record: object) -> None:
 
 
 def _begin_postgres(connection: sa.Connection) -> None:
-    # Here too writers take turns, so that nobody acts on what another is about to change. Only
-    # the frequent ones, a worker's beat and a run's reports, do not: each locks the one row that
-    # it is about. Whoever has the turn and changes that row as well locks it before reading it,
-    # and so waits for a report on its way and sees what it stored. Nobody waits in a circle: the
-    # turn comes before any row, and those without a turn wait for no second row.
+    """Begin a transaction as the connection's execution options say.
+
+    - Without ``write`` there is none: each statement that reads stands alone, which saves a
+      round trip.
+    - ``write``: writers take turns by holding one lock that all of them ask for (an advisory
+      lock), so nobody acts on what another is about to change.
+    - ``one_row``: a worker's beats and reports are frequent and take no turn. Each locks only
+      the row that it is about. A writer who has the turn locks that row too before it reads it,
+      and so waits for a report that is on its way. There is no deadlock: the turn comes before
+      any row, and a writer without a turn locks a single row.
+    - ``lasting=False``: nobody waits until it is on the disk.
+    """
     options = connection.get_execution_options()
     if not options.get("write", False):
-        # Each statement that reads stands for itself, and costs one way to the database.
         return
     begin = [
         "BEGIN",
@@ -250,9 +261,8 @@ def _begin_postgres(connection: sa.Connection) -> None:
         f"SET LOCAL idle_in_transaction_session_timeout = '{VANISHED_SECONDS:g}s'",
     ]
     if not options.get("lasting", True):
-        # Nobody waits until it is on the disk.
         begin.append("SET LOCAL synchronous_commit = off")
     if not options.get("one_row", False):
         begin.append(f"SELECT pg_advisory_xact_lock({WRITERS})")
-    # All at once: hundreds of writers are kept waiting more by the way than by the work.
+    # In one round trip: with hundreds of writers, the trips take longer than the work.
     connection.exec_driver_sql("; ".join(begin))

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from mnist_core.config import TrainConfig
-from mnist_core.data import Dataset
+from mnist_core.data import VALIDATION_SHARE
 
 # A run is always in exactly one of these states.
 WAITING, RUNNING = "waiting", "running"
@@ -28,7 +28,7 @@ class Run:
         state: "waiting", "running", "finished", "stopped", "interrupted" or "failed".
         config: its settings.
         created_at: seconds since 1970 at which it was asked for.
-        owner: ``owner_of`` the visitor who asked; empty for a shipped run.
+        owner: ``owner_of`` the visitor who asked; empty for a built-in run.
         worker: the worker that has it, or had it last.
         stop_requested: its owner pressed Stop.
         message: one sentence on why it was interrupted or failed, else empty.
@@ -43,11 +43,15 @@ class Run:
         name: what its owner calls it; may be empty.
         pinned: its owner, or the teacher, wants it kept while others are forgotten.
         pinned_by_teacher: it was the teacher, so it does not count as one of the owner's.
-        turn: waiting runs are trained in this order.
+        priority: 0, or 1 for the later runs of a sweep, which let all others go first.
+        turn: waiting runs of equal priority are trained in this order.
         version: how often its network was stored; 0 if it has none.
         checkpoint_step: the step it would go on from.
         losses: how often a worker was lost since that step.
         sweep: the sweep it belongs to: the id of that sweep's first run.
+        training_images: how many images it had to train on, those set aside for validation
+            included; None before its first end.
+        test_images: how many it was tested on.
         shipped: it came with the project.
     """
 
@@ -67,12 +71,15 @@ class Run:
     parameters: int | None = None
     name: str = ""
     pinned: bool = False
+    priority: int = 0
     turn: int = 0
     version: int = 0
     checkpoint_step: int = 0
     losses: int = 0
     sweep: str | None = None
     pinned_by_teacher: bool = False
+    training_images: int | None = None
+    test_images: int | None = None
     shipped: bool = False
     validation_accuracy: float | None = None
 
@@ -82,10 +89,9 @@ class Run:
         return self.state in ACTIVE
 
     @property
-    def order(self) -> tuple[bool, int]:
-        """Of two waiting runs the one with the smaller is trained first. A sweep's first run
-        waits like any other; its later ones let everybody else go first."""
-        return self.sweep not in (None, self.id), self.turn
+    def order(self) -> tuple[int, int]:
+        """Of two waiting runs, the one with the lower order is trained first."""
+        return self.priority, self.turn
 
     @property
     def trained(self) -> bool:
@@ -99,27 +105,33 @@ class Run:
 
     @property
     def label(self) -> str:
-        """What its owner calls it, or else its preset; a shipped run has a name of its own."""
+        """What its owner calls it, or else its preset; a built-in run has a name of its own."""
         return self.name or (self.id if self.shipped else self.config.preset)
 
     @property
     def origin(self) -> str:
-        """What tells it from others of the same label."""
+        """What distinguishes it from others with the same label."""
         return "built-in" if self.shipped else self.id
 
     @property
     def trained_on(self) -> str:
-        """What it was trained on, in words; empty if nobody knows. Numbers are rounded as the
-        split is, digit by digit."""
-        available = Dataset.training_images_in(self.dataset)
-        if not available:
+        """What it was trained on, in words; empty if nobody knows.
+
+        Numbers are approximate, because the split rounds for each digit.
+        """
+        if not self.training_images:
             return ""
-        name = (self.dataset or "").split(":")[0]
+        available, name = self.training_images, (self.dataset or "").split(":")[0]
         text = f"about {self.config.fit_images(available):,} of the {available:,} training images"
         text += f" ({name})"
         if drawn := self.config.drawn_images(available):
             text += f" and {drawn:,} drawings of this project's own"
         return text
+
+    @property
+    def validation_images(self) -> int:
+        """About how many training images were set aside for validation; 0 if nobody knows."""
+        return round(VALIDATION_SHARE * (self.training_images or 0))
 
     @property
     def title(self) -> str:
@@ -168,20 +180,26 @@ class Worker:
     ready: bool
 
 
-@dataclass(frozen=True)
-class Download:
-    """Where the download of MNIST stands: "none", "wanted", "running" or "failed", and
-    why it failed."""
-
-    state: str = "none"
-    message: str = ""
-
-
 def owner_of(token: str) -> str:
     """What is stored of a visitor's secret token: nobody can get back from it."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def queue_place(run: Run) -> tuple[bool, tuple[bool, int]]:
+def queue_place(run: Run) -> tuple[bool, tuple[int, int]]:
     """The key that sorts active runs into the order in which they are trained."""
     return run.state != RUNNING, run.order
+
+
+def runs_ahead_of(run: Run, active: list[Run]) -> list[Run]:
+    """Of all waiting and running runs, those that have their turn before this one, in order.
+
+    A running run may be a later one of a sweep, which would wait behind this one if it waited.
+    """
+    return sorted(
+        (
+            other
+            for other in active
+            if other.order < run.order or (other.state == RUNNING and other.turn < run.turn)
+        ),
+        key=queue_place,
+    )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mnist_core.analysis.label_errors import NETWORK, Suspects, rank
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.config import PRESETS
 from mnist_core.data import CLASSES, Dataset, give_back
 from mnist_core.progress import Progress
@@ -79,5 +80,5 @@ def compute(dataset: Dataset, on_progress: Callable[[Progress], None] | None = N
         epochs_before += config.epochs
         return result.test_probabilities
 
-    probabilities = cross_validate(dataset, answer)
-    return rank(dataset.y_train, probabilities, dataset.train_fingerprint)
+    predictions = Predictions(dataset.y_train, cross_validate(dataset, answer))
+    return rank(predictions, dataset.train_fingerprint)

@@ -20,6 +20,8 @@ import numpy as np
 import tensorflow as tf
 
 from mnist_core.analysis.calibration import Calibration, calibrate
+from mnist_core.analysis.metrics import accuracy
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.classifier import predict_with_views
 from mnist_core.config import TrainConfig
@@ -30,7 +32,7 @@ from mnist_core.progress import Progress
 from mnist_core.training.augmentation import LAST_STRENGTH, strength_in
 from mnist_core.training.images import choose_images, hold
 from mnist_core.training.models import build_model
-from mnist_core.training.scoring import accuracy, cross_entropy, divide_logits, predict
+from mnist_core.training.scoring import cross_entropy, divide_logits, predict
 from mnist_core.training.steps import put_back_trainer, restore, take_trainer
 
 # A call of the compiled function should take about this long: the callback is then told
@@ -237,10 +239,11 @@ class _Training:
             digits: how many images of it were digits.
         """
         probabilities = predict(self.trainer.forward, self.x_validation)
-        validation_loss = cross_entropy(probabilities, self.y_validation)
+        predictions = Predictions(self.y_validation, probabilities)
+        validation_loss = cross_entropy(predictions)
         # The last step before it may have been the one that went too far.
         _check_finite(validation_loss, self.step, self.config)
-        validation_accuracy = accuracy(probabilities, self.y_validation)
+        validation_accuracy = accuracy(predictions.matrix)
         for name, value in (
             ("epoch", len(self.history["epoch"]) + 1),
             ("loss", self.epoch_loss / digits),
@@ -262,16 +265,16 @@ class _Training:
         """Calibrate the network on the validation images, and test it."""
         network = self.trainer.model
         end = self.checkpoint()
-        calibration = calibrate(self._answers(self.x_validation), self.y_validation)
+        calibration = calibrate(self._predictions(self.x_validation, self.y_validation))
         divide_logits(network, calibration.temperature)
-        test_probabilities = self._answers(self.dataset.x_test)
+        test_predictions = self._predictions(self.dataset.x_test, self.dataset.y_test)
         restore(self.model.variables, [one.value for one in network.variables])
         put_back_trainer(self.trainer)
         return TrainResult(
             model=self.model,
             calibration=calibration,
-            test_accuracy=accuracy(test_probabilities, self.dataset.y_test),
-            test_probabilities=test_probabilities,
+            test_accuracy=accuracy(test_predictions.matrix),
+            test_probabilities=test_predictions.probabilities,
             train_seconds=self.seconds,
             history=self.history,
             parameters=self.model.count_params(),
@@ -280,9 +283,9 @@ class _Training:
             checkpoint=end,
         )
 
-    def _answers(self, pictures: np.ndarray) -> np.ndarray:
+    def _predictions(self, images: np.ndarray, labels: np.ndarray) -> Predictions:
         forward = partial(predict, self.trainer.forward)
-        return predict_with_views(forward, pictures, self.config.looks)
+        return Predictions(labels, predict_with_views(forward, images, self.config.looks))
 
 
 def _check_finite(loss: float, step: int, config: TrainConfig) -> None:

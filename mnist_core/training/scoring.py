@@ -1,4 +1,4 @@
-"""What a network answers and how well: probabilities, loss and accuracy."""
+"""What a network answers, and its loss."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.data import scale
 
 EVALUATION_BATCH = 500
@@ -26,12 +27,8 @@ def divide_logits(model: keras.Model, temperature: float) -> None:
     last.set_weights([weights / np.float32(temperature) for weights in last.get_weights()])
 
 
-def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Mean of minus the logarithm of the true digit's probability, in nats."""
-    of_truth = probabilities[np.arange(len(labels)), labels]
+def cross_entropy(predictions: Predictions) -> float:
+    """Mean negative logarithm of the true digit's probability, in nats."""
+    labels = predictions.labels
+    of_truth = predictions.probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(of_truth, 1e-7)).mean())
-
-
-def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Share of the images whose likeliest digit is the true one, 0 to 1."""
-    return float((probabilities.argmax(axis=1) == labels).mean())

@@ -78,10 +78,10 @@ def show_worth(run: Run, skip: list[str]) -> None:
 def show_layers(image: np.ndarray, found: Answer) -> None:
     outputs = cache.classifier(found.run).activations(image[np.newaxis])
     st.write("From the pixels to the answer: the brighter a map or unit, the stronger it responds.")
-    for layer in explanation.layers_of(found.run.config):
-        shown = outputs[layer.place][0]
+    for title, index in explanation.layers_of(found.run.config).items():
+        shown = outputs[index][0]
         make = html.feature_maps if shown.ndim == 3 else html.units
-        st.html(make(shown, layer.name, f"{layer.name}, brighter where they respond more"))
+        st.html(make(shown, title, f"{title}, brighter where they respond more"))
 
 
 def show_pixels(image: np.ndarray, found: Answer, place: int) -> None:

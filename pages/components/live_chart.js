@@ -17,7 +17,7 @@ export default async function({ data, parentElement }) {
   Object.assign(layout, { paper_bgcolor: transparent, plot_bgcolor: transparent });
   layout.font = { ...layout.font, color: text, family: theme.getPropertyValue('--st-font') };
   for (const axis of ['xaxis', 'yaxis'])
-    Object.assign(layout[axis] ??= {}, { gridcolor: grid, zerolinecolor: grid });
+    layout[axis] = { ...layout[axis], gridcolor: grid, zerolinecolor: grid };
   layout.hoverlabel = { bgcolor: theme.getPropertyValue('--st-background-color').trim() };
   await Plotly.react(chart, traces, layout, { displayModeBar: false, responsive: true });
 }

@@ -9,8 +9,8 @@ from mnist_core import data
 from mnist_core.analysis import map_study, maps
 from mnist_core.errors import NotAllowed, StoreUnavailable
 from mnist_core.plots import style
-from mnist_core.store.run import FAILED, RUNNING, WAITING, Run
-from mnist_core.store.studies import DONE, Study
+from mnist_core.store.queue import DONE, Task
+from mnist_core.store.run import ACTIVE, FAILED, WAITING, Run
 from pages.components import detail, run_picker
 from pages.components.choices import choose
 from pages.components.digit_map import digit_map
@@ -80,13 +80,13 @@ def show_one(split: str, places: np.ndarray, run: Run | None, method: str) -> No
     words = f"PCA: the two directions hold {variance.sum():.0%} of the variance."
     if method == T_SNE:
         study = ask_for_t_sne(split, run)
-        if study and study.data:
-            points = map_study.unpack_points(study.data)
+        if study and study.result:
+            points = map_study.unpack_points(study.result)
             words = "t-SNE: neighbours stay neighbours; distances between groups mean little."
         elif study and study.state == FAILED:
             st.warning(f"There is no t-SNE map: {study.message}")
             key = f"again_{run and run.id}"
-            shell.button("Try again", "refresh", request, study.key, key=key)
+            shell.button("Try again", "refresh", request, study.id, key=key)
         elif study:
             shell.fragment(wait_for_t_sne, run_every=2.0)(split, run)
     _, labels = cache.images_of(split)
@@ -119,14 +119,14 @@ def sprite_address(split: str) -> str:
 # --- t-SNE ---
 
 
-def ask_for_t_sne(split: str, run: Run | None) -> Study | None:
+def ask_for_t_sne(split: str, run: Run | None) -> Task | None:
     """The study of a t-SNE map, requested if nobody did before; None if it cannot be requested,
     and a sentence says why."""
     features = (run.id, run.version) if run else (map_study.PIXELS, 0)
     key = map_study.MapKey(split, cache.fingerprint_of(split), *features).text
     try:
-        study = cache.studies().find(key) or request(key)
-        if study.state in (WAITING, RUNNING):
+        study = cache.tasks().find(key) or request(key)
+        if study.state in ACTIVE:
             cache.pool().wake()
         return study
     except (StoreUnavailable, NotAllowed) as error:
@@ -134,9 +134,9 @@ def ask_for_t_sne(split: str, run: Run | None) -> Study | None:
         return None
 
 
-def request(key: str) -> Study:
+def request(key: str) -> Task:
     with limits.counted(STUDY, this_visitor(remember=False)):
-        return cache.studies().request(key)
+        return cache.tasks().request(key)
 
 
 def wait_for_t_sne(split: str, run: Run | None) -> None:

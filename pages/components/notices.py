@@ -8,8 +8,10 @@ import streamlit as st
 
 from mnist_core import data
 from mnist_core.errors import DownloadFailed, StoreUnavailable
+from mnist_core.store.queue import DONE
+from mnist_core.store.run import FAILED
 from pages.shared import presenter
-from pages.shared.cache import dataset, pool, store
+from pages.shared.cache import dataset, pool, tasks
 from pages.shared.shell import ICONS, button, fragment
 
 DISMISSED = "notice_dismissed"
@@ -40,15 +42,15 @@ def _sample_notice(place: tuple[Path, str]) -> None:
         st.rerun()
     using = "using the 5,000 built-in digits"
     try:
-        download, fetches = store().download(), pool().fetches
-        if download.state == "none" and fetches:
+        download, fetches = tasks().download(), pool().fetches
+        if fetches and (download is None or download.state == DONE):
             request_download()
     except StoreUnavailable as error:
         _notice(f"{using.capitalize()}. {error}", ":material/inventory_2:")
         return
-    failed = download.state == "failed"
+    failed = download is not None and download.state == FAILED
     # The log has the reason. An older version stored it as the message.
-    offline = download.message == DownloadFailed.NO_INTERNET
+    offline = download is not None and download.message == DownloadFailed.NO_INTERNET
     if problem := _unused_file():
         _notice(f"{problem}; {using}.", ":material/warning:", try_again=failed)
     elif failed:
@@ -85,7 +87,7 @@ def _unused_file() -> str:
 
 
 def request_download() -> None:
-    store().request_download()
+    tasks().request_download()
     pool().wake()
 
 

@@ -221,7 +221,7 @@ def _show_network(config: TrainConfig) -> None:
     )
     with st.expander("This network, layer by layer"):
         rows = [
-            (layer.name, " × ".join(map(str, layer.shape)), f"{layer.parameters:,}")
+            (layer.kind, " × ".join(map(str, layer.shape)), f"{layer.parameters:,}")
             for layer in config.layers
         ]
         st.html(html.table(("Layer", "Output", "Parameters"), rows))

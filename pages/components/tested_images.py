@@ -19,7 +19,7 @@ def show_images(run: Run, key: str, places: np.ndarray, rival: Run | None = None
     if len(places) > MOST_IMAGES:
         st.caption(f"The first {MOST_IMAGES} of {len(places):,}.")
     shown = places[:MOST_IMAGES]
-    labels = cache.predictions(run)[1][shown]
+    labels = cache.predictions(run).labels[shown]
     answers = answers_at(run, shown)
     captions = [
         f"{label} → {answer}\n{sure}" for label, (answer, sure) in zip(labels, answers, strict=True)
@@ -46,6 +46,7 @@ def show_images(run: Run, key: str, places: np.ndarray, rival: Run | None = None
 
 def answers_at(run: Run, places: np.ndarray) -> list[tuple[int, str]]:
     """A network's answer for each of these images, and its probability in words."""
-    chosen = cache.predictions(run)[0][places]
-    sure = metrics.confidences(chosen).tolist()
-    return list(zip(chosen.argmax(axis=1).tolist(), map(metrics.percent, sure), strict=True))
+    found = cache.predictions(run)
+    return [
+        (int(found.answers[place]), metrics.percent(found.confidences[place])) for place in places
+    ]

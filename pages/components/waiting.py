@@ -32,7 +32,7 @@ def start_button(place: DeltaGenerator, label: str, *, ready: bool, busy: str) -
 
 def show_waiting(run: Run) -> None:
     """Say what has to happen before this waiting run starts."""
-    ahead = cache.store().runs_ahead_of(run)
+    ahead = cache.runs_ahead_of(run)
     if ahead:
         runs, seconds = style.counted(len(ahead), "run"), cache.seconds_until_turn(ahead)
         text = f"{runs} ahead of yours; starts in about {duration(seconds)}."

@@ -1,5 +1,4 @@
 """What protects the server from its visitors: limits, rates, the message gate, uploads.
 
-May import mnist_core only. Start reading with limits.py; docs/threats.md says what each
-file holds off.
+May import mnist_core only. Start with limits.py; docs/threats.md says what each file prevents.
 """

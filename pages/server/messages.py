@@ -1,8 +1,8 @@
 """messages: what a browser may ask of the server, and how often.
 
-Streamlit does whatever any connection tells it: it runs the page again a thousand times a
-second, or empties the caches of all visitors. So each message passes a gate before Streamlit
-sees it. A message that comes too early waits; none is lost.
+Streamlit obeys any connection: it reruns the page a thousand times a second, or clears
+everybody's caches. So each message passes a gate first. One that comes too early is delayed,
+not dropped.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from streamlit.runtime.scriptrunner_utils.script_requests import RerunData, Scri
 
 from pages.server.rates import Rate, Rates
 
-# A live chart asks five times a second, and a person beside it a few times more.
+# A live chart asks five times a second, and a person clicks a few times more.
 RATE = Rate(20, 2)
-# The others empty caches, read the repository and watch files: the developers' menu.
+# The other kinds serve the developers' menu: clear caches, read the repository, watch files.
 WELCOME = {
     "rerun_script",
     "stop_script",
@@ -24,25 +24,24 @@ WELCOME = {
     "file_urls_request",
     "backend_operation_request",
 }
-# What may wait for each session, so that a flood does not fill the memory. No page of ours
-# comes near it: an uploader asks once for each time that files are chosen.
+# The most that may wait for each session, so that a flood does not fill the memory. No page
+# of ours comes near it.
 MOST_WAITING, MOST_WAITING_BYTES = 20, 2_000_000
 
 Waiting = list[tuple[BackMsg, Any]]
 
 
 def call_later(seconds: float, function: Callable[..., None], *arguments: Any) -> None:
-    """Call a function on this thread's event loop after so many seconds."""
     asyncio.get_running_loop().call_later(seconds, function, *arguments)
 
 
 class Gate:
-    """Stands before ``Runtime.handle_backmsg``, and is called as that is, on its thread.
+    """Replaces ``Runtime.handle_backmsg``: same arguments, same thread.
 
     Args:
         handle: takes each message when it is due.
         rates: counts the messages of each session.
-        later: calls a function after so many seconds.
+        later: calls a function after a number of seconds.
     """
 
     def __init__(
@@ -51,53 +50,53 @@ class Gate:
         rates: Rates | None = None,
         later: Callable[..., None] = call_later,
     ) -> None:
-        self._handle = handle
+        self.handle = handle
+        # For each session the messages that came too early, in order of delivery.
+        self.waiting: dict[str, Waiting] = {}
         self._rates = Rates() if rates is None else rates
         self._later = later
-        # For each session the messages that came too early, in the order in which they go on.
-        self._waiting: dict[str, Waiting] = {}
 
     def __call__(self, session_id: str, message: BackMsg, *, client: Any = None) -> None:
         kind = message.WhichOneof("type")
         if kind not in WELCOME:
             return
         if kind == "app_heartbeat":
-            self._handle(session_id, message, client=client)
-        elif session_id in self._waiting:
-            add(self._waiting[session_id], message, client)
+            self.handle(session_id, message, client=client)
+        elif session_id in self.waiting:
+            add(self.waiting[session_id], message, client)
         elif wait := self._rates.count({session_id: RATE}):
             waiting: Waiting = []
             add(waiting, message, client)
             if waiting:
-                self._waiting[session_id] = waiting
+                self.waiting[session_id] = waiting
                 self._later(wait, self._deliver, session_id)
         else:
-            self._handle(session_id, message, client=client)
+            self.handle(session_id, message, client=client)
 
     def _deliver(self, session_id: str) -> None:
-        """Hand on what has waited, as far as the rate allows."""
-        waiting = self._waiting[session_id]
+        """Pass on delayed messages as far as the rate allows."""
+        waiting = self.waiting[session_id]
         wait = 0.0
         try:
             while waiting and not (wait := self._rates.count({session_id: RATE})):
                 message, client = waiting.pop(0)
-                self._handle(session_id, message, client=client)
+                self.handle(session_id, message, client=client)
         finally:
             if waiting:
                 self._later(wait, self._deliver, session_id)
             else:
-                del self._waiting[session_id]
+                del self.waiting[session_id]
 
 
 def add(waiting: Waiting, message: BackMsg, client: Any) -> None:
-    """Put a message behind those that wait already.
+    """Append a message to those that wait.
 
-    Reruns become one, in the place of the newest: Streamlit can lose the first of two that
-    it is given at the same moment, with the click in it. All else keeps its order.
+    Reruns merge into one, at the place of the newest: given two at the same moment, Streamlit
+    can lose the first, with the click in it. Other messages keep their order.
     """
     kind = message.WhichOneof("type")
     if kind == "rerun_script" and message.rerun_script.is_auto_rerun:
-        # Nobody pressed anything: a live chart asks, and will ask again by itself.
+        # Nobody clicked: a live chart asks, and will ask again.
         return
     if kind in ("rerun_script", "stop_script"):
         for place, (earlier, _) in enumerate(waiting):
@@ -113,8 +112,8 @@ def add(waiting: Waiting, message: BackMsg, client: Any) -> None:
 
 
 def merged(earlier: BackMsg, later: BackMsg) -> BackMsg:
-    """One message that does what these two of a kind would have done, as Streamlit merges
-    reruns itself: the later values of widgets, and the clicks of both."""
+    """One message with the effect of both: the later values of widgets and the clicks of both,
+    as Streamlit merges reruns itself."""
     if later.WhichOneof("type") != "rerun_script":
         return later
     requests = ScriptRequests()
@@ -132,11 +131,11 @@ def merged(earlier: BackMsg, later: BackMsg) -> BackMsg:
     message.CopyFrom(later)
     if both.widget_states is not None:
         message.rerun_script.widget_states.CopyFrom(both.widget_states)
-    # A message can name one fragment. Two are rerun with the page that they are on.
+    # A message can name only one fragment; for two, the whole page is rerun.
     fragments = both.fragment_id_queue
     message.rerun_script.fragment_id = fragments[0] if len(fragments) == 1 else ""
     message.rerun_script.is_history_navigation = both.is_history_navigation
-    # Only a program presses thousands of buttons that no page has.
+    # Only a program clicks thousands of buttons that no page has.
     return message if message.ByteSize() <= MOST_WAITING_BYTES else later
 
 
@@ -144,10 +143,3 @@ def guard(runtime: Any) -> None:
     """Put a gate before this process's runtime, unless there is one."""
     if not isinstance(runtime.handle_backmsg, Gate):
         runtime.handle_backmsg = Gate(runtime.handle_backmsg)
-
-
-if __name__ == "__main__":
-    # Somebody opened /messages, which Streamlit takes for a page before the dashboard ran.
-    import streamlit as st
-
-    st.switch_page("dashboard.py")

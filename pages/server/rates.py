@@ -1,7 +1,6 @@
-"""Rates: how often something may be done, so that no stranger takes it from everybody.
+"""rates: how often something may be done, so that one stranger cannot use it all up.
 
-Each event is counted under several keys at once, such as who asks, from where, and all
-together. Keeps a few times for each key, of a bounded number of keys, in memory only.
+Each event counts under several keys at once: the visitor, their address and everybody.
 """
 
 import threading
@@ -10,14 +9,13 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-# Of more keys the least recently used is forgotten: one that was used lately, or that
-# counts everybody, never is.
+# With more keys, the least recently used are forgotten; "everybody" never is.
 MOST_KEYS = 20_000
 
 
 @dataclass(frozen=True)
 class Rate:
-    """At most so many events within so many seconds."""
+    """At most this many events within this many seconds."""
 
     most: int
     seconds: float
@@ -28,10 +26,10 @@ class Limit:
     """The rates of one kind of event.
 
     Attributes:
-        name: what was done too often, for a person.
-        visitor: of one visitor, who becomes another by deleting a cookie.
-        address: of one address, from which a class of forty may come.
-        everybody: of all together, whatever they call themselves.
+        name: what was done too often, as the start of a sentence.
+        visitor: for one visitor, who becomes another by deleting a cookie.
+        address: for one address, which a class of forty may share.
+        everybody: for all together.
     """
 
     name: str
@@ -42,7 +40,7 @@ class Limit:
 
 TRAIN, PICTURE, STUDY = "train", "picture", "study"
 CHANGE, SIGN_IN = "change", "sign_in"
-# A class of forty comes from one address, and behind a proxy everybody does.
+# A class of forty shares one address; behind a proxy, everybody does.
 LIMITS = {
     TRAIN: Limit("Runs were started", Rate(20, 600), Rate(240, 600), Rate(480, 600)),
     PICTURE: Limit("Pictures were sent", Rate(20, 60), Rate(120, 60), Rate(180, 60)),
@@ -53,7 +51,7 @@ LIMITS = {
 
 
 class Rates:
-    """Counts events by their keys. Safe to use from many threads."""
+    """Counts events by key, in memory. Safe to use from many threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -64,10 +62,10 @@ class Rates:
         return len(self._times)
 
     def count(self, rates: Mapping[str, Rate]) -> float:
-        """Count one event under each of these keys, or under none if one has no room.
+        """Count one event under all of these keys, or under none if one of them is full.
 
         Returns:
-            0 if it was counted, else how many seconds until there is room.
+            0 if it was counted, otherwise seconds until there is room.
         """
         with self._lock:
             now = self._clock()
@@ -81,7 +79,7 @@ class Rates:
             return wait
 
     def take_back(self, keys: Iterable[str]) -> None:
-        """Uncount the latest event of each of these keys: it had no effect."""
+        """Uncount the latest event of each key, because it had no effect."""
         with self._lock:
             for key in keys:
                 if times := self._times.get(key):
@@ -93,12 +91,11 @@ class Rates:
             times.popleft()
         if len(times) < rate.most:
             return 0.0
-        # A rate of none at all never has room.
-        return times[-rate.most] + rate.seconds - now if rate.most else rate.seconds
+        return times[-rate.most] + rate.seconds - now
 
 
 def refusal(limit: Limit, wait: float) -> str:
-    """One sentence for whoever has to wait so many seconds."""
+    """The sentence for a visitor who has to wait this many seconds."""
     seconds = max(1, round(wait + 0.5))
     when = f"{seconds} s" if seconds < 120 else f"{round(seconds / 60)} minutes"
     return f"{limit.name} too often in a short time; try again in {when}."

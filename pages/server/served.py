@@ -1,7 +1,6 @@
-"""served: files that browsers fetch by themselves, and keep, instead of being sent them anew.
+"""served: large files that browsers fetch once and cache, instead of getting them in every page.
 
-They lie in static/, which Streamlit serves. Everybody can read them, so nothing of a
-visitor's belongs there.
+They lie in static/, which Streamlit serves to anybody: nothing of a visitor's belongs there.
 """
 
 import threading
@@ -14,18 +13,18 @@ ONE_WRITER_AT_A_TIME = threading.Lock()
 
 
 def address(name: str, make: Callable[[], bytes]) -> str | None:
-    """The address of a file, made if it is not there; None where it cannot be written.
+    """The address of a file, which is written first if missing; None if it cannot be written.
 
     Args:
-        name: another content is to have another name, for browsers keep what they have.
-        make: gives its content.
+        name: must change with the content, because browsers keep what they have.
+        make: returns the content.
     """
     path = STATIC / name
     try:
         with ONE_WRITER_AT_A_TIME:
             if not path.is_file():
                 path.parent.mkdir(exist_ok=True)
-                # Of a name of its own: another server in the same folder may write the same file.
+                # A unique name: another server in this folder may be writing the same file.
                 partial = path.with_name(f"{name}.{uuid.uuid4().hex}.partial")
                 try:
                     partial.write_bytes(make())

@@ -1,17 +1,17 @@
-"""turnstile: few pages are made at a time; the others wait for their turn.
+"""turnstile: only a few pages are built at a time; the others wait their turn.
 
-Python runs one thread at a time. Where thirty want to run, they take it from each other
-every few milliseconds, and from the one that sends what is ready: all are done late. One
-after the other, nearly all are done sooner, and the last no later.
+Python runs one thread at a time. If thirty want to run, they interrupt each other, and the
+thread that sends finished pages, every few milliseconds: everybody is served late. In turn,
+nearly everybody is served sooner, and the last no later.
 """
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Two, for one of them may be waiting for the database.
+# Two, because one of them may be waiting for the database.
 AT_ONCE = 2
-# Then they go in all the same: who waits inside for a slow disk must not keep all others out.
+# After that long they go in anyway: one page on a slow disk must not keep all others out.
 PATIENCE_SECONDS = 0.5
 
 _turns = threading.BoundedSemaphore(AT_ONCE)
@@ -20,9 +20,9 @@ _inside = threading.local()
 
 @contextmanager
 def turn() -> Iterator[None]:
-    """Do what follows when it is this thread's turn, and then let the next one in.
+    """Run the block when it is this thread's turn, then let the next thread in.
 
-    Within itself it does nothing: a part of a page is made in the page's own turn.
+    Nested, it does nothing: a fragment is built in its page's turn.
     """
     if getattr(_inside, "now", False):
         yield

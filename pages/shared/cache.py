@@ -15,12 +15,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from mnist_core import data, shipped
-from mnist_core.analysis import explanation, metrics, summary
+from mnist_core.analysis import explanation, summary
 from mnist_core.analysis.calibration import Calibration
 from mnist_core.analysis.label_errors import Suspects, study_key
 from mnist_core.analysis.label_errors import shipped as shipped_suspects
 from mnist_core.analysis.neighbours import nearest_images
-from mnist_core.analysis.predictions import unpack_predictions
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.classifier import Classifier
 from mnist_core.errors import RunNotFound, StoreUnavailable
 from mnist_core.jobs import forecast
@@ -28,6 +28,8 @@ from mnist_core.jobs.opening import open_pool
 from mnist_core.jobs.pool import Pool
 from mnist_core.progress import Progress
 from mnist_core.store import engine
+from mnist_core.store import run as order
+from mnist_core.store.database import Database
 from mnist_core.store.run import (
     ACTIVE,
     CALIBRATION,
@@ -39,7 +41,7 @@ from mnist_core.store.run import (
     queue_place,
 )
 from mnist_core.store.runs import RunStore
-from mnist_core.store.studies import StudyStore
+from mnist_core.store.tasks import TaskStore
 from pages.shared import presenter
 
 log = logging.getLogger("pages")
@@ -124,36 +126,38 @@ _shipped_suspects = cached(4)(shipped_suspects)
 
 def _stored_suspects(fingerprint: str) -> Suspects | None:
     try:
-        study = studies().find(study_key(fingerprint))
+        study = tasks().find(study_key(fingerprint))
     except StoreUnavailable:
         return None
-    return Suspects.from_json(study.data.decode()) if study and study.data else None
+    return Suspects.from_json(study.result.decode()) if study and study.result else None
 
 
 # --- the database ---
 
 
-def studies() -> StudyStore:
-    """What workers compute once. Raises StoreUnavailable if there is no database to use."""
-    return _studies(engine.database_url())
-
-
-_studies = cached(1)(StudyStore)
-
-
-def store() -> RunStore:
-    """The database of runs. Raises StoreUnavailable if there is none to use."""
+def database() -> Database:
+    """The database that all share. Raises StoreUnavailable if there is none to use."""
     url = engine.database_url()
-    _check_store(url)
-    return _store(url)
+    _check_database(url)
+    return _database(url)
 
 
 @st.cache_data(ttl=5.0, max_entries=1, show_spinner=False)
-def _check_store(url: str) -> None:
-    _store(url).check()
+def _check_database(url: str) -> None:
+    _database(url).check()
 
 
-_store = cached(1)(RunStore)
+_database = cached(1)(Database)
+
+
+def store() -> RunStore:
+    """The runs. Raises StoreUnavailable if there is no database to use."""
+    return RunStore(database())
+
+
+def tasks() -> TaskStore:
+    """What else workers do. Raises StoreUnavailable if there is no database to use."""
+    return TaskStore(database())
 
 
 def pool() -> Pool:
@@ -163,7 +167,7 @@ def pool() -> Pool:
 
 @cached(1)
 def _pool(url: str) -> Pool:
-    return open_pool(_store(url)).start()
+    return open_pool(_database(url)).start()
 
 
 # --- what belongs to a network ---
@@ -206,15 +210,9 @@ def _bundled_digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 @cached(8)
-def predictions(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """A run's test probabilities, float32 (n, 10), and the true digits, uint8 (n,)."""
-    return unpack_predictions(artifact(run.id, PREDICTIONS))
-
-
-def confusion(run: Run) -> np.ndarray:
-    """A run's confusion matrix on its test images, int64 (10, 10)."""
-    probabilities, labels = predictions(run)
-    return metrics.confusion_matrix(labels, probabilities.argmax(axis=1))
+def predictions(run: Run) -> Predictions:
+    """A run's answers to its test images."""
+    return Predictions.from_bytes(artifact(run.id, PREDICTIONS))
 
 
 def has_pictures(run: Run) -> bool:
@@ -252,6 +250,21 @@ def shipped_runs() -> list[Run]:
     """The built-in runs: the best one for drawings first, the sample's last."""
     runs = shipped.shipped_runs().values()
     return sorted(runs, key=lambda run: (run.id != BEST, run.id == shipped.SAMPLE))
+
+
+def runs_ahead_of(run: Run) -> list[Run]:
+    """The runs that have their turn before this one, in order."""
+    url = engine.database_url()
+    if run.id not in {each.id for each in _active_runs(url)}:
+        # It was started after the last look.
+        _active_runs.clear()
+    return order.runs_ahead_of(run, _active_runs(url))
+
+
+# One query in half a second, however many visitors wait.
+@st.cache_data(ttl=0.5, max_entries=1, show_spinner=False)
+def _active_runs(url: str) -> list[Run]:
+    return store().list_runs(states=ACTIVE)
 
 
 def seconds_until_turn(before: list[Run]) -> float:

@@ -13,6 +13,7 @@ from mnist_core.analysis.calibration import (
     soften,
     two_likeliest,
 )
+from mnist_core.analysis.predictions import Predictions
 
 
 def spread(*shares: float) -> np.ndarray:
@@ -21,13 +22,17 @@ def spread(*shares: float) -> np.ndarray:
     return np.array([*shares, *[rest] * (10 - len(shares))], np.float32)
 
 
-def network(sharpness: float, count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+def network(sharpness: float, count: int = 20_000) -> Predictions:
     """Probabilities of a network that is as right as it says, then made this much surer."""
     random = np.random.default_rng(0)
     logits = random.normal(0, 3, (count, 10))
     honest = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     labels = (honest.cumsum(axis=1) < random.random((count, 1))).sum(axis=1)
-    return soften(honest, 1 / sharpness), labels
+    return Predictions(labels, soften(honest, 1 / sharpness))
+
+
+def read_as_zero(labels: list[int], confidences: list[float]) -> Predictions:
+    return Predictions(np.array(labels), np.stack([spread(share) for share in confidences]))
 
 
 @pytest.mark.parametrize(
@@ -49,9 +54,7 @@ def test_it_is_sure_of_clear_digits_doubts_between_two_and_sees_none_in_a_scribb
 
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 2.5])
 def test_the_temperature_undoes_what_made_a_network_too_sure_or_too_shy(sharpness):
-    probabilities, labels = network(sharpness)
-    temperature = choose_temperature(probabilities, labels)
-    assert temperature == pytest.approx(sharpness, rel=0.05)
+    assert choose_temperature(network(sharpness)) == pytest.approx(sharpness, rel=0.05)
 
 
 def test_a_temperature_of_one_changes_nothing_and_a_high_one_flattens():
@@ -71,35 +74,34 @@ def test_a_hand_worked_temperature():
 def test_probabilities_of_exactly_nothing_stay_numbers():
     certain = np.eye(10, dtype=np.float32)
     assert np.isfinite(soften(certain, 0.3)).all()
-    assert 0.2 <= choose_temperature(certain, np.arange(10)) <= 5
+    assert 0.2 <= choose_temperature(Predictions(np.arange(10), certain)) <= 5
 
 
 def test_the_threshold_weighs_doubts_against_wrong_answers():
     # Doubting the two lowest avoids one wrong answer (worth 5 doubts); doubting five more
     # to avoid the next one would cost as much as it gains.
-    best = np.array([0.30, 0.40, 0.50, 0.60, 0.70, 0.80, 0.85, 0.90, 0.95, 0.99])
-    right = np.array([1, 0, 1, 1, 1, 1, 1, 0, 1, 1], bool)
-    assert choose_threshold(best, right) == 0.50
+    confidences = [0.30, 0.40, 0.50, 0.60, 0.70, 0.80, 0.85, 0.90, 0.95, 0.99]
+    labels = [0, 1, 0, 0, 0, 0, 0, 1, 0, 0]
+    assert choose_threshold(read_as_zero(labels, confidences)) == pytest.approx(0.50)
 
 
 def test_who_is_never_wrong_never_doubts():
-    best = np.array([0.4, 0.6, 0.9])
-    assert choose_threshold(best, np.ones(3, bool)) == 0.4
+    assert choose_threshold(read_as_zero([0] * 3, [0.4, 0.6, 0.9])) == pytest.approx(0.4)
 
 
 def test_of_the_digits_it_was_chosen_on_hardly_any_is_called_none():
-    probabilities, labels = network(1.5)
-    found = calibrate(probabilities, labels)
-    calibrated = soften(probabilities, found.temperature)
+    predictions = network(1.5)
+    found = calibrate(predictions)
+    calibrated = soften(predictions.probabilities, found.temperature)
     refused = np.mean([found.verdict(row) == NO_DIGIT for row in calibrated])
-    assert refused <= calibration.MOST_REFUSED + 1 / len(labels)
+    assert refused <= calibration.MOST_REFUSED + 1 / len(calibrated)
 
 
 def test_answers_given_without_doubt_are_right_more_often_than_all():
-    probabilities, labels = network(2.0)
-    found = calibrate(probabilities, labels)
-    calibrated = soften(probabilities, found.temperature)
-    right = calibrated.argmax(axis=1) == labels
+    predictions = network(2.0)
+    found = calibrate(predictions)
+    calibrated = soften(predictions.probabilities, found.temperature)
+    right = predictions.correct
     sure = np.array([found.verdict(row) == SURE for row in calibrated])
     assert right[sure].mean() > right.mean() + 0.05
     assert 0.1 < sure.mean() < 1

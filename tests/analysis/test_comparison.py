@@ -1,16 +1,16 @@
-import numpy as np
 import pytest
 from scipy import stats
 
 from mnist_core.analysis.comparison import compare, level_with_best, luck, verdict
+from tests.helpers import answered
 
-LABELS = np.array([4, 4, 9, 9, 7, 0], np.uint8)
-FIRST = np.array([4, 4, 9, 4, 7, 6])
-SECOND = np.array([4, 9, 9, 9, 1, 8])
+LABELS = [4, 4, 9, 9, 7, 0]
+FIRST = answered(LABELS, [4, 4, 9, 4, 7, 6])
+SECOND = answered(LABELS, [4, 9, 9, 9, 1, 8])
 
 
 def test_images_are_sorted_by_who_reads_them():
-    found = compare(LABELS, FIRST, SECOND)
+    found = compare(FIRST, SECOND)
     assert found.both.tolist() == [0, 2]
     assert found.only_first.tolist() == [1, 4]
     assert found.only_second.tolist() == [3]
@@ -18,14 +18,14 @@ def test_images_are_sorted_by_who_reads_them():
 
 
 def test_a_network_beside_itself_is_alone_with_nothing():
-    found = compare(LABELS, FIRST, FIRST)
+    found = compare(FIRST, FIRST)
     assert (len(found.only_first), len(found.only_second)) == (0, 0)
     assert len(found.both) + len(found.neither) == 6
 
 
 def test_no_images_are_no_fault():
-    none = np.zeros(0, np.uint8)
-    assert len(compare(none, none, none).neither) == 0
+    none = answered([], [])
+    assert len(compare(none, none).neither) == 0
 
 
 @pytest.mark.parametrize(

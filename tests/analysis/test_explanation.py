@@ -48,9 +48,9 @@ def test_layers_are_those_of_the_network_that_the_settings_build(config):
     names = [name_of(n, n - count, shape) for n, shape in enumerate(shapes[:-1], start=1)]
 
     layers = explanation.layers_of(config)
-    assert [layer.place for layer in layers] == places
-    assert [layer.name for layer in layers] == [*names, "Answer: 10 probabilities"]
-    assert layers[-1].place == len(network.layers) - 1
+    assert list(layers.values()) == places
+    assert list(layers) == [*names, "Answer: 10 probabilities"]
+    assert places[-1] == len(network.layers) - 1
 
 
 @pytest.mark.parametrize("name", ["classic", "cnn"])
@@ -58,12 +58,12 @@ def test_layers_of_a_shipped_network_are_found_in_its_activations(name, sample):
     settings = json.loads((PRETRAINED / name / "run.json").read_text())["config"]
     config = TrainConfig.from_json(json.dumps(settings))
     activations = Classifier.bundled(name).activations(sample.x_test[:3])
-    layers = explanation.layers_of(config)
-    assert layers[-1].place == len(activations) - 1
+    *hidden, answer = explanation.layers_of(config).items()
+    assert answer[1] == len(activations) - 1
     count = len(config.convolutions)
-    for number, layer in enumerate(layers[:-1], start=1):
-        shown = activations[layer.place]
-        assert layer.name == name_of(number, number - count, shown.shape[1:])
+    for number, (title, index) in enumerate(hidden, start=1):
+        shown = activations[index]
+        assert title == name_of(number, number - count, shown.shape[1:])
         assert shown.min() == 0  # As ReLU leaves it.
         assert shown.max() > 0
 

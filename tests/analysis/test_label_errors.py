@@ -6,6 +6,7 @@ import pytest
 
 from mnist_core.analysis import label_errors
 from mnist_core.analysis.label_errors import Suspect, Suspects
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.config import PRESETS
 from mnist_core.training import cross_validation
 from tests.helpers import reports
@@ -26,7 +27,7 @@ ANSWERS[:, :3] = [
 
 
 def test_what_differs_from_its_label_is_ranked_by_the_labels_probability():
-    found = label_errors.rank(LABELS, ANSWERS, "abc")
+    found = label_errors.rank(Predictions(LABELS, ANSWERS), "abc")
     assert found == Suspects(
         fingerprint="abc",
         network="quick",
@@ -42,7 +43,7 @@ def test_what_differs_from_its_label_is_ranked_by_the_labels_probability():
 
 def test_only_the_most_suspect_are_kept_and_all_are_counted(monkeypatch):
     monkeypatch.setattr(label_errors, "MOST_SUSPECTS", 2)
-    found = label_errors.rank(LABELS, ANSWERS, "abc")
+    found = label_errors.rank(Predictions(LABELS, ANSWERS), "abc")
     assert [suspect.place for suspect in found.ranked] == [2, 3]
     assert found.differing == 3
 
@@ -123,13 +124,13 @@ def test_one_need_not_listen(training, tiny_dataset):
 
 @pytest.mark.parametrize("ranked", [0, 1, 3])
 def test_suspects_are_read_as_they_were_written(ranked):
-    found = label_errors.rank(LABELS, ANSWERS / 3, "abc")
+    found = label_errors.rank(Predictions(LABELS, ANSWERS / 3), "abc")
     found = dataclasses.replace(found, ranked=found.ranked[:ranked])
     assert Suspects.from_json(found.to_json()) == found
 
 
 def test_a_suspect_is_a_line():
-    assert label_errors.rank(LABELS, ANSWERS, "abc").to_json().splitlines() == [
+    assert label_errors.rank(Predictions(LABELS, ANSWERS), "abc").to_json().splitlines() == [
         '{"fingerprint": "abc", "network": "quick", "images": 5, "differing": 3, "ranked": [',
         "[2, 2, 0, 1.0, 0.0],",
         "[3, 0, 2, 0.625, 0.125],",

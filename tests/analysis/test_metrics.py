@@ -11,59 +11,34 @@ from mnist_core.analysis.metrics import (
     accuracy,
     cell_images,
     commonest_mistake,
-    confidences,
-    confusion_matrix,
     digit_rows,
     digit_scores,
     expected_calibration_error,
     is_guessing,
-    least_sure_right,
+    least_confident_correct,
+    most_confident_mistakes,
     percent,
     prediction_interval,
     share_of_column,
     share_of_row,
-    surest_mistakes,
     wilson_interval,
     worst_confusion,
 )
-from tests.helpers import PROJECT
+from mnist_core.analysis.predictions import Predictions
+from tests.helpers import PROJECT, answered
 
 # Four 4s: one read as 9. Two 9s: both right. One 7 read as 9. One 0, right.
-LABELS = np.array([4, 4, 4, 4, 9, 9, 7, 0], np.uint8)
-PREDICTIONS = np.array([4, 4, 4, 9, 9, 9, 9, 0], np.uint8)
-MATRIX = confusion_matrix(LABELS, PREDICTIONS)
-NONE = np.zeros(0, np.uint8)
+MATRIX = answered([4, 4, 4, 4, 9, 9, 7, 0], [4, 4, 4, 9, 9, 9, 9, 0]).matrix
 EMPTY = np.zeros((10, 10), np.int64)
 
 
-def answers(*given: tuple[int, float]) -> np.ndarray:
-    """Probabilities of images that are each read as this digit, with this confidence."""
+def predictions(labels: list[int], *given: tuple[int, float]) -> Predictions:
+    """Images with these labels, each answered with this digit at this confidence."""
     probabilities = np.zeros((len(given), 10), np.float32)
-    for row, (digit, sure) in zip(probabilities, given, strict=True):
-        row[:] = (1 - sure) / 9
-        row[digit] = sure
-    return probabilities
-
-
-def test_rows_are_true_digits_and_columns_are_predicted_ones():
-    assert MATRIX.shape == (10, 10)
-    assert MATRIX[4, 4] == 3
-    assert MATRIX[4, 9] == 1
-    assert MATRIX[9, 4] == 0
-    assert MATRIX[9, 9] == 2
-    assert MATRIX[7, 9] == 1
-    assert MATRIX[0, 0] == 1
-    assert MATRIX.sum() == 8
-
-
-def test_labels_as_bytes_do_not_overflow():
-    nines = np.full(300, 9, np.uint8)
-    assert confusion_matrix(nines, nines)[9, 9] == 300
-
-
-def test_no_images_give_an_empty_matrix():
-    assert confusion_matrix(NONE, NONE).shape == (10, 10)
-    assert confusion_matrix(NONE, NONE).sum() == 0
+    for row, (digit, confidence) in zip(probabilities, given, strict=True):
+        row[:] = (1 - confidence) / 9
+        row[digit] = confidence
+    return Predictions(np.array(labels, np.uint8), probabilities)
 
 
 def test_accuracy_is_the_share_on_the_diagonal():
@@ -89,23 +64,14 @@ def test_shares_of_a_column_sum_to_one_and_a_digit_never_predicted_has_none():
     assert shares[:, 7].tolist() == [0] * 10
 
 
-def test_the_matrix_is_the_one_of_scikit_learn():
-    from sklearn import metrics
-
-    random = np.random.default_rng(0)
-    labels, predictions = random.integers(0, 10, (2, 500))
-    theirs = metrics.confusion_matrix(labels, predictions, labels=range(10))
-    assert (confusion_matrix(labels, predictions) == theirs).all()
-
-
 @pytest.mark.parametrize("digits", [10, 7])
 def test_scores_are_those_of_scikit_learn(digits):
     from sklearn import metrics
 
-    labels, predictions = np.random.default_rng(0).integers(0, digits, (2, 500))
-    ours = digit_scores(confusion_matrix(labels, predictions))
+    labels, answers = np.random.default_rng(0).integers(0, digits, (2, 500))
+    ours = digit_scores(answered(labels, answers).matrix)
     theirs = metrics.precision_recall_fscore_support(
-        labels, predictions, labels=range(10), zero_division=0
+        labels, answers, labels=range(10), zero_division=0
     )
     for mine, reference in zip(
         (ours.precision, ours.recall, ours.f1, ours.support), theirs, strict=True
@@ -118,7 +84,7 @@ def test_the_statistics_load_no_library_that_costs_a_server_its_memory():
         "import sys, numpy\n"
         "from mnist_core.analysis import comparison, confidence, metrics\n"
         "from mnist_core.plots import report\n"
-        "metrics.worst_confusion(metrics.confusion_matrix(*numpy.ones((2, 5), int)))\n"
+        "metrics.worst_confusion(numpy.ones((10, 10), int))\n"
         "metrics.wilson_interval(37, 100), metrics.prediction_interval(37, 100)\n"
         "comparison.luck(3, 7)\n"
         "print(*{'scipy.stats', 'sklearn', 'pandas'} & set(sys.modules))"
@@ -183,9 +149,8 @@ def test_the_commonest_mistake_of_a_digit_in_words():
 
 
 def test_the_commonest_mistake_is_found():
-    labels = np.array([4, 4, 3, 3, 3, 1], np.uint8)
-    predictions = np.array([9, 9, 5, 5, 5, 1], np.uint8)
-    assert worst_confusion(confusion_matrix(labels, predictions)) == (3, 5, 3)
+    matrix = answered([4, 4, 3, 3, 3, 1], [9, 9, 5, 5, 5, 1]).matrix
+    assert worst_confusion(matrix) == (3, 5, 3)
 
 
 def test_a_network_without_mistakes_has_no_commonest_one():
@@ -198,52 +163,41 @@ def test_finding_the_commonest_mistake_leaves_the_matrix_alone():
     assert (before == MATRIX).all()
 
 
-def test_a_cells_images_come_with_the_surest_first():
-    labels = np.array([4, 4, 9, 4, 4], np.uint8)
-    probabilities = np.zeros((5, 10), np.float32)
-    probabilities[[0, 1, 2, 3], 9] = [0.6, 0.9, 0.99, 0.7]
-    probabilities[4, 4] = 1
-    assert cell_images(labels, probabilities, true=4, predicted=9).tolist() == [1, 3, 0]
-    assert cell_images(labels, probabilities, true=4, predicted=4).tolist() == [4]
-    assert cell_images(labels, probabilities, true=1, predicted=7).tolist() == []
+SOME = predictions([4, 4, 4, 4, 9], (9, 0.6), (4, 0.7), (9, 0.9), (4, 0.5), (9, 0.8))
 
 
-def test_images_as_sure_as_each_other_keep_their_order():
-    labels = np.full(20, 4, np.uint8)
-    probabilities = np.zeros((20, 10), np.float32)
-    probabilities[:, 9] = 0.5
-    assert cell_images(labels, probabilities, 4, 9).tolist() == list(range(20))
+def test_a_cells_images_come_with_the_most_confident_first():
+    assert cell_images(SOME, true=4, predicted=9).tolist() == [2, 0]
+    assert cell_images(SOME, true=4, predicted=4).tolist() == [1, 3]
+    assert cell_images(SOME, true=1, predicted=7).tolist() == []
 
 
-def test_confidence_is_the_probability_of_the_answer_and_never_more_than_one():
-    rounded = np.float32([[0.2, 0.7, 0.1], [1.0000002, 0, 0]])
-    assert confidences(rounded).tolist() == [np.float32(0.7), 1]
+def test_images_of_equal_confidence_keep_their_order():
+    equal = predictions([4] * 20, *[(9, 0.5)] * 20)
+    assert cell_images(equal, 4, 9).tolist() == list(range(20))
 
 
-SOME = answers((9, 0.6), (4, 0.7), (9, 0.9), (4, 0.5), (9, 0.8))
-TRUE = np.array([4, 4, 4, 4, 9], np.uint8)
+def test_the_most_confident_mistake_comes_first():
+    assert most_confident_mistakes(SOME).tolist() == [2, 0]
 
 
-def test_the_surest_mistake_comes_first():
-    assert surest_mistakes(TRUE, SOME).tolist() == [2, 0]
-
-
-def test_the_least_sure_right_answer_comes_first():
-    assert least_sure_right(TRUE, SOME).tolist() == [3, 1, 4]
+def test_the_least_confident_correct_answer_comes_first():
+    assert least_confident_correct(SOME).tolist() == [3, 1, 4]
 
 
 def test_images_can_be_asked_for_by_confidence_with_both_bounds_included():
-    assert surest_mistakes(TRUE, SOME, (0.6, 0.8)).tolist() == [0]
-    assert least_sure_right(TRUE, SOME, (0.7, 0.8)).tolist() == [1, 4]
-    assert cell_images(TRUE, SOME, 4, 9, (0.9, 1)).tolist() == [2]
-    assert cell_images(TRUE, SOME, 4, 9, (0.91, 1)).tolist() == []
+    assert most_confident_mistakes(SOME, (0.6, 0.8)).tolist() == [0]
+    assert least_confident_correct(SOME, (0.7, 0.8)).tolist() == [1, 4]
+    assert cell_images(SOME, 4, 9, (0.9, 1)).tolist() == [2]
+    assert cell_images(SOME, 4, 9, (0.91, 1)).tolist() == []
 
 
-def test_all_right_all_wrong_and_no_images_are_no_fault():
-    right, none = answers((1, 0.9), (2, 0.8)), np.zeros((0, 10), np.float32)
-    assert surest_mistakes(np.array([1, 2]), right).tolist() == []
-    assert least_sure_right(np.array([3, 3]), right).tolist() == []
-    assert surest_mistakes(NONE, none).tolist() == least_sure_right(NONE, none).tolist() == []
+def test_all_correct_all_wrong_and_no_images_give_empty_lists():
+    none = Predictions(np.zeros(0, np.uint8), np.zeros((0, 10), np.float32))
+    given = (1, 0.9), (2, 0.8)
+    assert most_confident_mistakes(predictions([1, 2], *given)).tolist() == []
+    assert least_confident_correct(predictions([3, 3], *given)).tolist() == []
+    assert most_confident_mistakes(none).tolist() == least_confident_correct(none).tolist() == []
 
 
 @pytest.mark.parametrize(
@@ -355,20 +309,13 @@ def test_a_network_is_never_said_to_be_100_percent_sure(probability, decimals, t
 
 
 def test_a_calibration_error_worked_out_by_hand():
-    # Two bins. Sure of 0.9 and 0.8 and right once: 0.5 against 0.85. Sure of 0.4, right:
+    # Two bins. Confidence 0.9 and 0.8, right once: 0.5 against 0.85. Confidence 0.4, right:
     # 1 against 0.4. Weighted 2 to 1: (2 * 0.35 + 1 * 0.6) / 3.
-    probabilities = np.zeros((3, 10))
-    probabilities[0, [1, 2]] = 0.9, 0.1
-    probabilities[1, [1, 2]] = 0.8, 0.2
-    probabilities[2, [3, 4, 5]] = 0.4, 0.3, 0.3
-    labels = np.array([1, 2, 3])
-    error = expected_calibration_error(probabilities, labels, bins=2)
+    three = predictions([1, 1, 3], (1, 0.9), (2, 0.8), (3, 0.4))
+    error = expected_calibration_error(three, bins=2)
     assert error == pytest.approx((2 * 0.35 + 0.6) / 3)
 
 
-def test_who_is_as_right_as_sure_has_no_calibration_error():
-    probabilities = np.full((10, 10), 0.2 / 9)
-    probabilities[:, 4] = 0.8
-    labels = np.array([4] * 8 + [5] * 2)
-    error = expected_calibration_error(probabilities, labels)
-    assert error == pytest.approx(0, abs=1e-9)
+def test_a_network_whose_confidence_equals_its_accuracy_has_no_calibration_error():
+    ten = predictions([4] * 8 + [5] * 2, *[(4, 0.8)] * 10)
+    assert expected_calibration_error(ten) == pytest.approx(0, abs=1e-7)

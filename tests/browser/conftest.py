@@ -1,13 +1,14 @@
 """A real server and a real browser."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from tests.browser.server import CHROMIUM_FLAGS, Server
-from tests.helpers import PROJECT
+from tests.helpers import PROJECT, Store
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +57,13 @@ def new_server(tmp_path) -> Iterator[object]:
     yield start
     for server in servers:
         server.stop()
+
+
+@pytest.fixture
+def runs_of() -> Iterator[Callable[[Server], Store]]:
+    """Open the database of a server: ``runs_of(server)``."""
+    with ExitStack() as stack:
+        yield lambda server: stack.enter_context(closing(Store(server.database_url)))
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,7 @@ class Server:
             environ: settings on top of this process's environment, of which MNIST_* is
                 left out.
         """
+        self.database_url = environ.get("MNIST_DATABASE_URL", f"sqlite:///{folder / 'runs.db'}")
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / "server.log"
@@ -56,7 +57,7 @@ class Server:
             cwd=project,
             env={
                 **{name: text for name, text in os.environ.items() if name[:6] != "MNIST_"},
-                "MNIST_DATABASE_URL": f"sqlite:///{folder / 'runs.db'}",
+                "MNIST_DATABASE_URL": self.database_url,
                 "KERAS_HOME": str(folder / "keras"),
                 **environ,
             },

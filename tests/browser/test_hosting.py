@@ -9,11 +9,10 @@ import sys
 import pytest
 
 from mnist_core.store.run import FINISHED, owner_of
-from mnist_core.store.runs import RunStore
 from tests.browser.test_pages import HEADINGS, assert_no_fault, open_page
 from tests.container import build, instructions
 from tests.extras import needs
-from tests.helpers import wait_until
+from tests.helpers import Store, wait_until
 from tests.test_logs import LINE
 
 pytestmark = needs("browser")
@@ -75,11 +74,11 @@ def test_the_log_tells_what_happened_and_nothing_of_the_visitor(new_server, chro
         MNIST_WORKERS="1", MNIST_TEACHER_PASSWORD=PASSWORD, https_proxy="http://127.0.0.1:9"
     )
     visit_and_train(chromium, server)
-    store = RunStore(f"sqlite:///{tmp_path / '0' / 'runs.db'}")
+    store = Store(f"sqlite:///{tmp_path / '0' / 'runs.db'}")
     (run,) = store.list_runs()
     store.rename(run.id, owner_of(TOKEN), "Ada Lovelace")
     server.stop()
-    wait_until(lambda: not store.workers())
+    wait_until(lambda: not store.registered())
     store.close()
     log = (tmp_path / "0" / "server.log").read_text()
     for event in (
@@ -112,7 +111,7 @@ def test_a_database_in_the_secrets_is_used_from_the_first_visit_on(new_server, c
     )
     server = new_server(HOME=str(tmp_path / "home"), MNIST_WORKERS="1")
     visit_and_train(chromium, server)
-    store = RunStore(f"sqlite:///{tmp_path / 'secret.db'}")
+    store = Store(f"sqlite:///{tmp_path / 'secret.db'}")
     # By the worker too, or it would not be finished there.
     assert [run.state for run in store.list_runs()] == [FINISHED]
     store.close()
@@ -141,12 +140,12 @@ def test_what_the_container_holds_is_enough_for_every_page_and_a_training(
         open_page(wide, server, address)
         assert_no_fault(wide)
     visit_and_train(chromium, server)
-    store = RunStore(f"sqlite:///{tmp_path / '0' / 'runs.db'}")
+    store = Store(f"sqlite:///{tmp_path / '0' / 'runs.db'}")
     assert [run.state for run in store.list_runs()] == [FINISHED]
     # Told to end it ends, though somebody looks on, and so does its idle worker.
-    assert store.workers()
+    assert store.registered()
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(30) == 0
-    wait_until(lambda: not store.workers(), timeout=30)
+    wait_until(lambda: not store.registered(), timeout=30)
     assert not is_healthy(server)
     store.close()

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.plots.report import html_report
 from mnist_core.store.runs import NAME_LENGTH
 from tests.extras import needs
@@ -19,7 +20,11 @@ def test_a_report_prints_on_one_page(chromium):
     images = random.integers(0, 256, (2000, 28, 28)).astype(np.uint8)
     dataset = "MNIST: 60,000 training and 10,000 test images"
     report = html_report(
-        "W" * NAME_LENGTH, dataset, "24 November 2026", labels, probabilities, images
+        "W" * NAME_LENGTH,
+        dataset,
+        "24 November 2026",
+        Predictions(labels, probabilities),
+        images,
     )
     page = chromium.new_page()
     page.set_content(report)

@@ -18,9 +18,8 @@ from PIL import Image
 from mnist_core.config import PRESETS
 from mnist_core.data import Dataset
 from mnist_core.shipped import shipped_metrics, shipped_runs
-from mnist_core.store.runs import RunStore
 from tests.browser.server import Server, settled, upload
-from tests.helpers import finished_run, running_run, trained_sweep, waiting_run
+from tests.helpers import Store, finished_run, running_run, trained_sweep, waiting_run
 from tests.pages.helpers import run_on
 
 # Whoever looks at the pages here, somebody else, and one who has no runs.
@@ -86,7 +85,7 @@ def tour(folder: Path, dataset: Dataset, **environ: str) -> Iterator[Tour]:
         environ: further settings of the server.
     """
     url = f"sqlite:///{folder / 'runs.db'}"
-    store = RunStore(url)
+    store = Store(url)
     shipped = shipped_runs()["cnn"]
     if dataset.test_fingerprint == shipped.test_fingerprint:
         evaluated = shipped.id
@@ -148,10 +147,10 @@ def _states(
         State("evaluate", evaluate),
         State("cell-empty", f"{evaluate}&true=0&predicted=1"),
         State("by-digit", f"{evaluate}&view=Digit+by+digit"),
-        State("sure", f"{evaluate}&view=Surest+mistakes"),
+        State("sure", f"{evaluate}&view=Most+confident+mistakes"),
         State("confidence", f"{evaluate}&view=Confidence"),
-        State("beside", f"{evaluate}&view=Beside+another&beside=classic"),
-        State("beside-nothing", f"{evaluate}&view=Beside+another"),
+        State("beside", f"{evaluate}&view=Compare+two&beside=classic"),
+        State("beside-nothing", f"{evaluate}&view=Compare+two"),
         State("presenter-overview", "?presenter=on"),
         State("presenter-explore", "explore?presenter=on"),
         State("presenter-train", f"train?run={running}&presenter=on"),
@@ -160,7 +159,7 @@ def _states(
         State("presenter-draw", "draw?presenter=on", draw_seven),
         State("draw-empty", "draw"),
         State("draw", "draw", draw_seven),
-        State("draw-pixels", "draw?look=Pixels+that+count", draw_seven),
+        State("draw-pixels", "draw?look=Important+pixels", draw_seven),
         State("draw-nearest", "draw?look=Nearest+digits", draw_seven),
         State("draw-layers", "draw?look=Layers", draw_seven),
         State("photograph", "draw", photograph_a_row),

@@ -281,7 +281,7 @@ def test_of_too_many_figures_the_largest_are_read_and_the_others_counted(monkeyp
         size = 30 if place < 4 else 45
         scene = write(scene, 2, (20 + place % 8 * 75, 40 + place // 8 * 140), size, 5)
     figures, note = read_figures(scene)
-    assert note.startswith("Of the 16 figures in the picture only the 12 largest were read;")
+    assert note.startswith("Only the 12 largest of the 16 figures in the picture were read;")
     assert len(figures) == 12
     assert min(figure.box[2] - figure.box[0] for figure in figures) > 40
     places = [(figure.box[0] // 140, figure.box[1]) for figure in figures]

@@ -11,10 +11,6 @@ CLASSIC = PRESETS["classic"]
 
 
 MNIST, SAMPLE = 60_000, 4000
-DATASETS = {
-    MNIST: "MNIST: 60,000 training and 10,000 test images",
-    SAMPLE: "Bundled sample of MNIST: 4,000 training and 1,000 test images",
-}
 
 
 def ended(config, train_seconds: float, images: int = MNIST) -> Run:
@@ -25,7 +21,7 @@ def ended(config, train_seconds: float, images: int = MNIST) -> Run:
         0.0,
         train_seconds=train_seconds,
         epochs=config.all_epochs,
-        dataset=DATASETS[images],
+        training_images=images,
     )
 
 
@@ -63,7 +59,7 @@ def test_an_epoch_sees_as_many_images_as_training_chooses(preset, changes, sampl
 
 
 def test_a_run_of_unknown_data_foretells_nothing():
-    run = dataclasses.replace(ended(CLASSIC, 1e6), dataset=None)
+    run = dataclasses.replace(ended(CLASSIC, 1e6), training_images=None)
     assert expected_seconds(CLASSIC, [run]) == expected_seconds(CLASSIC, [])
 
 

@@ -19,10 +19,17 @@ from mnist_core.jobs.local_pool import LocalPool, worker_limit
 from mnist_core.jobs.opening import open_pool, workers_in_words
 from mnist_core.jobs.pool import LOST_SECONDS, LOST_SECONDS_LOADING, SECOND_LOOK_SECONDS
 from mnist_core.store import engine, schema
-from mnist_core.store.run import FINISHED, RUNNING, WAITING, Worker
-from mnist_core.store.runs import RunStore
-from mnist_core.store.workers import ENDED
-from tests.helpers import PROJECT, add_worker, finished_run, running_run, wait_until, waiting_run
+from mnist_core.store.run import FINISHED, RUNNING, WAITING
+from mnist_core.store.workers import Worker
+from tests.helpers import (
+    PROJECT,
+    Store,
+    add_worker,
+    finished_run,
+    running_run,
+    wait_until,
+    waiting_run,
+)
 
 HERE = socket.gethostname()
 
@@ -84,7 +91,7 @@ def pool(store, clock):
 
 def come_alive(store, child: Child, ready: bool = True) -> str:
     """A started process tells the database that it is there."""
-    store.register_worker(Worker(child.worker_id, HERE, child.pid, 0, ready))
+    store.register(Worker(child.worker_id, HERE, child.pid, 0, ready))
     return child.worker_id
 
 
@@ -118,7 +125,7 @@ def test_a_machine_that_does_not_train_says_so_at_once(store):
 
 def test_no_process_is_started_while_nobody_trains(store, pool):
     finished_run(store)
-    store.remove_worker("worker", ENDED)
+    store.remove("worker")
     pool.tend()
     assert pool.started == []
 
@@ -199,7 +206,7 @@ def test_a_run_that_waits_while_another_trains_gets_a_worker_of_its_own(store, c
     pool = Pool(store, limit=2)
     waiting_run(store, "a")
     pool.tend()
-    store.claim(come_alive(store, pool.started[0]))
+    store.claim_run(come_alive(store, pool.started[0]))
     waiting_run(store, "b")
     pool.tend()
     assert len(pool.started) == 2
@@ -208,7 +215,7 @@ def test_a_run_that_waits_while_another_trains_gets_a_worker_of_its_own(store, c
 def test_at_the_limit_a_run_waits_for_the_one_in_training(store, pool):
     waiting_run(store, "a")
     pool.tend()
-    store.claim(come_alive(store, pool.started[0]))
+    store.claim_run(come_alive(store, pool.started[0]))
     waiting_run(store, "b")
     pool.tend()
     assert len(pool.started) == 1
@@ -227,18 +234,18 @@ def test_a_worker_that_another_pool_started_counts_for_nothing_here(store, pool)
 def test_a_dead_workers_run_waits_for_another_at_once(store, pool):
     run = waiting_run(store)
     pool.tend()
-    store.claim(come_alive(store, pool.started[0]))
+    store.claim_run(come_alive(store, pool.started[0]))
     pool.started[0].returncode = -9
     pool.tend()
     after = store.get(run.id)
     assert (after.state, after.losses) == (WAITING, 1)
-    assert store.workers() == []
+    assert store.registered() == []
 
 
 def test_the_next_run_gets_a_new_worker_after_a_moment(store, pool, clock):
     waiting_run(store, "a")
     pool.tend()
-    store.claim(come_alive(store, pool.started[0]))
+    store.claim_run(come_alive(store, pool.started[0]))
     pool.started[0].returncode = -9
     pool.tend()
     waiting_run(store, "b")
@@ -328,7 +335,7 @@ def test_a_worker_that_falls_silent_is_given_up_for_lost(
     tend_after(SECOND_LOOK_SECONDS + 0.1)
     assert (store.get(lost.id).state, store.get(lost.id).losses) == (WAITING, 1)
     assert store.get(run.id).state == RUNNING
-    assert [worker.id for worker in store.workers()] == ["worker"]
+    assert [worker.id for worker in store.registered()] == ["worker"]
     assert "worker silent lost: it has been silent for" in caplog.text
     assert f"run {lost.id} lost its worker silent, and waits for another" in caplog.text
 
@@ -345,7 +352,7 @@ def test_a_silent_worker_is_noticed_within_five_seconds_of_its_last_beat(beats, 
         clock.now += pool_module.TEND_SECONDS
         pool.tend()
     assert 4 <= clock.now - last_seen <= 5
-    assert store.workers() == []
+    assert store.registered() == []
 
 
 def test_a_beat_after_the_first_look_clears_all_suspicion(store, pool, clock):
@@ -363,13 +370,13 @@ def test_a_beat_after_the_first_look_clears_all_suspicion(store, pool, clock):
 def test_a_worker_that_hangs_makes_room_for_another(store, pool, clock):
     run = waiting_run(store)
     pool.tend()
-    store.claim(come_alive(store, pool.started[0]))
+    store.claim_run(come_alive(store, pool.started[0]))
     for _ in range(12):
         pool.tend()
         clock.now += 1
     assert pool.started[0].returncode == -9
     assert len(pool.started) == 2
-    assert store.claim(come_alive(store, pool.started[1])).id == run.id
+    assert store.claim_run(come_alive(store, pool.started[1])).id == run.id
 
 
 def test_the_death_of_a_worker_leaves_its_namesake_in_another_container_alone(store, clock):
@@ -379,12 +386,12 @@ def test_the_death_of_a_worker_leaves_its_namesake_in_another_container_alone(st
     for visitor, pool in zip("ab", pools, strict=True):
         runs.append(waiting_run(store, visitor))
         pool.tend()
-        store.claim(come_alive(store, pool.started[0]))
+        store.claim_run(come_alive(store, pool.started[0]))
     assert pools[0].started[0].pid == pools[1].started[0].pid
     pools[0].started[0].returncode = -9
     pools[0].tend()
     assert [store.get(run.id).state for run in runs] == [WAITING, RUNNING]
-    assert [worker.id for worker in store.workers()] == [pools[1].started[0].worker_id]
+    assert [worker.id for worker in store.registered()] == [pools[1].started[0].worker_id]
 
 
 def test_a_silent_worker_costs_its_namesake_in_another_container_nothing(store, clock):
@@ -399,7 +406,7 @@ def test_a_silent_worker_costs_its_namesake_in_another_container_nothing(store, 
         for pool in pools:
             pool.tend()
         clock.now += 1
-    assert [worker.id for worker in store.workers()] == [other.worker_id]
+    assert [worker.id for worker in store.registered()] == [other.worker_id]
     assert (silent.returncode, other.returncode) == (-9, None)
 
 
@@ -409,9 +416,9 @@ def test_a_worker_that_dies_before_it_is_ready_makes_room_at_once(store, pool):
     come_alive(store, pool.started[0], ready=False)
     pool.started[0].returncode = 0
     pool.tend()
-    assert store.workers() == []
+    assert store.registered() == []
     assert len(pool.started) == 2
-    assert store.claim(come_alive(store, pool.started[1])).id == run.id
+    assert store.claim_run(come_alive(store, pool.started[1])).id == run.id
 
 
 def test_a_process_that_hangs_before_it_registers_makes_room_in_the_end(store, pool, clock):
@@ -431,7 +438,7 @@ def test_a_database_that_takes_nothing_does_not_make_its_workers_lost(
     looks, store, clock, monkeypatch, user_data
 ):
     monkeypatch.setattr(engine, "BUSY_SECONDS", 0.01)
-    own = RunStore()
+    own = Store()
     pool = Pool(own)
     run = running_run(store)
     pool.tend()
@@ -459,14 +466,14 @@ def test_a_worker_that_beats_at_the_last_moment_is_not_lost(store, pool, clock, 
         self.beat(worker_id, ready=True)
         return remove(self, worker_id, *others)
 
-    remove = RunStore.remove_worker
-    monkeypatch.setattr(RunStore, "remove_worker", remove_late)
+    remove = Store.remove
+    monkeypatch.setattr(Store, "remove", remove_late)
     run = running_run(store)
     for _ in range(30):
         pool.tend()
         clock.now += pool_module.TEND_SECONDS
     assert store.get(run.id).state == RUNNING
-    assert store.workers()[0].beat > 1
+    assert store.registered()[0].beat > 1
 
 
 def test_a_worker_that_beats_is_never_lost(store, pool, clock):
@@ -578,7 +585,7 @@ class Scheduler:
         """The task at this process becomes a worker."""
         (place,) = self.processes[address]
         worker_id = f"{place}-1234567890"
-        store.register_worker(Worker(worker_id, "elsewhere", 77, 0, ready))
+        store.register(Worker(worker_id, "elsewhere", 77, 0, ready))
         return worker_id
 
     def finish(self, address: str, status: str = "finished") -> None:
@@ -740,7 +747,7 @@ def test_a_worker_that_ended_in_peace_can_be_started_again(store, cluster, sched
     cluster.tend()
     worker_id = scheduler.begin(store, FIRST)
     cluster.tend()
-    store.remove_worker(worker_id, ENDED)
+    store.remove(worker_id)
     scheduler.finish(FIRST)
     cluster.tend()
     assert (scheduler.tasks(), cluster.problem) == ({}, "")
@@ -752,13 +759,13 @@ def test_a_worker_that_ended_in_peace_can_be_started_again(store, cluster, sched
 def test_a_killed_processs_run_waits_for_another_at_once(store, cluster, scheduler):
     run = waiting_run(store)
     cluster.tend()
-    store.claim(scheduler.begin(store, FIRST))
+    store.claim_run(scheduler.begin(store, FIRST))
     cluster.tend()
     scheduler.kill(FIRST, "tcp://10.0.0.7:40002")
     cluster.tend()
     after = store.get(run.id)
     assert (after.state, after.losses) == (WAITING, 1)
-    assert store.workers() == []
+    assert store.registered() == []
     assert scheduler.stranded == {}, "what waits for a process that is no more is cancelled"
     assert len(scheduler.tasks()) == 1
     assert cluster.problem == ""
@@ -768,7 +775,7 @@ def run_whose_worker_hangs(store, cluster, scheduler, clock):
     """A run that a worker on the cluster had, which has been silent for long enough."""
     run = waiting_run(store)
     cluster.tend()
-    store.claim(scheduler.begin(store, FIRST))
+    store.claim_run(scheduler.begin(store, FIRST))
     for _ in range(12):
         cluster.tend()
         clock.now += 1
@@ -818,7 +825,7 @@ def test_while_the_scheduler_is_away_silent_workers_are_given_up(store, cluster,
     run = waiting_run(store)
     cluster.tend()
     worker_id = scheduler.begin(store, FIRST)
-    store.claim(worker_id)
+    store.claim_run(worker_id)
     cluster.tend()
     scheduler.away = True
     for _ in range(10):
@@ -837,7 +844,7 @@ def test_a_restarted_scheduler_is_reached_over_a_new_connection(store, cluster, 
     run = waiting_run(store, "a")
     cluster.tend()
     worker_id = scheduler.begin(store, FIRST)
-    store.claim(worker_id)
+    store.claim_run(worker_id)
     cluster.tend()
     scheduler.restart()
     waiting_run(store, "b")

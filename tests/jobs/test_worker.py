@@ -14,16 +14,17 @@ from mnist_core import data, errors, training
 from mnist_core.analysis import explanation, maps
 from mnist_core.analysis.calibration import Calibration
 from mnist_core.analysis.map_study import MapKey, unpack_points
-from mnist_core.analysis.predictions import unpack_predictions
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.classifier import Classifier
 from mnist_core.config import TrainConfig
 from mnist_core.errors import DownloadFailed, NotAllowed, StoreUnavailable
-from mnist_core.jobs import errands, worker
+from mnist_core.jobs import download, errands, worker
 from mnist_core.jobs import heart as heart_module
 from mnist_core.jobs import recorder as recorder_module
 from mnist_core.shipped import shipped_runs
 from mnist_core.store import engine
+from mnist_core.store.queue import DONE, STUDY
 from mnist_core.store.run import (
     CALIBRATION,
     FAILED,
@@ -35,16 +36,13 @@ from mnist_core.store.run import (
     RUNNING,
     STOPPED,
     WAITING,
-    Download,
     owner_of,
 )
-from mnist_core.store.runs import RunStore
-from mnist_core.store.studies import DONE, StudyStore
-from mnist_core.store.workers import ENDED
 from mnist_core.training import loop, steps
 from tests.extras import needs
 from tests.helpers import (
     PROJECT,
+    Store,
     add_worker,
     finished_run,
     reports,
@@ -69,7 +67,7 @@ def run(store):
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory, tiny_dataset):
     """A run executed from claim to end, the store it is in, and what its listener heard."""
-    store = RunStore(f"sqlite:///{tmp_path_factory.mktemp('executed') / 'runs.db'}")
+    store = Store(f"sqlite:///{tmp_path_factory.mktemp('executed') / 'runs.db'}")
     run = running_run(store, "me", SMALL, steps=0)
     heard = []
     yield worker.execute(store, run, "worker", tiny_dataset, heard.append), store, heard
@@ -101,11 +99,12 @@ def test_a_finished_runs_curves_are_all_stored(executed):
 
 def test_a_finished_runs_network_answers_as_its_stored_predictions(executed, tiny_dataset):
     run, store, _ = executed
-    probabilities, labels = unpack_predictions(store.artifact(run.id, PREDICTIONS))
+    predictions = Predictions.from_bytes(store.artifact(run.id, PREDICTIONS))
     classifier = Classifier(store.artifact(run.id, LITERT))
-    assert np.abs(classifier.predict_proba(tiny_dataset.x_test) - probabilities).max() < 1e-5
-    assert (labels == tiny_dataset.y_test).all()
-    assert (probabilities.argmax(axis=1) == labels).mean() == pytest.approx(run.test_accuracy)
+    answers = classifier.predict_proba(tiny_dataset.x_test)
+    assert np.abs(answers - predictions.probabilities).max() < 1e-5
+    assert (predictions.labels == tiny_dataset.y_test).all()
+    assert predictions.correct.mean() == pytest.approx(run.test_accuracy)
 
 
 def test_a_finished_runs_keras_file_loads_as_the_same_network(executed, tiny_dataset, tmp_path):
@@ -114,7 +113,7 @@ def test_a_finished_runs_keras_file_loads_as_the_same_network(executed, tiny_dat
     run, store, _ = executed
     (tmp_path / "model.keras").write_bytes(store.artifact(run.id, KERAS))
     model = keras.models.load_model(tmp_path / "model.keras")
-    expected, _ = unpack_predictions(store.artifact(run.id, PREDICTIONS))
+    expected = Predictions.from_bytes(store.artifact(run.id, PREDICTIONS)).probabilities
     assert np.abs(model.predict(tiny_dataset.x_test, verbose=0) - expected).max() < 1e-5
 
 
@@ -204,7 +203,7 @@ def test_a_run_taken_from_its_worker_is_left_as_it_is(store, run, tiny_dataset, 
     monkeypatch.setattr(recorder_module, "STORE_SECONDS", 0.001)
 
     def lose(_):
-        store.remove_worker("worker", ENDED)
+        store.remove("worker")
         wait_until(lambda: not any(t.name == "recorder" for t in threading.enumerate()))
 
     with pytest.raises(NotAllowed):
@@ -236,11 +235,11 @@ def test_a_lost_run_goes_on_from_its_checkpoint_to_the_same_end(store, tiny_data
 
     run = waiting_run(store, "b", config)
     with pytest.raises(SystemExit), heart_module.registered(store) as (worker_id, _):
-        worker.execute(store, store.claim(worker_id), worker_id, tiny_dataset, lose)
+        worker.execute(store, store.claim_run(worker_id), worker_id, tiny_dataset, lose)
     assert store.get(run.id).state == WAITING
     stored = store.get(run.id).checkpoint_step
     assert stored > 0
-    again = worker.execute(store, store.claim("worker"), "worker", tiny_dataset)
+    again = worker.execute(store, store.claim_run("worker"), "worker", tiny_dataset)
     assert (again.state, again.test_accuracy) == (FINISHED, whole.test_accuracy)
     ends = [
         [(m.step, m.validation_loss) for m in store.metrics(run_id) if m.validation_loss]
@@ -268,18 +267,18 @@ def test_a_run_interrupted_at_the_keyboard_resumes_to_the_same_end(
     assert [m.step for m in told if m.epoch == 1] == [store.get(run.id).checkpoint_step]
     assert told[-1].epoch > 1, "nothing that was seen is lost"
     assert store.resume(run.id, owner_of("b")).state == WAITING
-    again = worker.execute(store, store.claim("worker"), "worker", tiny_dataset)
+    again = worker.execute(store, store.claim_run("worker"), "worker", tiny_dataset)
     assert (again.state, again.message) == (FINISHED, "")
     assert store.artifact(again.id, PREDICTIONS) == store.artifact(whole.id, PREDICTIONS)
 
 
 def test_a_run_whose_checkpoint_is_damaged_says_so(store, run, tiny_dataset, caplog):
     store.report(run.id, "worker", reports(5), (5, b"PK damaged"))
-    store.remove_worker("worker", ENDED)
-    again = store.claim(add_worker(store, "next"))
+    store.remove("worker")
+    again = store.claim_run(add_worker(store, "next"))
     failed = worker.execute(store, again, "next", tiny_dataset)
     assert failed.state == FAILED
-    assert failed.message.startswith("What is stored of this run cannot be read")
+    assert failed.message.startswith("This run's stored state cannot be read")
     assert store.metrics(run.id) == reports(5)
 
 
@@ -289,10 +288,10 @@ def test_a_stopped_run_resumes_and_a_finished_one_goes_on(store, tiny_dataset):
     run = worker.execute(store, store.get(run.id), "worker", tiny_dataset)
     assert (run.state, run.epochs) == (STOPPED, 0)
     store.resume(run.id, owner_of("me"))
-    run = worker.execute(store, store.claim("worker"), "worker", tiny_dataset)
+    run = worker.execute(store, store.claim_run("worker"), "worker", tiny_dataset)
     assert (run.state, run.epochs, run.version) == (FINISHED, SMALL.epochs, 2)
     store.resume(run.id, owner_of("me"), more_epochs=1)
-    run = worker.execute(store, store.claim("worker"), "worker", tiny_dataset)
+    run = worker.execute(store, store.claim_run("worker"), "worker", tiny_dataset)
     assert (run.state, run.epochs, run.version) == (FINISHED, SMALL.epochs + 1, 3)
     assert [m.epoch for m in store.metrics(run.id) if m.validation_loss] == list(
         range(1, SMALL.epochs + 2)
@@ -304,7 +303,7 @@ def test_a_run_whose_digits_are_gone_says_so(store, tiny_dataset, sample):
     run = worker.execute(store, run, "worker", tiny_dataset)
     store.resume(run.id, owner_of("me"), more_epochs=1)
     logging.getLogger("mnist_core.jobs.worker").setLevel(logging.CRITICAL)
-    failed = worker.execute(store, store.claim("worker"), "worker", sample)
+    failed = worker.execute(store, store.claim_run("worker"), "worker", sample)
     logging.getLogger("mnist_core.jobs.worker").setLevel(logging.NOTSET)
     assert failed.state == FAILED
     assert failed.message.startswith("The digits this run was trained with are no longer those")
@@ -325,8 +324,8 @@ def test_a_run_that_was_to_stop_when_its_worker_was_lost_stops_where_it_was(
             raise SystemExit
 
     with pytest.raises(SystemExit), heart_module.registered(store) as (worker_id, _):
-        worker.execute(store, store.claim(worker_id), worker_id, tiny_dataset, stop_and_be_lost)
-    again = store.claim(add_worker(store))
+        worker.execute(store, store.claim_run(worker_id), worker_id, tiny_dataset, stop_and_be_lost)
+    again = store.claim_run(add_worker(store))
     ended = worker.execute(store, again, "worker", tiny_dataset)
     assert (ended.state, ended.epochs, ended.version) == (STOPPED, 1, 1)
     assert store.metrics(run.id)[-1].step == ended.checkpoint_step == again.checkpoint_step
@@ -338,7 +337,7 @@ def test_a_locked_database_loses_no_report_of_a_run(
     monkeypatch.setattr(engine, "BUSY_SECONDS", 0.01)
     monkeypatch.setattr(loop, "SECONDS_PER_CALL", 0.0)
     monkeypatch.setattr(recorder_module, "STORE_SECONDS", 0.001)
-    hasty = RunStore()
+    hasty = Store()
     held = sqlite3.connect(user_data / "runs.db", isolation_level=None)
     heard = []
 
@@ -365,7 +364,7 @@ def test_a_checkpoint_is_never_stored_without_its_epochs_end(store, run, tiny_da
     stored = []
 
     def report(*arguments):
-        after = RunStore.report(store, *arguments)
+        after = Store.report(store, *arguments)
         step, ends = store.get(run.id).checkpoint_step, store.metrics(run.id)
         stored.append((step, max((m.step for m in ends if m.validation_loss), default=0)))
         return after
@@ -383,6 +382,10 @@ class Database:
     """A store that takes reports, refuses them, or wishes the run to stop."""
 
     has_many_writers = False
+
+    @property
+    def database(self):
+        return self
 
     def __init__(self, run) -> None:
         self.run, self.trouble = run, None
@@ -501,7 +504,7 @@ def test_a_checkpoint_that_could_not_be_stored_is_stored_later(recorder, databas
 @pytest.mark.databases
 def test_what_was_stored_though_its_answer_was_lost_is_not_stored_twice(store, run, monkeypatch):
     def store_and_fall_silent(*arguments):
-        RunStore.report(store, *arguments)
+        Store.report(store, *arguments)
         monkeypatch.setattr(store, "report", report)
         raise BUSY
 
@@ -589,15 +592,15 @@ def test_what_patience_cannot_mend_is_raised_at_once(clock):
 def test_a_worker_is_seen_while_it_lives_and_gone_after(store, monkeypatch):
     monkeypatch.setattr(heart_module, "BEAT_SECONDS", 0.01)
     with heart_module.registered(store) as (worker_id, heart):
-        (seen,) = store.workers()
+        (seen,) = store.registered()
         assert (seen.id, seen.host, seen.pid) == (worker_id, socket.gethostname(), os.getpid())
         assert not seen.ready
         heart.ready = True
-        wait_until(lambda: store.workers()[0].ready)
-        before = store.workers()[0].beat
-        wait_until(lambda: store.workers()[0].beat > before + 3)
+        wait_until(lambda: store.registered()[0].ready)
+        before = store.registered()[0].beat
+        wait_until(lambda: store.registered()[0].beat > before + 3)
         assert not heart.lost
-    assert store.workers() == []
+    assert store.registered() == []
 
 
 @pytest.mark.databases
@@ -619,7 +622,7 @@ def test_a_worker_that_ends_in_mid_run_leaves_it_to_the_next(store):
 def test_a_worker_notices_that_it_was_given_up_for_lost(store, monkeypatch):
     monkeypatch.setattr(heart_module, "BEAT_SECONDS", 0.01)
     with heart_module.registered(store) as (worker_id, heart):
-        store.remove_worker(worker_id, ENDED)
+        store.remove(worker_id)
         wait_until(lambda: heart.lost)
 
 
@@ -630,7 +633,7 @@ def test_a_worker_that_exports_may_be_silent_for_as_long_as_one_that_loads(
     models = worker._models
 
     def look_and_export(model, looks):
-        seen.append(store.workers()[0].ready)
+        seen.append(store.registered()[0].ready)
         return models(model, looks)
 
     monkeypatch.setattr(worker, "_models", look_and_export)
@@ -667,7 +670,7 @@ def test_a_worker_takes_runs_in_order_and_ends_when_idle(store, trained):
     worker.work(store, idle_seconds=0.1)
     assert [run_id for run_id, _ in trained] == expected
     assert all(store.get(run_id).state == FINISHED for run_id in expected)
-    assert store.workers() == []
+    assert store.registered() == []
 
 
 def test_a_worker_whose_server_has_ended_ends_too(store, trained, monkeypatch):
@@ -702,7 +705,7 @@ def test_a_worker_given_up_for_lost_takes_no_more_runs(store, trained, monkeypat
 
     def execute_and_be_lost(store, run, worker_id, dataset, heart):
         ended = execute(store, run, worker_id, dataset)
-        store.remove_worker(worker_id, ENDED)
+        store.remove(worker_id)
         (heart,) = [t for t in worker.threading.enumerate() if isinstance(t, heart_module.Heart)]
         wait_until(lambda: heart.lost)
         return ended
@@ -750,9 +753,9 @@ def test_data_is_read_once_for_many_runs_and_again_when_better_data_comes(
 @pytest.mark.parametrize(
     ("offline", "expected"),
     [
-        (None, Download("none", "")),
-        (True, Download("failed", "No internet connection")),
-        (False, Download("failed", "The whole of MNIST could not be downloaded")),
+        (None, (DONE, "")),
+        (True, (FAILED, "No internet connection")),
+        (False, (FAILED, "The whole of MNIST could not be downloaded")),
     ],
 )
 @pytest.mark.databases
@@ -763,67 +766,57 @@ def test_a_worker_downloads_when_asked_and_leaves_the_reason_of_a_failure_to_the
         if offline is not None:
             raise DownloadFailed("It failed ([Errno -2] Unknown name).", offline=offline)
 
-    monkeypatch.setattr(data, "fetch", fetch)
+    monkeypatch.setattr(download, "fetch", fetch)
     store.request_download()
     worker.work(store, idle_seconds=0.3)
-    assert store.download() == expected
+    assert (store.download().state, store.download().message) == expected
     assert ("[Errno -2]" in caplog.text) == (offline is not None)
 
 
 def test_runs_are_trained_while_the_download_goes_on(store, trained, monkeypatch):
     run = waiting_run(store)
     monkeypatch.setattr(
-        data, "fetch", lambda: wait_until(lambda: store.get(run.id).state == FINISHED)
+        download, "fetch", lambda: wait_until(lambda: store.get(run.id).state == FINISHED)
     )
     store.request_download()
     worker.work(store, idle_seconds=0.3)
     assert trained == [(run.id, "sample")]
-    assert store.download() == Download("none", "")
+    assert store.download().state == DONE
 
 
 # --- studies ---
-
-
-@pytest.fixture
-def study_store(store):
-    """The studies of the same database."""
-    opened = StudyStore()
-    yield opened
-    opened.close()
 
 
 def map_of(dataset, features="pixels", version=0) -> str:
     return MapKey("test", dataset.test_fingerprint, features, version).text
 
 
-def test_a_map_of_pixels_is_computed_and_kept(store, study_store, trained, mapped, tiny_dataset):
+def test_a_map_of_pixels_is_computed_and_kept(store, trained, mapped, tiny_dataset):
     key = map_of(tiny_dataset)
-    study_store.request(key)
+    store.request(key)
     worker.work(store, idle_seconds=0.2)
-    study = study_store.find(key)
+    study = store.find(key)
     assert (study.state, study.message) == (DONE, "")
-    assert unpack_points(study.data).shape == (100, 2)
+    assert unpack_points(study.result).shape == (100, 2)
     assert np.array_equal(mapped[0], maps.pixels(tiny_dataset.x_test))
-    assert study_store.request(key) == study, "nobody computes it again"
+    assert store.request(key) == study, "nobody computes it again"
 
 
 @pytest.mark.parametrize("shipped", [False, True])
 @pytest.mark.databases
 def test_a_map_of_a_network_is_made_of_its_last_hidden_layer(
-    store, study_store, trained, mapped, tiny_dataset, shipped
+    store, trained, mapped, tiny_dataset, shipped
 ):
     run = shipped_runs()["classic"] if shipped else finished_run(store)
     key = map_of(tiny_dataset, run.id, run.version)
-    study_store.request(key)
+    store.request(key)
     worker.work(store, idle_seconds=0.2)
-    assert study_store.find(key).state == DONE
+    assert store.find(key).state == DONE
     network = Classifier.bundled("classic")
     assert np.array_equal(mapped[0], explanation.hidden(network.activations, tiny_dataset.x_test))
 
 
-def test_runs_are_trained_while_a_map_is_computed(
-    store, study_store, trained, monkeypatch, tiny_dataset
-):
+def test_runs_are_trained_while_a_map_is_computed(store, trained, monkeypatch, tiny_dataset):
     run = waiting_run(store)
 
     def tsne(features):
@@ -831,16 +824,16 @@ def test_runs_are_trained_while_a_map_is_computed(
         return features[:, :2]
 
     monkeypatch.setattr(maps, "tsne", tsne)
-    study_store.request(map_of(tiny_dataset))
+    store.request(map_of(tiny_dataset))
     worker.work(store, idle_seconds=0.2)
     assert trained == [(run.id, "sample")]
-    assert study_store.find(map_of(tiny_dataset)).state == DONE
+    assert store.find(map_of(tiny_dataset)).state == DONE
 
 
 def test_a_worker_does_not_end_for_idleness_while_it_computes_a_map(
-    store, study_store, trained, monkeypatch, tiny_dataset
+    store, trained, monkeypatch, tiny_dataset
 ):
-    looks, claim = [], RunStore.claim
+    looks, claim = [], Store.claim_run
 
     def counted(self, worker_id):
         looks.append(1)
@@ -851,25 +844,23 @@ def test_a_worker_does_not_end_for_idleness_while_it_computes_a_map(
         wait_until(lambda: len(looks) > 30)
         return features[:, :2]
 
-    monkeypatch.setattr(RunStore, "claim", counted)
+    monkeypatch.setattr(Store, "claim_run", counted)
     monkeypatch.setattr(maps, "tsne", tsne)
-    study_store.request(map_of(tiny_dataset))
+    store.request(map_of(tiny_dataset))
     worker.work(store, idle_seconds=0.1)
-    assert study_store.find(map_of(tiny_dataset)).state == DONE
+    assert store.find(map_of(tiny_dataset)).state == DONE
 
 
 def test_maps_are_computed_one_after_another_in_the_order_asked_for(
-    store, study_store, trained, mapped, tiny_dataset
+    store, trained, mapped, tiny_dataset
 ):
-    study_store.request(map_of(tiny_dataset, "classic"))
-    study_store.request(map_of(tiny_dataset))
+    store.request(map_of(tiny_dataset, "classic"))
+    store.request(map_of(tiny_dataset))
     worker.work(store, idle_seconds=0.3)
     assert [features.shape[1] for features in mapped] == [64, 784]
 
 
-def test_a_download_comes_before_a_map_and_both_are_done(
-    store, study_store, trained, monkeypatch, tiny_dataset
-):
+def test_a_download_comes_before_a_map_and_both_are_done(store, trained, monkeypatch, tiny_dataset):
     done = []
 
     def tsne(features):
@@ -877,86 +868,86 @@ def test_a_download_comes_before_a_map_and_both_are_done(
         return features[:, :2]
 
     monkeypatch.setattr(maps, "tsne", tsne)
-    monkeypatch.setattr(data, "fetch", lambda: done.append("download"))
-    study_store.request(map_of(tiny_dataset))
+    monkeypatch.setattr(download, "fetch", lambda: done.append("download"))
+    store.request(map_of(tiny_dataset))
     store.request_download()
     worker.work(store, idle_seconds=0.3)
     assert done == ["download", "map"]
-    assert store.download() == Download("none", "")
-    assert study_store.find(map_of(tiny_dataset)).state == DONE
+    assert store.download().state == DONE
+    assert store.find(map_of(tiny_dataset)).state == DONE
 
 
 def test_a_map_of_digits_that_came_since_the_worker_started_is_made_of_those(
-    store, study_store, trained, mapped, monkeypatch, tiny_dataset, sample
+    store, trained, mapped, monkeypatch, tiny_dataset, sample
 ):
     at_hand = [sample]
     monkeypatch.setattr(data, "locate", lambda: (at_hand[0].test_fingerprint, "keras"))
     monkeypatch.setattr(data, "load_dataset", lambda: at_hand[0])
-    monkeypatch.setattr(data, "fetch", lambda: at_hand.insert(0, tiny_dataset))
+    monkeypatch.setattr(download, "fetch", lambda: at_hand.insert(0, tiny_dataset))
     store.request_download()
-    study_store.request(map_of(tiny_dataset))
+    store.request(map_of(tiny_dataset))
     worker.work(store, idle_seconds=0.3)
-    assert study_store.find(map_of(tiny_dataset)).state == DONE
+    assert store.find(map_of(tiny_dataset)).state == DONE
 
 
 WHY = "It could not be computed; the server's log says why."
 
 
-def failed(study_store, store, key: str) -> str:
+def failed(store, key: str) -> str:
     """Why there is no result of a study that was asked for."""
-    study_store.request(key)
+    store.request(key)
     worker.work(store, idle_seconds=0.2)
-    study = study_store.find(key)
-    assert (study.state, study.data) == (FAILED, None)
+    study = store.find(key)
+    assert (study.state, study.result) == (FAILED, None)
     return study.message
 
 
 @pytest.mark.parametrize("error", [RuntimeError("boom"), MemoryError(), ValueError("a secret")])
 def test_a_map_that_cannot_be_computed_is_a_sentence_and_the_rest_goes_to_the_log(
-    store, study_store, trained, monkeypatch, tiny_dataset, caplog, error
+    store, trained, monkeypatch, tiny_dataset, caplog, error
 ):
     def tsne(features):
         raise error
 
     monkeypatch.setattr(maps, "tsne", tsne)
-    assert failed(study_store, store, map_of(tiny_dataset)) == WHY
+    assert failed(store, map_of(tiny_dataset)) == WHY
     assert type(error).__name__ in caplog.text
 
 
 def test_a_key_of_nothing_that_is_known_is_a_sentence_and_the_worker_goes_on(
-    store, study_store, trained, mapped, tiny_dataset
+    store, trained, mapped, tiny_dataset
 ):
-    study_store.request(map_of(tiny_dataset))
-    assert failed(study_store, store, "umap/of/something") == WHY
-    assert study_store.find(map_of(tiny_dataset)).state == DONE
+    store.request(map_of(tiny_dataset))
+    assert failed(store, "umap/of/something") == WHY
+    assert store.find(map_of(tiny_dataset)).state == DONE
 
 
-def test_a_map_of_digits_that_are_gone_says_so(store, study_store, trained, sample, tiny_dataset):
-    message = failed(study_store, store, map_of(sample))
+def test_a_map_of_digits_that_are_gone_says_so(store, trained, sample, tiny_dataset):
+    message = failed(store, map_of(sample))
     assert message == "The digits of this map are no longer those at hand; ask for a new one."
 
 
-def test_a_map_of_a_run_that_is_gone_says_so(store, study_store, trained, tiny_dataset):
-    message = failed(study_store, store, map_of(tiny_dataset, "deleted", 1))
+def test_a_map_of_a_run_that_is_gone_says_so(store, trained, tiny_dataset):
+    message = failed(store, map_of(tiny_dataset, "deleted", 1))
     assert "deleted" in message
     assert message.endswith(".")
 
 
-def test_a_map_of_a_run_that_went_on_says_so(store, study_store, trained, tiny_dataset):
+def test_a_map_of_a_run_that_went_on_says_so(store, trained, tiny_dataset):
     run = finished_run(store)
-    message = failed(study_store, store, map_of(tiny_dataset, run.id, run.version + 1))
-    assert message == "The network went on training since this map was asked for."
+    message = failed(store, map_of(tiny_dataset, run.id, run.version + 1))
+    assert message == "The network was trained further after this map was asked for."
 
 
-def test_a_map_of_a_network_that_is_damaged_says_so(store, study_store, trained, tiny_dataset):
+def test_a_map_of_a_network_that_is_damaged_says_so(store, trained, tiny_dataset):
     run = running_run(store)
     run = store.complete(run.id, "worker", FINISHED, artifacts={LITERT: b"no network"})
     key = map_of(tiny_dataset, run.id, run.version)
-    assert failed(study_store, store, key) == WHY
+    assert failed(store, key) == WHY
 
 
 def test_a_map_that_failed_is_computed_when_it_is_asked_for_again(
-    store, study_store, trained, monkeypatch, tiny_dataset
+    store, trained, monkeypatch, tiny_dataset
 ):
     answers = iter([RuntimeError("once"), None])
 
@@ -966,57 +957,55 @@ def test_a_map_that_failed_is_computed_when_it_is_asked_for_again(
         return features[:, :2]
 
     monkeypatch.setattr(maps, "tsne", tsne)
-    assert failed(study_store, store, map_of(tiny_dataset)) == WHY
-    study_store.request(map_of(tiny_dataset))
+    assert failed(store, map_of(tiny_dataset)) == WHY
+    store.request(map_of(tiny_dataset))
     worker.work(store, idle_seconds=0.2)
-    assert study_store.find(map_of(tiny_dataset)).state == DONE
+    assert store.find(map_of(tiny_dataset)).state == DONE
 
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_study_that_was_given_to_another_worker_is_left_to_it(
-    store, study_store, monkeypatch, tiny_dataset, caplog, fails
+    store, monkeypatch, tiny_dataset, caplog, fails
 ):
-    study_store.request(map_of(tiny_dataset))
-    study = study_store.claim(add_worker(store))
+    store.request(map_of(tiny_dataset))
+    study = store.claim(add_worker(store), STUDY)
 
     def tsne(features):
-        store.remove_worker("worker", ENDED)
-        study_store.claim(add_worker(store, "another"))
+        store.remove("worker")
+        store.claim(add_worker(store, "another"), STUDY)
         if fails:
             raise RuntimeError("too late")
         return features[:, :2]
 
     monkeypatch.setattr(maps, "tsne", tsne)
-    errands.compute(store, study_store, study, "worker", tiny_dataset)
-    found = study_store.find(study.key)
-    assert (found.state, found.worker, found.data) == (RUNNING, "another", None)
-    assert "The study was taken from this worker." in caplog.text
+    errands.do(store, study, lambda: tiny_dataset)
+    found = store.find(study.id)
+    assert (found.state, found.worker, found.result) == (RUNNING, "another", None)
+    assert "The task was taken from this worker." in caplog.text
 
 
-def test_a_study_waits_for_a_busy_database(store, study_store, mapped, monkeypatch, tiny_dataset):
-    study_store.request(map_of(tiny_dataset))
-    study = study_store.claim(add_worker(store))
+def test_a_study_waits_for_a_busy_database(store, mapped, monkeypatch, tiny_dataset):
+    store.request(map_of(tiny_dataset))
+    study = store.claim(add_worker(store), STUDY)
     monkeypatch.setattr(worker.time, "sleep", lambda seconds: None)
-    complete, busy = StudyStore.complete, iter([BUSY, BUSY])
+    end, busy = Store.end, iter([BUSY, BUSY])
 
     def at_last(self, *arguments):
         if error := next(busy, None):
             raise error
-        complete(self, *arguments)
+        end(self, *arguments)
 
-    monkeypatch.setattr(StudyStore, "complete", at_last)
-    errands.compute(store, study_store, study, "worker", tiny_dataset)
-    assert study_store.find(study.key).state == DONE
+    monkeypatch.setattr(Store, "end", at_last)
+    errands.do(store, study, lambda: tiny_dataset)
+    assert store.find(study.id).state == DONE
 
 
 @pytest.mark.databases
-def test_a_worker_that_ends_while_it_computes_leaves_the_study_to_the_next(
-    store, study_store, tiny_dataset
-):
-    study_store.request(map_of(tiny_dataset))
+def test_a_worker_that_ends_while_it_computes_leaves_the_study_to_the_next(store, tiny_dataset):
+    store.request(map_of(tiny_dataset))
     with heart_module.registered(store) as (worker_id, _):
-        assert study_store.claim(worker_id).state == RUNNING
-    assert study_store.find(map_of(tiny_dataset)).state == WAITING
+        assert store.claim(worker_id, STUDY).state == RUNNING
+    assert store.find(map_of(tiny_dataset)).state == WAITING
 
 
 # --- the process ---
@@ -1041,7 +1030,7 @@ def test_nobodys_worker_is_left_in_the_database(store):
     add_worker(store, "somebody else's")
     with heart_module.registered(store):
         pass
-    assert [other.id for other in store.workers()] == ["somebody else's"]
+    assert [other.id for other in store.registered()] == ["somebody else's"]
 
 
 # --- what a worker loads ---
@@ -1064,7 +1053,8 @@ print("tensorflow" in sys.modules)
 WORK_AMONG_OTHERS = """
 import sys, threading
 from mnist_core.jobs import worker
-from mnist_core.store.runs import RunStore
+from mnist_core.store.database import Database
+from mnist_core.store.workers import WorkerStore
 missing = []
 end = threading.Event()
 
@@ -1082,7 +1072,7 @@ def import_again_and_again():
 
 other = threading.Thread(target=import_again_and_again)
 other.start()
-worker.work(RunStore(), idle_seconds=0)
+worker.work(WorkerStore(Database()), idle_seconds=0)
 end.set()
 other.join()
 print(missing)

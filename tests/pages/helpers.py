@@ -14,12 +14,11 @@ from PIL import Image, ImageDraw
 from streamlit.components.v2.bidi_component.main import _make_trigger_id as trigger_id
 from streamlit.testing.v1 import AppTest
 
-from mnist_core.analysis.predictions import pack_predictions
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.config import TrainConfig
 from mnist_core.data import Dataset
 from mnist_core.store.run import FINISHED, KERAS, LITERT, PREDICTIONS, Run, owner_of
-from mnist_core.store.runs import RunStore
-from tests.helpers import CLASSIC, running_run
+from tests.helpers import CLASSIC, Store, running_run
 
 PAGES = ("overview", "explore", "train", "sweep", "compare", "evaluate", "draw")
 TITLES = {
@@ -220,7 +219,7 @@ def all_text(tab: AppTest) -> str:
 
 
 def run_on(
-    store: RunStore,
+    store: Store,
     dataset: Dataset,
     mistakes: dict,
     token: str = "token",
@@ -252,7 +251,7 @@ def run_on(
         artifacts={
             KERAS: b"",
             LITERT: (CLASSIC / "model.tflite").read_bytes(),
-            PREDICTIONS: pack_predictions(probabilities, dataset.y_test),
+            PREDICTIONS: Predictions(dataset.y_test, probabilities).to_bytes(),
         },
     )
 

@@ -109,7 +109,7 @@ def test_the_table_says_what_state_a_run_is_in_unless_it_is_finished(open_page, 
     again = finished_run(store, "somebody", test_accuracy=0.1)
     store.resume(stopped.id, owner_of(ME))
     assert rows(open_page("compare"))[3] == f"classic · {stopped.id} (waiting to continue)"
-    store.claim("worker")
+    store.claim_run("worker")
     assert rows(open_page("compare"))[3:] == [
         f"classic · {stopped.id} (training again)",
         f"classic · {again.id}",

@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 from PIL import Image
 
-from mnist_core.analysis.predictions import pack_predictions
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.config import TrainConfig
 from mnist_core.shipped import shipped_runs
 from mnist_core.store.run import FINISHED, KERAS, LITERT, PREDICTIONS, STOPPED
@@ -435,7 +435,7 @@ def test_a_run_that_went_on_shows_its_new_network(open_page, store, full_data):
         )
         assert metrics(open_page("evaluate", run=run.id))["Misclassified"] == wrong
         store.resume(run.id, run.owner)
-        store.claim("worker")
+        store.claim_run("worker")
 
 
 # --- the views ---
@@ -527,7 +527,7 @@ def unequal(store, full_data):
     probabilities = np.repeat((1 - sure[:, None]) / 9, 10, axis=1)
     probabilities[np.arange(100), read] = sure
     network = (CLASSIC_FOLDER / "model.tflite").read_bytes()
-    predictions = pack_predictions(probabilities, labels)
+    predictions = Predictions(labels, probabilities).to_bytes()
     return run_with(store, full_data, **{LITERT: network, PREDICTIONS: predictions})
 
 

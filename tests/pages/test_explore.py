@@ -8,9 +8,9 @@ from mnist_core.analysis import map_study, maps
 from mnist_core.analysis.label_errors import Suspect, Suspects, study_key
 from mnist_core.analysis.map_study import MapKey
 from mnist_core.shipped import shipped_runs
-from mnist_core.store import engine, studies
-from mnist_core.store.run import KERAS, PREDICTIONS
-from mnist_core.store.studies import StudyStore
+from mnist_core.store import engine, tasks
+from mnist_core.store.queue import DONE, STUDY
+from mnist_core.store.run import FAILED, KERAS, PREDICTIONS
 from tests.helpers import add_worker, cut, finished_run, running_run, write_archive
 from tests.pages.helpers import (
     alternative_texts,
@@ -31,14 +31,6 @@ from tests.pages.helpers import (
 
 VIEWS = ["A sample", "At a glance", "A map", "Doubtful labels"]
 CNN = shipped_runs()["cnn"]
-
-
-@pytest.fixture
-def study_store(store):
-    """The studies of the same database."""
-    opened = StudyStore()
-    yield opened
-    opened.close()
 
 
 def seed(tab):
@@ -383,13 +375,13 @@ def tsne_key(dataset, split: str = "train", features: str = "pixels") -> str:
     return MapKey(split, getattr(dataset, f"{split}_fingerprint"), features).text
 
 
-def compute(study_store, store, points: np.ndarray) -> None:
+def compute(store, points: np.ndarray) -> None:
     """What a worker does with the study whose turn it is."""
-    study = study_store.claim(add_worker(store))
-    study_store.complete(study.key, "worker", map_study.pack_points(points))
+    study = store.claim(add_worker(store), STUDY)
+    store.end(store.find(study.id), DONE, result=map_study.pack_points(points))
 
 
-def test_a_map_by_pca_is_there_at_once(open_page, full_data, study_store):
+def test_a_map_by_pca_is_there_at_once(open_page, full_data, store):
     tab = open_page("explore", show="A map")
     shown = map_shown(tab)
     assert headings(tab) == ["Raw pixels"]
@@ -397,7 +389,7 @@ def test_a_map_by_pca_is_there_at_once(open_page, full_data, study_store):
     assert shown["names"][0] == f"{full_data.y_train[0]} · training image 0"
     assert shown["lassoed"] is None
     assert any("400 training images. PCA: the two directions hold" in t for t in captions(tab))
-    assert study_store.waiting() == 0
+    assert store.waiting(STUDY) == 0
 
 
 def test_the_pictures_of_a_map_are_one_file_that_is_kept(open_page, full_data, tmp_path):
@@ -536,38 +528,34 @@ def test_without_a_folder_to_write_to_a_map_is_a_sentence(
 # --- a map by t-SNE ---
 
 
-def test_a_map_by_tsne_is_asked_for_once_by_many_visitors(
-    open_page, full_data, study_store, may_train
-):
+def test_a_map_by_tsne_is_asked_for_once_by_many_visitors(open_page, full_data, store, may_train):
     by_pca = points_of(map_shown(open_page("explore", show="A map")))
     for _ in range(3):
         tab = open_page("explore", show="A map", method="t-SNE")
         assert_shown(tab, "explore")
         assert_one_sentence(sentences(tab), "is computing this map")
         assert points_of(map_shown(tab)) == by_pca
-    assert study_store.waiting() == 1
-    assert study_store.find(tsne_key(full_data)).state == "waiting"
+    assert store.waiting(STUDY) == 1
+    assert store.find(tsne_key(full_data)).state == "waiting"
 
 
-def test_each_map_by_tsne_is_a_study_of_its_own(open_page, full_data, study_store, may_train):
+def test_each_map_by_tsne_is_a_study_of_its_own(open_page, full_data, store, may_train):
     open_page("explore", show="A map", method="t-SNE", beside="classic")
     open_page("explore", show="A map", method="t-SNE", split="Test")
-    assert study_store.waiting() == 3
+    assert store.waiting(STUDY) == 3
     for key in (
         tsne_key(full_data),
         tsne_key(full_data, "test"),
         tsne_key(full_data, features="classic"),
     ):
-        assert study_store.find(key).state == "waiting"
+        assert store.find(key).state == "waiting"
 
 
-def test_a_map_by_tsne_is_shown_once_it_is_there(
-    open_page, full_data, store, study_store, may_train
-):
+def test_a_map_by_tsne_is_shown_once_it_is_there(open_page, full_data, store, may_train):
     tab = open_page("explore", show="A map", method="t-SNE")
     by_pca = points_of(map_shown(tab))
     points = np.random.default_rng(0).random((400, 2), np.float32)
-    compute(study_store, store, points)
+    compute(store, points)
     tab.run()
     assert_shown(tab, "explore")
     assert sentences(tab) == []
@@ -577,79 +565,71 @@ def test_a_map_by_tsne_is_shown_once_it_is_there(
     assert points_of(map_shown(tab)) == by_pca
 
 
-def test_a_map_that_is_being_computed_is_waited_for(
-    open_page, full_data, store, study_store, may_train
-):
+def test_a_map_that_is_being_computed_is_waited_for(open_page, full_data, store, may_train):
     tab = open_page("explore", show="A map", method="t-SNE")
-    study_store.claim(add_worker(store))
+    store.claim(add_worker(store), STUDY)
     tab.run()
     assert_one_sentence(sentences(tab), "is computing this map")
 
 
-def test_a_map_that_failed_says_why_and_can_be_tried_again(
-    open_page, full_data, store, study_store, may_train
-):
+def test_a_map_that_failed_says_why_and_can_be_tried_again(open_page, full_data, store, may_train):
     open_page("explore", show="A map", method="t-SNE")
-    study = study_store.claim(add_worker(store))
-    study_store.fail(study.key, "worker", "It could not be computed; the server's log says why.")
+    study = store.claim(add_worker(store), STUDY)
+    store.end(study, FAILED, "It could not be computed; the server's log says why.")
     tab = open_page("explore", show="A map", method="t-SNE")
     assert_shown(tab, "explore")
     assert_one_sentence(sentences(tab), "There is no t-SNE map: It could not be computed")
     assert len(map_shown(tab)["x"]) == 400
-    assert study_store.find(study.key).state == "failed", "nobody asks again by looking"
+    assert store.find(study.id).state == "failed", "nobody asks again by looking"
     button(tab, "Try again").click().run()
-    assert study_store.find(study.key).state == "waiting"
+    assert store.find(study.id).state == "waiting"
     assert_one_sentence(sentences(tab), "is computing this map")
     assert "Try again" not in buttons(tab)
 
 
-def fill(study_store) -> None:
-    for number in range(studies.MOST_WAITING):
-        study_store.request(f"another/{number}")
+def fill(store) -> None:
+    for number in range(tasks.MOST_WAITING):
+        store.request(f"another/{number}")
 
 
 def test_a_full_queue_of_studies_is_a_sentence_and_pca_is_there(
-    open_page, full_data, study_store, may_train
+    open_page, full_data, store, may_train
 ):
-    fill(study_store)
+    fill(store)
     tab = open_page("explore", show="A map", method="t-SNE")
     assert_shown(tab, "explore")
     assert_one_sentence(sentences(tab), "try again in a few minutes. PCA is shown meanwhile.")
     assert len(map_shown(tab)["x"]) == 400
 
 
-def test_trying_again_when_the_queue_is_full_is_a_sentence(
-    open_page, full_data, store, study_store, may_train
-):
+def test_trying_again_when_the_queue_is_full_is_a_sentence(open_page, full_data, store, may_train):
     open_page("explore", show="A map", method="t-SNE")
-    study = study_store.claim(add_worker(store))
-    study_store.fail(study.key, "worker", "It failed.")
+    study = store.claim(add_worker(store), STUDY)
+    store.end(study, FAILED, "It failed.")
     tab = open_page("explore", show="A map", method="t-SNE")
-    fill(study_store)
+    fill(store)
     button(tab, "Try again").click().run()
     assert_shown(tab, "explore")
     assert_one_sentence(sentences(tab, "error"), "try again in a few minutes.")
     assert "Try again" in buttons(tab)
 
 
-def test_a_server_without_workers_promises_no_map(open_page, full_data, study_store):
+def test_a_server_without_workers_promises_no_map(open_page, full_data, store):
     tab = open_page("explore", show="A map", method="t-SNE")
     assert_shown(tab, "explore")
     assert_one_sentence(sentences(tab), "This map waits for a training process.")
     assert "MNIST_WORKERS is 0" in sentences(tab)[0]
     assert len(map_shown(tab)["x"]) == 400
-    assert study_store.waiting() == 1, "another server's worker may compute it"
+    assert store.waiting(STUDY) == 1, "another server's worker may compute it"
 
 
-def test_a_server_without_workers_shows_maps_that_others_computed(
-    open_page, full_data, store, study_store
-):
-    study_store.request(tsne_key(full_data))
-    study_store.claim(add_worker(store))
+def test_a_server_without_workers_shows_maps_that_others_computed(open_page, full_data, store):
+    store.request(tsne_key(full_data))
+    store.claim(add_worker(store), STUDY)
     tab = open_page("explore", show="A map", method="t-SNE")
     assert_one_sentence(sentences(tab), "is computing this map")
     points = np.random.default_rng(0).random((400, 2), np.float32)
-    study_store.complete(tsne_key(full_data), "worker", map_study.pack_points(points))
+    store.end(store.find(tsne_key(full_data)), DONE, result=map_study.pack_points(points))
     tab.run()
     assert sentences(tab) == []
     assert points_of(map_shown(tab)) == maps.compact(points)
@@ -669,7 +649,7 @@ def test_without_a_database_a_map_by_pca_is_shown_and_a_sentence(
 
 
 def test_a_map_that_a_locked_database_cannot_take_is_a_sentence_until_it_can(
-    open_page, full_data, store, study_store, may_train, monkeypatch, tmp_path
+    open_page, full_data, store, may_train, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(engine, "BUSY_SECONDS", 0.05)
     tab = open_page("explore", show="A map")
@@ -681,7 +661,7 @@ def test_a_map_that_a_locked_database_cannot_take_is_a_sentence_until_it_can(
     other.close()
     tab.run()
     assert_one_sentence(sentences(tab), "is computing this map")
-    assert study_store.waiting() == 1
+    assert store.waiting(STUDY) == 1
 
 
 def test_a_network_whose_layer_is_too_wide_is_a_sentence_beside_the_pixels(
@@ -714,10 +694,10 @@ def test_where_nobody_looked_for_doubtful_labels_it_is_said_how(open_page, full_
     assert alternative_texts(tab) == []
 
 
-def test_doubtful_labels_that_were_found_here_are_shown(open_page, full_data, study_store):
+def test_doubtful_labels_that_were_found_here_are_shown(open_page, full_data, store):
     suspect = Suspect(7, int(full_data.y_train[7]), 3, 0.9, 0.01)
     found = Suspects(full_data.train_fingerprint, "quick", 400, 1, (suspect,))
-    study_store.keep(study_key(full_data.train_fingerprint), found.to_json().encode())
+    store.keep(study_key(full_data.train_fingerprint), found.to_json().encode())
     tab = open_page("explore", show="Doubtful labels")
     assert components(tab, "gallery")["suspects"]["captions"] == [f"{suspect.label}, or 3?"]
     assert any("**1** were read as" in text.value for text in tab.markdown)

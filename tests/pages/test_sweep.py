@@ -200,7 +200,7 @@ def test_before_its_first_run_it_says_what_it_waits_for(open_page, store):
 def test_a_sweep_that_lets_somebody_else_go_first_says_so(open_page, store):
     sweep = waiting_sweep(store, ME)
     running_run(store, "another")
-    store.claim("worker")
+    store.claim_run("worker")
     end_as_shipped(store, store.get(sweep[0].id))
     waiting_run(store, SOMEBODY)
     tab = open_page("sweep", ME)

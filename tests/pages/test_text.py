@@ -9,7 +9,7 @@ from mnist_core.errors import NotAllowed
 from mnist_core.plots import curves, html, report
 from mnist_core.progress import Progress, to_csv
 from mnist_core.store.run import owner_of
-from tests.helpers import finished_run, reports
+from tests.helpers import answered, finished_run, reports
 from tests.pages.helpers import all_text, assert_shown, faults, headings, sentences
 
 ME = "token-of-this-visitor-0123456789abcdef"
@@ -90,15 +90,14 @@ def test_a_legend_escapes_what_plotly_would_take_for_markup():
 
 
 def test_a_report_escapes_its_title_and_its_data():
-    labels = np.arange(10)
-    page = report.html_report("<script>x", "<img src=x>", "<b>", labels, np.eye(10), None)
+    predictions = answered(range(10), range(10))
+    page = report.html_report("<script>x", "<img src=x>", "<b>", predictions, None)
     assert not re.search(r"<script>x|<img src=x>|<b>", page)
 
 
 def test_no_cell_of_a_table_to_take_home_is_a_formula():
-    labels, probabilities = np.arange(10), np.eye(10, dtype=np.float32)
     texts = [
-        report.predictions_csv(labels, probabilities),
+        report.predictions_csv(answered(range(10), range(10))),
         report.matrix_csv(np.eye(10, dtype=np.int64)),
         to_csv([Progress(1, 0.1, 2.0, 0.1, 0.001, 0.1), *reports(10)]),
     ]

@@ -470,7 +470,7 @@ def test_stop_in_a_locked_database_is_a_sentence(open_page, store, monkeypatch, 
 
 def test_a_run_that_lost_its_process_says_that_it_goes_on(open_page, store, may_train):
     running_run(store, ME)
-    store.remove_worker("worker", "It was killed.")
+    store.remove("worker")
     tab = open_page("train", ME)
     assert_one_sentence(
         notices(tab), "The training process stopped unexpectedly. Another one is starting"
@@ -497,9 +497,9 @@ def test_a_run_that_another_worker_began_again_is_drawn_as_it_is_now(open_page, 
     running_run(store, ME, steps=12)
     tab = open_page("train", ME)
     assert curve(tab)[-1] == 2.4
-    store.remove_worker("worker", "It was killed.")
+    store.remove("worker")
     add_worker(store, "another")
-    run = store.claim("another")
+    run = store.claim_run("another")
     store.report(run.id, "another", reports(2))
     assert curve(tab.run()) == [0.2, 0.4]
 
@@ -525,7 +525,7 @@ def test_its_owner_may_resume_what_did_not_finish(open_page, store, state):
 
 def test_a_finished_run_goes_on_for_as_many_epochs_as_asked(open_page, store):
     run = finished_run(store, ME)
-    with store._writer.begin() as connection:
+    with store.database.write() as connection:
         rows.store_artifact(connection, run.id, CHECKPOINT, b"state")
     assert "Continue training" not in buttons(open_page("train", "somebody else", run=run.id))
     tab = open_page("train", ME, run=run.id)
@@ -539,7 +539,7 @@ def test_a_finished_run_from_before_says_that_it_cannot_go_on(open_page, store):
     run = finished_run(store, ME)
     tab = open_page("train", ME, run=run.id)
     button(tab, "Continue training").click().run()
-    assert_one_sentence(sentences(tab, "error"), "trained before runs could go on")
+    assert_one_sentence(sentences(tab, "error"), "trained before runs could resume")
 
 
 def test_a_run_that_diverged_offers_a_tenth_of_its_learning_rate(open_page, store):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_core.analysis.metrics import confusion_matrix
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.plots import report
+from tests.helpers import answered
 
 NASTY = '<script>alert("1 & 2")</script>'
 # Four images: 4, 4, 9, 0. The second is read as a 9 and the last as a 6.
@@ -17,14 +18,13 @@ LABELS = np.array([4, 4, 9, 0], np.uint8)
 PROBABILITIES = np.zeros((4, 10), np.float32)
 PROBABILITIES[[0, 1, 2, 3], [4, 9, 9, 6]] = [1, 0.75, 0.9, 0.6]
 PROBABILITIES[[1, 2, 3], [4, 4, 0]] = [0.25, 0.1, 0.4]
-COUNTS = confusion_matrix(LABELS, PROBABILITIES.argmax(axis=1))
+PREDICTIONS = Predictions(LABELS, PROBABILITIES)
+COUNTS = PREDICTIONS.matrix
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 28, 28)).astype(np.uint8)
 
 
-def made(name="My run", images=IMAGES, labels=LABELS, probabilities=PROBABILITIES) -> str:
-    return report.html_report(
-        name, "MNIST: 4 test images", "24 November 2026", labels, probabilities, images
-    )
+def made(name="My run", images=IMAGES, predictions=PREDICTIONS) -> str:
+    return report.html_report(name, "MNIST: 4 test images", "24 November 2026", predictions, images)
 
 
 def pictures(text: str) -> list[tuple[tuple[int, int], str]]:
@@ -46,7 +46,7 @@ def words(text: str) -> str:
 
 
 def test_predictions_are_a_line_an_image():
-    rows = list(csv.DictReader(io.StringIO(report.predictions_csv(LABELS, PROBABILITIES))))
+    rows = list(csv.DictReader(io.StringIO(report.predictions_csv(PREDICTIONS))))
     assert len(rows) == 4
     digits = [f"p{digit}" for digit in range(10)]
     assert list(rows[0]) == ["image", "true", "predicted", "confidence", *digits]
@@ -59,7 +59,7 @@ def test_predictions_are_a_line_an_image():
 
 
 def test_numbers_have_no_more_figures_than_they_are_worth():
-    text = report.predictions_csv(LABELS, PROBABILITIES)
+    text = report.predictions_csv(PREDICTIONS)
     assert text.splitlines()[2] == "1,4,9,0.750000,0.000000,0.000000,0.000000,0.000000," + (
         "0.250000,0.000000,0.000000,0.000000,0.000000,0.750000"
     )
@@ -75,7 +75,7 @@ def test_a_matrix_comes_back_from_its_table():
 
 
 def test_no_images_give_a_header_only():
-    text = report.predictions_csv(np.zeros(0, np.uint8), np.zeros((0, 10), np.float32))
+    text = report.predictions_csv(answered([], []))
     assert text.count("\n") == 1
 
 
@@ -132,7 +132,7 @@ def test_a_long_title_shrinks_until_it_fits():
 def test_whatever_is_passed_in_is_escaped(place):
     texts = ["run", "data", "date"]
     texts[place] = NASTY
-    page = report.html_report(*texts, LABELS, PROBABILITIES, IMAGES)
+    page = report.html_report(*texts, PREDICTIONS, IMAGES)
     assert "<script" not in page.lower()
     assert html.escape(NASTY) in page
     assert NASTY in words(page)
@@ -190,9 +190,8 @@ def test_the_tables_have_a_row_for_each_digit_and_each_bin():
 
 
 def test_only_so_many_mistakes_fit_on_the_page():
-    labels, images = np.full(100, 3), np.zeros((100, 28, 28), np.uint8)
-    probabilities = np.tile(np.eye(10, dtype=np.float32)[5], (100, 1))
-    page = made(labels=labels, probabilities=probabilities, images=images)
+    images = np.zeros((100, 28, 28), np.uint8)
+    page = made(predictions=answered([3] * 100, [5] * 100), images=images)
     assert len(pictures(page)) == 1 + report.MOST_MISTAKES
 
 
@@ -203,9 +202,6 @@ def test_pictures_that_are_not_at_hand_are_said_to_be():
 
 
 def test_a_network_without_mistakes_and_one_without_images_have_a_page():
-    right = np.eye(10, dtype=np.float32)[LABELS]
-    assert "There are none." in words(made(probabilities=right))
-    none = np.zeros((0, 10), np.float32)
-    assert "0 of 0 misclassified" in words(
-        made(labels=LABELS[:0], probabilities=none, images=IMAGES[:0])
-    )
+    assert "There are none." in words(made(predictions=answered(LABELS, LABELS)))
+    none = made(predictions=answered([], []), images=IMAGES[:0])
+    assert "0 of 0 misclassified" in words(none)

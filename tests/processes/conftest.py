@@ -4,7 +4,7 @@ TensorFlow, which takes seconds."""
 import pytest
 
 from mnist_core.jobs.local_pool import LocalPool
-from mnist_core.store.runs import RunStore
+from tests.helpers import Store
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -21,7 +21,7 @@ def user_data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def store(user_data):
-    opened = RunStore()
+    opened = Store()
     yield opened
     opened.close()
 
@@ -31,5 +31,5 @@ def pool(store):
     pool = LocalPool(store, limit=1).start()
     yield pool
     pool.end()
-    assert store.workers() == []  # they left by the door
+    assert store.registered() == []  # they left by the door
     assert pool.problem == ""

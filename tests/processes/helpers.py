@@ -12,9 +12,9 @@ from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import TrainConfig
 from mnist_core.errors import StoreUnavailable
 from mnist_core.progress import Progress, epoch_ends
-from mnist_core.store.run import CHECKPOINT, RUNNING, Run, Worker, owner_of
-from mnist_core.store.runs import RunStore
-from tests.helpers import wait_until
+from mnist_core.store.run import CHECKPOINT, RUNNING, Run, owner_of
+from mnist_core.store.workers import Worker
+from tests.helpers import Store, wait_until
 
 # Some three seconds: enough epochs for a fault to fall between two of them. All batches
 # are of the same size, so that every report of an epoch counts as its steps do.
@@ -33,18 +33,18 @@ class Outcome:
     validation: list[tuple[int, float | None, float | None]]
 
 
-def submit(store: RunStore, config: TrainConfig = CONFIG, owner: str = OWNER) -> str:
+def submit(store: Store, config: TrainConfig = CONFIG, owner: str = OWNER) -> str:
     return store.submit(config, owner).id
 
 
-def worker_of(store: RunStore, run_id: str) -> Worker:
+def worker_of(store: Store, run_id: str) -> Worker:
     """The worker that has a run, once one has it."""
     wait_until(lambda: store.get(run_id).state == RUNNING)
     name = store.get(run_id).worker
-    return next(worker for worker in store.workers() if worker.id == name)
+    return next(worker for worker in store.registered() if worker.id == name)
 
 
-def after_epoch(store: RunStore, run_id: str, epoch: float) -> list[Progress]:
+def after_epoch(store: Store, run_id: str, epoch: float) -> list[Progress]:
     """Wait until a run has gone further than this; the ends of epochs seen by then."""
     wait_until(
         lambda: (
@@ -56,7 +56,7 @@ def after_epoch(store: RunStore, run_id: str, epoch: float) -> list[Progress]:
     return epoch_ends(store.metrics(run_id))
 
 
-def outcome(store: RunStore, run: Run) -> Outcome:
+def outcome(store: Store, run: Run) -> Outcome:
     """How a run ended; and no report of it may be missing."""
     ends = epoch_ends(store.metrics(run.id))
     history = Checkpoint.from_bytes(store.artifact(run.id, CHECKPOINT)).history
@@ -70,7 +70,7 @@ def outcome(store: RunStore, run: Run) -> Outcome:
     )
 
 
-def mean_of_reports(store: RunStore, run_id: str) -> list[float]:
+def mean_of_reports(store: Store, run_id: str) -> list[float]:
     """Each epoch's accuracy, put together from the reports of its parts. With one of them
     missing, or there twice, it is another than the checkpoint has."""
     right, before = {}, 0
@@ -81,7 +81,7 @@ def mean_of_reports(store: RunStore, run_id: str) -> list[float]:
     return [right[epoch] / STEPS_PER_EPOCH for epoch in sorted(right)]
 
 
-def freeze(store: RunStore, pid: int) -> None:
+def freeze(store: Store, pid: int) -> None:
     """Let a worker hang, but not within a transaction: it would keep everybody out, as the
     program does that locks the database in another test."""
     while True:

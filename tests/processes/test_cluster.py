@@ -14,10 +14,9 @@ from mnist_core.jobs.dask_pool import CLUSTER_EMPTY, SCHEDULER_AWAY
 from mnist_core.jobs.opening import open_pool
 from mnist_core.progress import epoch_ends
 from mnist_core.store.run import FINISHED, RUNNING, STOPPED, WAITING, owner_of
-from mnist_core.store.runs import RunStore
 from tests.cluster import Cluster
 from tests.extras import needs
-from tests.helpers import wait_for_end, wait_until
+from tests.helpers import Store, wait_for_end, wait_until
 from tests.processes.helpers import (
     CONFIG,
     OWNER,
@@ -45,7 +44,7 @@ def cluster(user_data):
 @pytest.fixture(scope="module", autouse=True)
 def pool(store, cluster):
     """That of the first of two servers."""
-    second_store = RunStore()
+    second_store = Store()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DASK_SCHEDULER_ADDRESS", cluster.address)
         pools = [open_pool(one).start() for one in (store, second_store)]
@@ -84,14 +83,14 @@ def test_two_runs_train_at_once_and_a_third_has_its_place_in_the_queue(store, un
     third = submit(store, owner=THIRD)
     assert [run.id for run in store.runs_ahead_of(store.get(third))] == pair
     wait_until(lambda: {store.get(run_id).state for run_id in pair} == {RUNNING})
-    workers = {worker.id: worker.pid for worker in store.workers()}
+    workers = {worker.id: worker.pid for worker in store.registered()}
     assert len({workers[store.get(run_id).worker] for run_id in pair}) == 2
     assert store.get(third).state == WAITING
     for run_id, owner in zip(pair, (OWNER, OTHER), strict=True):
         store.request_stop(run_id, owner)
         assert wait_for_end(store, run_id).state == STOPPED
     assert outcome(store, wait_for_end(store, third)) == undisturbed
-    assert len(store.workers()) <= 2
+    assert len(store.registered()) <= 2
 
 
 def test_a_run_outlives_the_kill_of_its_process_and_one_that_hangs(store, undisturbed):

@@ -25,9 +25,8 @@ from mnist_core.jobs.pool import LOST_SECONDS, SECOND_LOOK_SECONDS
 from mnist_core.progress import epoch_ends
 from mnist_core.store.engine import BUSY_SECONDS
 from mnist_core.store.run import FAILED, FINISHED, INTERRUPTED, LITERT, RUNNING, STOPPED, WAITING
-from mnist_core.store.runs import RunStore
 from tests.extras import needs
-from tests.helpers import PROJECT, wait_for_end, wait_until
+from tests.helpers import PROJECT, Store, wait_for_end, wait_until
 from tests.processes.helpers import (
     CONFIG,
     OWNER,
@@ -51,8 +50,7 @@ UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 SERVER = """
 import threading
 from mnist_core.jobs.local_pool import LocalPool
-from mnist_core.store.runs import RunStore
-LocalPool(RunStore(), limit=1).start()
+LocalPool(Store(), limit=1).start()
 threading.Event().wait()
 """
 # Python reads a file of this name before anything else: today, yesterday and tomorrow, each
@@ -70,7 +68,7 @@ class Server:
     """A process that has a pool, and the database that it has it for."""
 
     url: str
-    store: RunStore
+    store: Store
     process: subprocess.Popen[bytes]
 
 
@@ -99,7 +97,7 @@ def lonely_server(tmp_path_factory, user_data):
 def serving(folder: Path, **environ: str) -> Iterator[Server]:
     """A server with a database in this folder; its worker ends after it."""
     url = f"sqlite:///{folder / 'runs.db'}"
-    store = RunStore(url)
+    store = Store(url)
     process = subprocess.Popen(
         [sys.executable, "-c", SERVER],
         cwd=PROJECT,
@@ -110,7 +108,7 @@ def serving(folder: Path, **environ: str) -> Iterator[Server]:
     finally:
         process.kill()
         process.wait()
-        wait_until(lambda: all(gone(worker.pid) for worker in store.workers()))
+        wait_until(lambda: all(gone(worker.pid) for worker in store.registered()))
         store.close()
 
 
@@ -178,11 +176,11 @@ def test_a_stopped_run_resumes_though_one_worker_hangs_and_the_next_is_ended(sto
 
 def test_a_worker_that_wakes_after_it_was_given_up_stores_nothing(store, pool, undisturbed):
     """It is nobody's child here, so nobody can make an end of it but itself."""
-    for worker in store.workers():
-        store.remove_worker(worker.id, "It makes room.")  # idle, it leaves
+    for worker in store.registered():
+        store.remove(worker.id)  # idle, it leaves
     sleeper = subprocess.Popen([sys.executable, "-m", "mnist_core.jobs.worker"], cwd=PROJECT)
     try:
-        wait_until(lambda: any(worker.ready for worker in store.workers()))
+        wait_until(lambda: any(worker.ready for worker in store.registered()))
         run_id = submit(store)
         worker = worker_of(store, run_id)
         assert worker.pid == sleeper.pid
@@ -218,7 +216,7 @@ def test_a_database_locked_for_long_costs_neither_the_run_nor_its_worker(
     other_program.close()
     run = wait_for_end(store, run_id)
     assert run.worker == worker.id
-    assert [one.id for one in store.workers()] == [worker.id]
+    assert [one.id for one in store.registered()] == [worker.id]
     assert epoch_ends(store.metrics(run_id))[: len(seen)] == seen
     assert outcome(store, run) == undisturbed
 
@@ -260,10 +258,10 @@ def test_a_full_disk_costs_neither_the_run_nor_its_worker(epoch, lonely_server, 
         # What would make a file longer than that fails as it does on a full disk.
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     os.kill(worker.pid, signal.SIGCONT)
-    beat = next(one.beat for one in store.workers() if one.id == worker.id)
+    beat = next(one.beat for one in store.registered() if one.id == worker.id)
     let_seconds_pass(OUTAGE_SECONDS)
     assert store.get(run_id).state == RUNNING
-    assert next(one.beat for one in store.workers() if one.id == worker.id) <= beat + 1
+    assert next(one.beat for one in store.registered() if one.id == worker.id) <= beat + 1
     for pid in (worker.pid, server.pid):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, UNLIMITED)
     run = wait_for_end(store, run_id)
@@ -303,7 +301,7 @@ def test_a_clock_that_jumps_by_days_costs_neither_the_run_nor_its_worker(tmp_pat
         worker = worker_of(store, run_id)
         run = wait_for_end(store, run_id)
         assert run.worker == worker.id
-        assert [one.id for one in store.workers()] == [worker.id]
+        assert [one.id for one in store.registered()] == [worker.id]
         assert outcome(store, run) == undisturbed
         for pid in (server.process.pid, worker.pid):
             assert (tmp_path / str(pid)).read_text() == "1"

@@ -39,7 +39,7 @@ def submit(store, config, owner):
 def test_a_submitted_run_is_trained_by_another_process(store, pool, psutil):
     run_id = submit(store, SHORT, "first")
     wait_until(lambda: store.get(run_id).state == RUNNING)
-    (worker,) = store.workers()
+    (worker,) = store.registered()
     assert worker.pid != os.getpid()
     assert is_running(worker.pid)
     assert os.getpriority(os.PRIO_PROCESS, worker.pid) > os.getpriority(os.PRIO_PROCESS, 0)
@@ -70,7 +70,7 @@ def test_stop_ends_a_run_within_its_epoch_and_keeps_its_network(store, pool):
 def test_a_killed_workers_run_goes_on_and_the_next_one_works(store, pool):
     run_id = submit(store, FEW, "third")
     wait_until(lambda: epoch_ends(store.metrics(run_id)))
-    (worker,) = store.workers()
+    (worker,) = store.registered()
     ends = epoch_ends(store.metrics(run_id))
     os.kill(worker.pid, signal.SIGKILL)
     wait_until(lambda: store.get(run_id).state == WAITING)

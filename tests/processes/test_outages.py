@@ -14,11 +14,10 @@ import pytest
 from mnist_core.jobs.opening import open_pool
 from mnist_core.progress import epoch_ends
 from mnist_core.store.run import FINISHED, WAITING
-from mnist_core.store.runs import RunStore
 from tests.cluster import Cluster
 from tests.databases import Postgres
 from tests.extras import needs
-from tests.helpers import free_port, wait_for_end, wait_until
+from tests.helpers import Store, free_port, wait_for_end, wait_until
 from tests.network import Network
 from tests.processes.helpers import (
     CONFIG,
@@ -39,7 +38,7 @@ class Room:
     """All of it: the first worker reaches Postgres through a network that can be cut, the
     server and further workers reach it otherwise."""
 
-    store: RunStore
+    store: Store
     postgres: Postgres
     network: Network
     cluster: Cluster
@@ -54,7 +53,7 @@ def room(user_data) -> Iterator[Room]:
         patch.setenv("MNIST_DATABASE_URL", postgres.through(network.port, url))
         cluster = Cluster(user_data, workers=1)
         patch.setenv("MNIST_DATABASE_URL", url)
-        store = RunStore()
+        store = Store()
         pool = open_pool(store, {"DASK_SCHEDULER_ADDRESS": cluster.address}).start()
         yield Room(store, postgres, network, cluster)
         pool.end()
@@ -94,12 +93,12 @@ def test_a_worker_cut_off_for_20_seconds_loses_its_run_to_another_and_nothing_el
     run_id = submit(store)
     cut_off = worker_of(store, run_id)
     seen = after_epoch(store, run_id, 1)
-    assert os.environ["MNIST_DATABASE_URL"] == store.url
+    assert os.environ["MNIST_DATABASE_URL"] == store.database.url
     room.cluster.add_worker()
     with room.network.cut():
         began = time.monotonic()
         wait_until(lambda: store.get(run_id).state == WAITING)
-        assert all(worker.id != cut_off.id for worker in store.workers())
+        assert all(worker.id != cut_off.id for worker in store.registered())
         run = wait_for_end(store, run_id)
         let_seconds_pass(CUT_SECONDS - (time.monotonic() - began))
     assert run.worker != cut_off.id

@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 import pytest
 
 from mnist_core.store.run import FINISHED, RUNNING, STOPPED
-from mnist_core.store.runs import RunStore
 from tests.browser.server import Server
 from tests.extras import needs
-from tests.helpers import wait_for_end, wait_until
+from tests.helpers import Store, wait_for_end, wait_until
 from tests.visitor import Visitor
 
 pytestmark = needs("processes", "postgres")
@@ -32,7 +31,7 @@ def servers(tmp_path_factory, postgres, psutil):
         Server(tmp_path_factory.mktemp("server"), MNIST_DATABASE_URL=url, MNIST_WORKERS=workers)
         for workers in ("1", "0")
     ]
-    store = RunStore(url)
+    store = Store(url)
     yield *running, store
     store.close()
     for server in running:
@@ -53,7 +52,7 @@ def person() -> str:
     return f"mnist_visitor={uuid.uuid4().hex}"
 
 
-async def started(server: Server, store: RunStore, cookie: str, settings: str) -> str:
+async def started(server: Server, store: Store, cookie: str, settings: str) -> str:
     """Somebody opens Train and presses the button: the run of theirs."""
     known = {run.id for run in store.list_runs()}
     visitor = await Visitor.arrive(server.url, cookie)

@@ -1,4 +1,3 @@
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -7,16 +6,12 @@ import traceback
 
 import pytest
 import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from mnist_core.errors import RunNotFound, StoreUnavailable
 from mnist_core.store import engine as engine_module
-from mnist_core.store import faults, migrations, schema
-from mnist_core.store.runs import RunStore
-from mnist_core.store.studies import StudyStore
-from tests.helpers import PROJECT, add_worker, finished_run, waiting_run
+from mnist_core.store import faults
+from tests.databases import execute, load_0_4_0, set_version
+from tests.helpers import PROJECT, Store, add_worker, finished_run, waiting_run
 
 pytestmark = pytest.mark.databases
 
@@ -65,7 +60,7 @@ def test_git_ignores_the_database():
 
 def test_a_new_database_is_made_and_opened_again(database_url, store):
     run = waiting_run(store)
-    again = RunStore()
+    again = Store()
     assert again.get(run.id) == run
     again.close()
 
@@ -79,8 +74,8 @@ def test_a_database_in_memory_works():
 @pytest.mark.parametrize("old", [False, True], ids=["new", "of an older version"])
 def test_many_programs_may_open_a_database_for_the_first_time_at_once(old, database_url):
     if old:
-        old_database(database_url)
-    code = "from mnist_core.store.runs import RunStore; print(len(RunStore().list_runs()))"
+        load_0_4_0(database_url)
+    code = "from tests.helpers import Store; print(len(Store().list_runs()))"
     programs = [
         subprocess.Popen(
             [sys.executable, "-c", code], cwd=PROJECT, stdout=subprocess.PIPE,
@@ -89,219 +84,47 @@ def test_many_programs_may_open_a_database_for_the_first_time_at_once(old, datab
         for _ in range(4)
     ]  # fmt: skip
     answers = [program.communicate() for program in programs]
-    assert [out.strip() for out, _ in answers] == ["2" if old else "0"] * 4, answers
+    assert [out.strip() for out, _ in answers] == ["6" if old else "0"] * 4, answers
 
 
-@pytest.mark.parametrize(("version", "age"), [("6", "newer"), ("99", "newer"), ("x", "different")])
+@pytest.mark.parametrize(
+    ("version", "age"), [("0007", "newer"), ("0099", "newer"), ("x", "different")]
+)
 def test_a_database_of_another_version_is_left_alone_with_a_sentence(
     version, age, database_url, store
 ):
     waiting_run(store)
     store.close()
-    execute(database_url, f"UPDATE facts SET value = '{version}' WHERE name = 'schema_version'")
-    text = sentence(RunStore)
-    assert f"by a {age} version of this app (schema {version}; this one uses 5)" in text
+    set_version(database_url, version)
+    text = sentence(Store)
+    assert f"by a {age} version of this app (schema {version.lstrip('0')}; this one uses 6)" in text
     assert "MNIST_DATABASE_URL" in text
 
 
-FIRST_SCHEMA = """
-CREATE TABLE facts (name VARCHAR(40) NOT NULL, value TEXT NOT NULL, PRIMARY KEY (name));
-INSERT INTO facts VALUES ('schema_version', '1');
-CREATE TABLE runs (number INTEGER NOT NULL, id VARCHAR(40) NOT NULL, owner VARCHAR(64) NOT NULL,
-  state VARCHAR(20) NOT NULL, config TEXT NOT NULL, created_at FLOAT NOT NULL,
-  worker VARCHAR(40), stop_requested BOOLEAN NOT NULL, message TEXT NOT NULL,
-  dataset VARCHAR(200), test_fingerprint VARCHAR(16), test_accuracy FLOAT, train_seconds FLOAT,
-  epochs INTEGER, parameters INTEGER, PRIMARY KEY (number), UNIQUE (id));
-CREATE INDEX ix_runs_owner ON runs (owner);
-CREATE INDEX ix_runs_state ON runs (state);
-CREATE TABLE metrics (run_id VARCHAR(40) NOT NULL, step INTEGER NOT NULL, epoch FLOAT NOT NULL,
-  loss FLOAT NOT NULL, accuracy FLOAT NOT NULL, learning_rate FLOAT NOT NULL,
-  seconds FLOAT NOT NULL, validation_loss FLOAT, validation_accuracy FLOAT,
-  PRIMARY KEY (run_id, step), FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE);
-CREATE TABLE artifacts (run_id VARCHAR(40) NOT NULL, kind VARCHAR(40) NOT NULL,
-  data BLOB NOT NULL, PRIMARY KEY (run_id, kind),
-  FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE);
-CREATE TABLE workers (id VARCHAR(40) NOT NULL, host VARCHAR(200) NOT NULL, pid INTEGER NOT NULL,
-  beat INTEGER NOT NULL, ready BOOLEAN NOT NULL, PRIMARY KEY (id));
-INSERT INTO runs VALUES (7, 'done', 'me', 'finished', '{"epochs": 3}', 5, NULL, false, '', 'MNIST',
-  'abc', 0.98, 3.0, 3, 109386), (9, 'new', 'you', 'waiting', '{}', 6, NULL, false, '', NULL, NULL,
-  NULL, NULL, NULL, NULL);
-INSERT INTO metrics VALUES ('done', 1, 0.1, 2.0, 0.5, 0.001, 0.1, NULL, NULL);
-INSERT INTO artifacts VALUES ('done', 'keras', x'0102')
-"""
-# What the second version did to a database of the first.
-SECOND_SCHEMA = """
-ALTER TABLE runs ADD COLUMN name VARCHAR(40) NOT NULL DEFAULT '';
-ALTER TABLE runs ADD COLUMN pinned BOOLEAN NOT NULL DEFAULT false;
-ALTER TABLE runs ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE runs ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE runs ADD COLUMN checkpoint_step INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE runs ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;
-UPDATE runs SET turn = number;
-UPDATE runs SET version = 1 WHERE test_accuracy IS NOT NULL;
-UPDATE facts SET value = '2'
-"""
-# What Postgres calls otherwise; and where it goes on to count.
-IN_POSTGRES = {
-    "number INTEGER NOT NULL": "number SERIAL NOT NULL",
-    "BLOB": "BYTEA",
-    "x'0102'": "'\\x0102'",
-}
-COUNT_ON = "; SELECT setval('runs_number_seq', 9)"
-
-
-def execute(url: str, script: str) -> None:
-    """Execute SQL, all or nothing."""
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        for statement in script.split(";"):
-            connection.exec_driver_sql(statement)
-    engine.dispose()
-
-
-def old_database(url: str, version: int = 1) -> None:
-    """A database as the first or second version of this project wrote it."""
-    script = FIRST_SCHEMA
-    if not url.startswith("sqlite"):
-        for word, other in IN_POSTGRES.items():
-            script = script.replace(word, other)
-        script += COUNT_ON
-    execute(url, script)
-    if version == 2:
-        execute(url, SECOND_SCHEMA)
-
-
-@pytest.mark.parametrize("version", [1, 2])
-def test_a_database_of_an_older_version_is_brought_up_to_date_with_all_it_holds(
-    version, database_url
-):
-    old_database(database_url, version)
-    store, studies = RunStore(), StudyStore()
-    done = store.get("done")
-    assert (done.config.epochs, done.test_accuracy, done.trained, done.turn) == (3, 0.98, True, 7)
-    assert (done.name, done.pinned, done.checkpoint_step, done.losses) == ("", False, 0, 0)
-    assert len(store.metrics("done")) == 1
-    assert store.artifact("done", "keras") == b"\x01\x02"
-    assert store.claim(add_worker(store)).id == "new"
-    assert waiting_run(store, "next").turn == 10
-    assert studies.find("a") is None
-    studies.keep("a", b"\x00\x01")
-    assert done.sweep is None
-    studies.close()
-    store.close()
-    again = RunStore()
-    assert again.get("done") == done
-    again.close()
-
-
-def differences(url: str) -> list:
-    """In what a database is not as a new one would be: tables, columns, types, indexes."""
-    engine = engine_module.open_engine(url)
-    with engine.connect() as connection:
-        found = compare_metadata(MigrationContext.configure(connection), schema.metadata)
-    engine.dispose()
-    return found
-
-
-def columns(url: str) -> dict[str, dict[str, bool]]:
-    """Each table's columns, and whether they may be empty."""
-    engine = engine_module.open_engine(url)
-    inspector = sa.inspect(engine)
-    found = {
-        table: {column["name"]: column["nullable"] for column in inspector.get_columns(table)}
-        for table in inspector.get_table_names()
-    }
-    engine.dispose()
-    return found
-
-
-@pytest.mark.parametrize("version", [1, 2])
-def test_brought_up_to_date_it_is_as_a_new_one(version, database_url):
-    old_database(database_url, version)
-    assert differences(database_url) == []
-    assert columns(database_url) == columns("sqlite://")
-
-
-def test_all_revisions_together_make_what_a_new_database_has(database_url):
-    engine = sa.create_engine(database_url)
-    with engine.begin() as connection:
-        migrations.upgrade(connection, 0, schema.SCHEMA_VERSION)
-        connection.execute(
-            sa.insert(schema.facts).values(name="schema_version", value=str(schema.SCHEMA_VERSION))
-        )
-    engine.dispose()
-    assert differences(database_url) == []
-    assert columns(database_url) == columns("sqlite://")
-
-
-def test_the_last_revision_is_the_schemas():
-    scripts = ScriptDirectory(str(migrations.FOLDER))
-    assert scripts.get_current_head() == f"{schema.SCHEMA_VERSION:04}"
-
-
-def test_an_upgrade_that_fails_half_way_changes_nothing(database_url, tmp_path, monkeypatch):
-    old_database(database_url)
-    broken = shutil.copytree(migrations.FOLDER, tmp_path / "broken")
-    (last,) = (broken / "versions").glob("0003_*.py")
-    last.write_text(last.read_text() + '    op.execute("UPDATE nothing SET x = 1")\n')
-    with monkeypatch.context() as patch:
-        patch.setattr(migrations, "FOLDER", broken)
-        sentence(RunStore)
-    store = RunStore()
-    assert store.get("done").turn == 7
-    store.close()
-
-
-def test_many_may_bring_it_up_to_date_at_once(database_url):
-    old_database(database_url)
-    found = []
-
-    def open_and_look():
-        store = RunStore()
-        found.append(store.get("done").turn)
-        store.close()
-
-    threads = [threading.Thread(target=open_and_look) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == [7] * 8
-
-
-def test_a_database_that_is_new_or_up_to_date_loads_no_alembic(database_url):
-    code = "import sys; from mnist_core.store.runs import RunStore\n"
-    code += "RunStore(); RunStore(); print('alembic' in sys.modules)"
-    answer = subprocess.run(
-        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
-    )
-    assert answer.stdout.strip() == "False"
-
-
 def test_an_older_database_that_is_read_only_says_so(path):
-    old_database(f"sqlite:///{path}")
-    assert "read-only" in sentence(lambda: RunStore(read_only(path)))
+    load_0_4_0(f"sqlite:///{path}")
+    assert "read-only" in sentence(lambda: Store(read_only(path)))
 
 
 @pytest.mark.sqlite
 def test_a_locked_database_is_named_and_works_once_it_is_free(store, path, impatient):
     run = waiting_run(store)
     add_worker(store)
-    hasty = RunStore()
+    hasty = Store()
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    assert "in use by another program; try again" in sentence(lambda: hasty.claim("worker"))
+    assert "in use by another program; try again" in sentence(lambda: hasty.claim_run("worker"))
     assert hasty.get(run.id) == run  # reading goes on
     other.execute("ROLLBACK")
     other.close()
-    assert hasty.claim("worker").id == run.id
+    assert hasty.claim_run("worker").id == run.id
     hasty.close()
 
 
 def test_opening_a_new_database_that_another_program_holds_is_named(path, impatient):
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
-    assert "in use by another program" in sentence(RunStore)
+    assert "in use by another program" in sentence(Store)
     other.close()
 
 
@@ -319,7 +142,7 @@ def test_a_write_waits_for_its_turn(store, path):
 @pytest.mark.sqlite
 def test_a_read_only_database_can_be_read_and_says_why_nothing_is_stored(store, path):
     run = finished_run(store)
-    looking = RunStore(read_only(path))
+    looking = Store(read_only(path))
     assert [seen.id for seen in looking.list_runs()] == [run.id]
     assert looking.artifact(run.id, "litert") == store.artifact(run.id, "litert")
     text = sentence(lambda: waiting_run(looking))
@@ -330,13 +153,13 @@ def test_a_read_only_database_can_be_read_and_says_why_nothing_is_stored(store, 
 
 def test_an_empty_read_only_file_is_named(path):
     path.touch()
-    assert "read-only" in sentence(lambda: RunStore(read_only(path)))
+    assert "read-only" in sentence(lambda: Store(read_only(path)))
 
 
 @pytest.mark.parametrize("content", [b"my homework " * 500, b"<html>"])
 def test_a_file_that_is_not_a_database_is_named_and_left(content, path):
     path.write_bytes(content)
-    assert "is not a database; move it away" in sentence(RunStore)
+    assert "is not a database; move it away" in sentence(Store)
     assert path.read_bytes() == content
 
 
@@ -354,16 +177,16 @@ def test_a_damaged_database_is_named(store, path):
     finished_run(store)
     store.close()
     damage(path)
-    assert "damaged; move it away" in sentence(lambda: RunStore().list_runs())
+    assert "damaged; move it away" in sentence(lambda: Store().list_runs())
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path):
-    text = sentence(lambda: RunStore(f"sqlite:///{tmp_path / 'nowhere' / 'runs.db'}"))
+    text = sentence(lambda: Store(f"sqlite:///{tmp_path / 'nowhere' / 'runs.db'}"))
     assert "cannot be opened; check that its folder exists" in text
 
 
 def test_a_folder_in_place_of_the_file_is_named(tmp_path):
-    assert "cannot be opened" in sentence(lambda: RunStore(f"sqlite:///{tmp_path}"))
+    assert "cannot be opened" in sentence(lambda: Store(f"sqlite:///{tmp_path}"))
 
 
 @pytest.mark.parametrize(
@@ -371,7 +194,7 @@ def test_a_folder_in_place_of_the_file_is_named(tmp_path):
 )
 def test_an_address_that_is_no_database_is_named(url, monkeypatch):
     if url:
-        sentence(lambda: RunStore(url))
+        sentence(lambda: Store(url))
     else:  # as if it were not set
         monkeypatch.setattr(
             engine_module, "DEFAULT_PATH", engine_module.DEFAULT_PATH.parent / "no" / "runs.db"
@@ -405,7 +228,7 @@ def test_writers_that_wait_too_long_for_their_turn_are_told_to_try_again():
 
 def test_a_driver_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    text = sentence(lambda: RunStore("postgresql+psycopg://app:secret@db/mnist"))
+    text = sentence(lambda: Store("postgresql+psycopg://app:secret@db/mnist"))
     assert "psycopg" in text
     assert "requirements.txt" in text
     assert "secret" not in text
@@ -414,7 +237,7 @@ def test_a_driver_that_is_not_installed_is_named(monkeypatch):
 def test_a_password_that_breaks_an_address_is_in_no_trace():
     password = "pass@word:7k0sh"
     with pytest.raises(StoreUnavailable) as caught:
-        RunStore(f"postgresql+psycopg://app:{password}/mnist")
+        Store(f"postgresql+psycopg://app:{password}/mnist")
     assert "7k0sh" not in "".join(traceback.format_exception(caught.value))
 
 
@@ -456,15 +279,14 @@ def test_an_outage_is_over_when_what_failed_works_again(caplog):
 def test_a_database_that_lacks_a_table_is_named(database_url, store):
     store.close()
     execute(database_url, "DROP TABLE metrics")
-    assert "incomplete, without metrics; move it away" in sentence(RunStore)
+    assert "incomplete, without metrics; move it away" in sentence(Store)
 
 
 @pytest.mark.databases
 def test_a_database_that_became_newer_under_a_running_server_is_named(database_url, store):
-    store.check()
-    newer = schema.SCHEMA_VERSION + 1
-    execute(database_url, f"UPDATE facts SET value = '{newer}' WHERE name = 'schema_version'")
-    assert "by a newer version of this app" in sentence(store.check)
+    store.database.check()
+    set_version(database_url, "0007")
+    assert "by a newer version of this app" in sentence(store.database.check)
 
 
 @pytest.mark.databases
@@ -494,10 +316,10 @@ def test_a_file_that_is_moved_or_deleted_is_replaced_by_a_complete_new_one(
     assert [run.id for run in store.list_runs()] == [after.id]
     assert caplog.text.count("was moved or deleted") == 1
     # Whoever opens the file now finds it there, and whole.
-    assert [run.id for run in RunStore(database_url).list_runs()] == [after.id]
+    assert [run.id for run in Store(database_url).list_runs()] == [after.id]
     if moved:
         store.close()
-        old = RunStore(f"sqlite:///{path.with_suffix('.damaged')}")
+        old = Store(f"sqlite:///{path.with_suffix('.damaged')}")
         assert len(old.list_runs()) <= 1, before
 
 

@@ -10,7 +10,9 @@ from mnist_core import sweeps
 from mnist_core.config import PRESETS
 from mnist_core.errors import InvalidConfig, NotAllowed, RunNotFound
 from mnist_core.store import engine, quotas, runs
+from mnist_core.store.queue import LOST, RUN
 from mnist_core.store.run import (
+    ACTIVE,
     CHECKPOINT,
     FAILED,
     FINISHED,
@@ -22,19 +24,18 @@ from mnist_core.store.run import (
     STOPPED,
     TEACHER,
     WAITING,
-    Download,
     Run,
     Trial,
-    Worker,
     chosen,
     owner_of,
     ranked,
+    runs_ahead_of,
 )
-from mnist_core.store.runs import RunStore
-from mnist_core.store.workers import ENDED, LOST
+from mnist_core.store.workers import Worker
 from tests.helpers import (
     CLASSIC,
     PROJECT,
+    Store,
     add_worker,
     finished_run,
     reports,
@@ -75,7 +76,7 @@ def test_a_visitor_may_have_one_run_at_a_time(store):
     with pytest.raises(NotAllowed, match="You have a run in training already"):
         waiting_run(store, "me")
     waiting_run(store, "somebody else")
-    store.claim(add_worker(store))
+    store.claim_run(add_worker(store))
     with pytest.raises(NotAllowed):
         waiting_run(store, "me")
     store.complete(first.id, "worker", FINISHED)
@@ -86,7 +87,7 @@ def test_two_clicks_at_once_make_one_run(store):
     refused = []
 
     def click():
-        own = RunStore()
+        own = Store()
         try:
             waiting_run(own, "me")
         except NotAllowed:
@@ -108,7 +109,7 @@ def test_a_full_queue_is_named(store, monkeypatch):
         waiting_run(store, visitor)
     with pytest.raises(NotAllowed, match="The queue is full; try again in a few minutes"):
         waiting_run(store, "d")
-    store.claim(add_worker(store))
+    store.claim_run(add_worker(store))
     store.complete(store.list_runs(states=(RUNNING,))[0].id, "worker", FINISHED)
     waiting_run(store, "d")
 
@@ -118,7 +119,7 @@ def test_a_full_queue_is_named(store, monkeypatch):
 
 def places(store, run_id: str) -> list[str]:
     """The runs before this one."""
-    return [run.id for run in store.runs_ahead_of(store.get(run_id))]
+    return [run.id for run in runs_ahead_of(store.get(run_id), store.list_runs(states=ACTIVE))]
 
 
 def test_runs_are_trained_in_the_order_they_came(store):
@@ -130,19 +131,19 @@ def test_runs_are_trained_in_the_order_they_came(store):
     ]
     assert store.waiting() == 3
     add_worker(store)
-    assert store.claim("worker").id == first
+    assert store.claim_run("worker").id == first
     assert places(store, second) == [first]  # behind the one that runs
     store.complete(first, "worker", FINISHED)
     assert places(store, second) == []
-    assert store.claim("worker").id == second
-    assert store.claim("worker").id == third
-    assert store.claim("worker") is None
+    assert store.claim_run("worker").id == second
+    assert store.claim_run("worker").id == third
+    assert store.claim_run("worker") is None
     assert store.waiting() == 0
 
 
 def test_a_claimed_run_belongs_to_its_worker(store):
     run = waiting_run(store)
-    claimed = store.claim(add_worker(store, "w1"))
+    claimed = store.claim_run(add_worker(store, "w1"))
     assert claimed == store.get(run.id)
     assert (claimed.state, claimed.worker) == (RUNNING, "w1")
 
@@ -154,10 +155,10 @@ def test_each_run_is_given_to_exactly_one_of_many_workers(store, monkeypatch):
     at_once = threading.Barrier(6)
 
     def work(worker_id):
-        own = RunStore()
+        own = Store()
         add_worker(own, worker_id)
         at_once.wait()
-        while run := own.claim(worker_id):
+        while run := own.claim_run(worker_id):
             claimed.append((run.id, worker_id))
         own.close()
 
@@ -175,10 +176,10 @@ def test_each_run_is_given_to_exactly_one_of_many_processes(store):
     expected = {waiting_run(store, f"visitor {i}").id for i in range(20)}
     code = (
         "import sys; from mnist_core.store import engine; engine.BUSY_SECONDS = 60\n"
-        "from mnist_core.store.run import Worker\n"
-        "from mnist_core.store.runs import RunStore\n"
-        "store = RunStore(); store.register_worker(Worker(sys.argv[1], 'here', 1, 0, True))\n"
-        "while run := store.claim(sys.argv[1]): print(run.id)"
+        "from mnist_core.store.workers import Worker\n"
+        "from tests.helpers import Store\n"
+        "store = Store(); store.register(Worker(sys.argv[1], 'here', 1, 0, True))\n"
+        "while run := store.claim_run(sys.argv[1]): print(run.id)"
     )
     processes = [
         subprocess.Popen(
@@ -215,24 +216,24 @@ def test_a_run_that_waits_stops_at_once_and_is_never_trained(store):
     store.request_stop(run.id, owner_of("me"))
     stopped = store.get(run.id)
     assert (stopped.state, stopped.message) == (INTERRUPTED, "Stopped before it began.")
-    assert store.claim(add_worker(store)) is None
+    assert store.claim_run(add_worker(store)) is None
     assert waiting_run(store, "me").state == WAITING
 
 
 def test_a_run_that_waits_to_go_on_keeps_what_it_has_when_stopped(store):
     run = stored_run(store, "me")
-    store.remove_worker("worker", ENDED)
+    store.remove("worker")
     store.request_stop(run.id, owner_of("me"))
     stopped = store.get(run.id)
     assert (stopped.state, stopped.message) == (INTERRUPTED, runs.PAUSED)
     store.resume(run.id, owner_of("me"))
-    assert store.claim(add_worker(store, "next")).checkpoint_step == 10
+    assert store.claim_run(add_worker(store, "next")).checkpoint_step == 10
     assert store.metrics(run.id) == reports(10)
 
 
 def test_a_run_lost_before_its_first_checkpoint_was_not_stopped_before_it_began(store):
     run = running_run(store, "me")
-    store.remove_worker("worker", ENDED)
+    store.remove("worker")
     store.request_stop(run.id, owner_of("me"))
     assert store.get(run.id).message == runs.PAUSED
     assert store.metrics(run.id) == reports(12)
@@ -241,8 +242,8 @@ def test_a_run_lost_before_its_first_checkpoint_was_not_stopped_before_it_began(
 def test_the_wish_to_stop_outlives_the_worker(store):
     run = running_run(store, "me")
     store.request_stop(run.id, owner_of("me"))
-    store.remove_worker("worker", ENDED)
-    assert store.claim(add_worker(store, "next")).stop_requested
+    store.remove("worker")
+    assert store.claim_run(add_worker(store, "next")).stop_requested
 
 
 def test_stopping_what_has_ended_changes_nothing_one_can_see(store):
@@ -292,7 +293,7 @@ def test_the_last_step_is_that_of_the_latest_report(store):
 @pytest.mark.sqlite
 def test_an_empty_report_only_reads(store, user_data):
     run = running_run(store)
-    looking = RunStore(f"sqlite:///file:{user_data / 'runs.db'}?mode=ro&uri=true")
+    looking = Store(f"sqlite:///file:{user_data / 'runs.db'}?mode=ro&uri=true")
     assert looking.report(run.id, "worker", []) == run
     with pytest.raises(NotAllowed, match="taken from this worker"):
         looking.report(run.id, "other", [])
@@ -335,7 +336,7 @@ def test_a_worker_cannot_touch_a_run_that_is_not_its_own(store):
 
 def test_a_worker_given_up_for_lost_cannot_finish_its_run(store):
     run = running_run(store)
-    store.remove_worker("worker", ENDED)
+    store.remove("worker")
     with pytest.raises(NotAllowed):
         store.complete(run.id, "worker", FINISHED, artifacts={LITERT: b"late"})
     assert store.get(run.id).state == WAITING
@@ -373,46 +374,45 @@ def test_a_title_names_preset_accuracy_and_origin():
 def test_a_dead_workers_run_waits_for_the_next_and_its_curves_stay(store):
     run = running_run(store, worker_id="dead")
     spared = running_run(store, "other", worker_id="alive")
-    store.remove_worker("dead", ENDED)
+    store.remove("dead")
     after = store.get(run.id)
     assert (after.state, after.message, after.losses) == (WAITING, "", 1)
     assert store.metrics(run.id) == reports(12)
     assert store.get(spared.id) == spared
-    assert [worker.id for worker in store.workers()] == ["alive"]
+    assert [worker.id for worker in store.registered()] == ["alive"]
 
 
 def test_what_a_dead_worker_had_finished_stays_finished(store):
     run = finished_run(store, worker_id="dead")
-    store.remove_worker("dead", ENDED)
+    store.remove("dead")
     assert store.get(run.id) == run
 
 
 def test_beats_count_up_until_the_worker_is_given_up_for_lost(store):
-    store.register_worker(Worker("w", "host", 42, 0, False))
+    store.register(Worker("w", "host", 42, 0, False))
     assert store.beat("w", ready=False)
     assert store.beat("w", ready=True)
-    assert store.workers() == [Worker("w", "host", 42, 2, True)]
-    store.remove_worker("w", ENDED)
+    assert store.registered() == [Worker("w", "host", 42, 2, True)]
+    store.remove("w")
     assert not store.beat("w", ready=True)
-    assert store.workers() == []
+    assert store.registered() == []
 
 
 def test_a_worker_given_up_for_lost_gets_no_other_run(store):
     run = waiting_run(store)
     add_worker(store, "lost")
-    store.remove_worker("lost", ENDED)
+    store.remove("lost")
     # Nobody would notice if it died with it.
-    assert store.claim("lost") is None
+    assert store.claim_run("lost") is None
     assert store.get(run.id).state == WAITING
 
 
 CRASH = """
 import os, signal, sys
 import sqlalchemy as sa
-from mnist_core.store.runs import RunStore
+from tests.helpers import Store
 
-store = RunStore()
-
+store = Store()
 stored = []
 
 def die(connection, cursor, statement, *rest):
@@ -421,7 +421,7 @@ def die(connection, cursor, statement, *rest):
     if len(stored) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 
-sa.event.listen(store._engine, "after_cursor_execute", die)
+sa.event.listen(store.database.engine, "after_cursor_execute", die)
 store.complete(
     sys.argv[1], "worker", "finished",
     results={"test_accuracy": 0.5}, artifacts={"keras": b"first", "litert": b"second"},
@@ -464,10 +464,10 @@ def stored_run(store, owner="me", *, steps=12, at=10, config=None) -> Run:
 def test_a_lost_run_goes_first_and_on_from_its_checkpoint(store):
     run = stored_run(store)
     other, ended = waiting_run(store, "other"), finished_run(store, "past", worker_id="past")
-    store.remove_worker("worker", ENDED)
+    store.remove("worker")
     assert store.metrics(run.id) == reports(12), "nothing vanishes while it waits"
     assert places(store, other.id) == [run.id]
-    again = store.claim(add_worker(store, "next"))
+    again = store.claim_run(add_worker(store, "next"))
     assert (again.id, again.checkpoint_step, again.turn) == (run.id, 10, run.turn)
     assert store.artifact(run.id, CHECKPOINT) == b"state"
     assert store.metrics(run.id) == reports(10), "the rest will be reported again"
@@ -476,15 +476,15 @@ def test_a_lost_run_goes_first_and_on_from_its_checkpoint(store):
 
 def test_a_run_without_a_checkpoint_begins_again(store):
     run = running_run(store)
-    store.remove_worker("worker", ENDED)
-    again = store.claim(add_worker(store, "next"))
+    store.remove("worker")
+    again = store.claim_run(add_worker(store, "next"))
     assert (again.id, again.checkpoint_step, store.metrics(run.id)) == (run.id, 0, [])
 
 
 def lose(store, worker_id: str) -> Run:
     """The waiting run is taken by a worker that is lost at once; the run after that."""
-    run = store.claim(add_worker(store, worker_id))
-    store.remove_worker(worker_id, ENDED)
+    run = store.claim_run(add_worker(store, worker_id))
+    store.remove(worker_id)
     return store.get(run.id)
 
 
@@ -492,7 +492,7 @@ def test_a_run_that_loses_three_workers_at_one_place_is_not_tried_again(store):
     waiting_run(store, "me")
     assert [lose(store, name).state for name in "ab"] == [WAITING, WAITING]
     run = lose(store, "c")
-    assert (run.state, run.message) == (INTERRUPTED, LOST)
+    assert (run.state, run.message) == (INTERRUPTED, LOST[RUN][1])
     assert store.resume(run.id, owner_of("me")).losses == 0
 
 
@@ -500,17 +500,17 @@ def test_the_end_of_a_run_forgives_its_losses(store):
     run = waiting_run(store, "me")
     for name in "ab":
         lose(store, name)
-    store.claim(add_worker(store))
+    store.claim_run(add_worker(store))
     assert store.complete(run.id, "worker", STOPPED, artifacts={KERAS: b"k"}).losses == 0
 
 
 def test_a_checkpoint_shows_that_a_run_gets_on(store):
     waiting_run(store, "me")
     for name in "abcdef":
-        run = store.claim(add_worker(store, name))
+        run = store.claim_run(add_worker(store, name))
         step = run.checkpoint_step + 5
         store.report(run.id, name, reports(5, first=step - 4), (step, b"state"))
-        store.remove_worker(name, ENDED)
+        store.remove(name)
     assert store.get(run.id).state == WAITING
     assert store.metrics(run.id) == reports(30)
 
@@ -528,9 +528,9 @@ def test_a_checkpoint_and_its_reports_appear_together_or_not_at_all(store):
 def test_a_worker_that_beats_again_is_not_removed(store):
     run = running_run(store)
     store.beat("worker", ready=True)
-    assert not store.remove_worker("worker", ENDED, beat=0)
+    assert not store.remove("worker", beat=0)
     assert store.get(run.id).state == RUNNING
-    assert store.remove_worker("worker", ENDED, beat=1)
+    assert store.remove("worker", beat=1)
     assert store.get(run.id).state == WAITING
 
 
@@ -552,10 +552,10 @@ def test_its_owner_may_resume_what_did_not_finish(store, state):
     other = waiting_run(store, "other")
     again = store.resume(run.id, owner_of("me"))
     assert (again.state, again.config, again.message) == (WAITING, run.config, "")
-    assert len(store.runs_ahead_of(again)) == 1, "at the end of the queue"
+    assert len(runs_ahead_of(again, store.list_runs(states=ACTIVE))) == 1, "at the end of the queue"
     assert store.metrics(run.id) == reports(20)
     assert again.trained, "its network may be used meanwhile"
-    assert [store.claim("worker").id for _ in range(2)] == [other.id, run.id]
+    assert [store.claim_run("worker").id for _ in range(2)] == [other.id, run.id]
 
 
 def test_a_run_that_was_stopped_is_not_stopped_again_when_it_goes_on(store):
@@ -570,7 +570,7 @@ def test_a_finished_run_may_have_more_epochs(store):
     again = store.resume(run.id, owner_of("me"), 4)
     assert (again.state, again.trained, again.resumable) == (WAITING, True, False)
     assert again.config == dataclasses.replace(run.config, more_epochs=(4,))
-    store.claim(add_worker(store))
+    store.claim_run(add_worker(store))
     store.complete(run.id, "worker", FINISHED)
     again = store.resume(run.id, owner_of("me"), 2)
     assert again.config.more_epochs == (4, 2)
@@ -598,9 +598,9 @@ def test_a_longer_run_that_is_withdrawn_keeps_its_network_and_can_go_on(store):
 
 def test_what_cannot_go_on_says_so(store):
     finished = finished_run(store, "a")
-    with pytest.raises(NotAllowed, match=r"^This run is finished and cannot go on"):
+    with pytest.raises(NotAllowed, match=r"^This run is finished and cannot resume"):
         store.resume(finished.id, owner_of("a"))
-    with pytest.raises(NotAllowed, match="trained before runs could go on"):
+    with pytest.raises(NotAllowed, match="trained before runs could resume"):
         store.resume(finished.id, owner_of("a"), 1)
     failed = finished_run(store, "b", state=FAILED)
     with pytest.raises(NotAllowed, match=r"^This run is failed"):
@@ -618,7 +618,7 @@ def test_a_network_trained_further_replaces_the_one_before(store):
     run = finished_run(store, "me", state=STOPPED)
     assert run.version == 1
     store.resume(run.id, owner_of("me"))
-    store.claim("worker")
+    store.claim_run("worker")
     again = store.complete(run.id, "worker", FINISHED, artifacts={KERAS: b"new"})
     assert (again.version, store.artifact(run.id, KERAS)) == (2, b"new")
     assert [found.id for found in store.list_runs(trained=True)] == [run.id]
@@ -627,7 +627,7 @@ def test_a_network_trained_further_replaces_the_one_before(store):
 def test_a_run_that_fails_while_it_goes_on_keeps_the_network_it_had(store):
     run = extendable_run(store, "me")
     store.resume(run.id, owner_of("me"), 4)
-    store.claim("worker")
+    store.claim_run("worker")
     failed = store.complete(run.id, "worker", FAILED, message="It diverged.")
     assert (failed.version, failed.test_accuracy) == (1, 0.9)
     assert store.artifact(run.id, LITERT) == b"l"
@@ -749,7 +749,7 @@ def test_pins_are_few(store, monkeypatch):
 
 
 def rows(store, table: str) -> int:
-    with store._engine.connect() as connection:
+    with store.database.engine.connect() as connection:
         return connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar()
 
 
@@ -804,7 +804,7 @@ def test_what_is_pinned_or_active_stays_however_large_it_is(store, monkeypatch):
 def test_a_run_that_went_on_counts_as_new(store, monkeypatch):
     first, second = finished_run(store, "a", state=STOPPED), finished_run(store, "b")
     store.resume(first.id, owner_of("a"))
-    store.claim("worker")
+    store.claim_run("worker")
     store.complete(first.id, "worker", FINISHED)
     monkeypatch.setattr(quotas, "MOST_STORED", 1)
     third = waiting_run(store, "c")
@@ -1032,7 +1032,7 @@ def claimed_in_order(store) -> list[str]:
     """The ids of all that wait, as one worker would train them."""
     add_worker(store)
     found = []
-    while run := store.claim("worker"):
+    while run := store.claim_run("worker"):
         found.append(run.id)
         store.complete(run.id, "worker", FINISHED)
     return found
@@ -1053,14 +1053,14 @@ def test_a_sweeps_later_runs_let_everybody_else_go_first(store):
 def test_who_comes_while_a_sweeps_run_is_trained_waits_for_that_run_alone(store):
     first, second, third = waiting_sweep(store, "me", (0.001, 0.01, 0.1))
     add_worker(store)
-    store.claim("worker")
+    store.claim_run("worker")
     store.complete(first.id, "worker", FINISHED)
-    assert store.claim("worker").id == second.id
+    assert store.claim_run("worker").id == second.id
     newcomer = waiting_run(store, "newcomer")
     assert places(store, newcomer.id) == [second.id]
     assert places(store, third.id) == [second.id, newcomer.id]
     store.complete(second.id, "worker", FINISHED)
-    assert store.claim("worker").id == newcomer.id
+    assert store.claim_run("worker").id == newcomer.id
     assert places(store, third.id) == [newcomer.id]
 
 
@@ -1076,9 +1076,9 @@ def test_a_deleted_first_run_brings_the_others_no_better_place(store):
 def test_a_stopped_sweep_withdraws_what_waits_and_asks_what_runs(store):
     waiting, running, ended = waiting_sweep(store, "me", (0.001, 0.01, 0.1))[::-1]
     add_worker(store)
-    store.claim("worker")
+    store.claim_run("worker")
     store.complete(ended.id, "worker", FINISHED)
-    store.claim("worker")
+    store.claim_run("worker")
     other = waiting_run(store, "somebody else")
     store.stop_sweep(ended.id, owner_of("me"))
     assert [run.state for run in store.sweep_runs(ended.id)] == [FINISHED, RUNNING, INTERRUPTED]
@@ -1100,7 +1100,7 @@ def test_a_sweeps_trials_tell_how_far_each_run_is(store):
     first, second = waiting_sweep(store, "me")
     running_run(store, "somebody else", worker_id="other")
     add_worker(store)
-    store.claim("worker")
+    store.claim_run("worker")
     store.report(first.id, "worker", reports(12))
     running, waiting = store.trials(first.id)
     assert running == Trial(store.get(first.id), 2.4, 0.5)
@@ -1136,61 +1136,6 @@ def test_runs_of_a_sweep_are_forgotten_like_others(store, monkeypatch):
     assert store.sweep_runs(sweep[0].id) == [store.get(run.id) for run in sweep[-1:]]
 
 
-# --- the download ---
-
-
-def test_a_download_goes_from_wanted_to_running_to_done(store):
-    assert store.download() == Download("none", "")
-    add_worker(store, "w1")
-    add_worker(store, "w2")
-    store.request_download()
-    assert store.download() == Download("wanted", "")
-    assert store.claim_download("w1")
-    assert not store.claim_download("w2")
-    assert store.download() == Download("running", "")
-    store.end_download()
-    assert store.download() == Download("none", "")
-    assert not store.claim_download("w2")
-
-
-def test_a_failed_download_says_why_until_it_is_asked_for_again(store):
-    add_worker(store, "w1")
-    store.request_download()
-    store.claim_download("w1")
-    store.end_download("No network.")
-    assert store.download() == Download("failed", "No network.")
-    store.request_download()
-    assert store.download() == Download("wanted", "")
-
-
-def test_asking_twice_does_not_start_a_second_download(store):
-    add_worker(store, "w1")
-    store.request_download()
-    store.claim_download("w1")
-    store.request_download()
-    assert store.download().state == "running"
-
-
-def test_a_download_whose_worker_died_has_failed(store):
-    add_worker(store, "w1")
-    add_worker(store, "w2")
-    store.request_download()
-    store.claim_download("w1")
-    store.remove_worker("w1", ENDED)
-    assert store.download() == Download("failed", ENDED)
-    store.request_download()
-    assert store.claim_download("w2")
-
-
-def test_a_download_is_not_failed_by_another_workers_end(store):
-    add_worker(store, "w1")
-    add_worker(store, "w2")
-    store.request_download()
-    store.claim_download("w1")
-    store.remove_worker("w2", ENDED)
-    assert store.download().state == "running"
-
-
 # --- what runs are chosen by ---
 
 
@@ -1212,7 +1157,7 @@ def test_a_run_knows_the_validation_accuracy_of_its_last_whole_epoch(store):
 def test_while_a_run_goes_on_its_validation_accuracy_is_that_of_the_network_it_has(store):
     run = finished_run(store, reported=reports(10), epochs=2, state="stopped", checkpoint_step=10)
     store.resume(run.id, run.owner)
-    store.claim("worker")
+    store.claim_run("worker")
     later = [
         dataclasses.replace(report, validation_accuracy=0.9)
         if report.validation_accuracy
@@ -1227,6 +1172,8 @@ def test_listing_runs_with_their_validation_accuracy_is_one_query(store):
     for number in range(3):
         finished_run(store, f"visitor-{number}")
     queries = []
-    sa.event.listen(store._engine, "before_cursor_execute", lambda *args: queries.append(args[2]))
+    sa.event.listen(
+        store.database.engine, "before_cursor_execute", lambda *args: queries.append(args[2])
+    )
     assert len(store.list_runs(trained=True)) == 3
     assert len([text for text in queries if text.startswith("SELECT")]) == 1

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from mnist_core import errors, training
 from mnist_core.analysis.calibration import choose_temperature, soften
+from mnist_core.analysis.predictions import Predictions
 from mnist_core.checkpoint import Checkpoint
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.data import Dataset, scale, stratified_split
@@ -566,16 +567,15 @@ def test_the_shortest_run_has_a_schedule(steps):
     assert all(0 <= float(schedule(step)) <= 0.0101 for step in range(steps + 1))
 
 
-def test_cross_entropy_and_accuracy_agree_with_a_hand_worked_example():
+def test_cross_entropy_agrees_with_a_hand_worked_example():
     probabilities = np.zeros((3, 10), np.float32)
     probabilities[0, 2] = 1
     probabilities[1, [3, 4]] = [0.25, 0.75]
     probabilities[2, 5] = 1
     labels = np.array([2, 3, 5], np.uint8)
-    assert scoring.cross_entropy(probabilities, labels) == pytest.approx(np.log(4) / 3)
-    assert scoring.accuracy(probabilities, labels) == pytest.approx(2 / 3)
-    surely_wrong = scoring.cross_entropy(probabilities[:1], np.array([9], np.uint8))
-    assert np.isfinite(surely_wrong)
+    assert scoring.cross_entropy(Predictions(labels, probabilities)) == pytest.approx(np.log(4) / 3)
+    certain_and_wrong = Predictions(np.array([9], np.uint8), probabilities[:1])
+    assert np.isfinite(scoring.cross_entropy(certain_and_wrong))
 
 
 # --- drawn digits and doubts ---
@@ -633,7 +633,7 @@ def test_the_trained_network_is_calibrated_on_the_validation_images(trained, tin
     _, validation = stratified_split(tiny_dataset.y_train, 0.1, SMALL.seed)
     probabilities = scoring.predict(trained.result.model, tiny_dataset.x_train[validation])
     # Were it not, another temperature than 1 would suit it better.
-    again = choose_temperature(probabilities, tiny_dataset.y_train[validation])
+    again = choose_temperature(Predictions(tiny_dataset.y_train[validation], probabilities))
     assert again == pytest.approx(1, abs=0.05)
 
 

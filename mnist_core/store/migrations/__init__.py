@@ -1,37 +1,34 @@
-"""How a database that an older version of the app wrote becomes one of this version.
+"""How a database that an older version of the app wrote is brought up to date, with Alembic.
 
-Each file in ``versions/`` is a revision of Alembic's; its number is that of the schema it leads
-to. A new database is made at once from the tables in schema.py. To change the schema:
+A new database is made at once from the tables in schema.py. To change the schema:
 
-1. change the tables in schema.py, and raise ``SCHEMA_VERSION`` by one;
+1. change the tables in schema.py;
 2. add ``versions/NNNN_what_is_new.py`` with ``revision`` its number, ``down_revision`` the one
-   before, and ``upgrade()``, which does the same to a database of that version. It must say
-   in full what it makes, for the tables in schema.py go on changing; and it must work on
-   SQLite and on Postgres. tests/store/test_engine.py compares both ways on both.
+   before, and ``upgrade()``, which makes the same change. It must say in full what it makes,
+   because the tables in schema.py will change again, and work on SQLite and on Postgres;
+   tests/store/test_migrations.py compares both ways on both;
+3. set ``REVISION`` in schema.py to the new number.
 
-Which version a database has stands in its table ``facts`` and nowhere else, so there is no
-table of Alembic's own, and no env.py: everything happens in the one transaction of
-``engine.open_engine``. Imported only where there is something to do.
+``alembic upgrade head``, ``alembic current`` and the like also work from the command line.
+Imported only when there is something to do.
 """
 
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from alembic.script import ScriptDirectory
+from alembic import command
+from alembic.config import Config
 
 FOLDER = Path(__file__).parent
 
 
-def upgrade(connection: sa.Connection, version: int, target: int) -> None:
-    """Make a database of one version into one of a later one, in the transaction under way.
-
-    Args:
-        version: what it is; 0 for an empty one.
-        target: what it shall be.
-    """
-    scripts = ScriptDirectory(str(FOLDER))
-    with Operations.context(MigrationContext.configure(connection)):
-        for step in range(version + 1, target + 1):
-            scripts.get_revision(f"{step:04}").module.upgrade()
+def upgrade(connection: sa.Connection, target: str = "head") -> None:
+    """Bring a database up to date, or to an earlier revision, in the transaction under way."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(FOLDER))
+    tables = sa.inspect(connection).get_table_names()
+    if "alembic_version" not in tables and "facts" in tables:
+        # Up to version 0.5 of the app, the revision was in a table of our own.
+        query = sa.text("SELECT value FROM facts WHERE name = 'schema_version'")
+        command.stamp(config, f"{int(connection.execute(query).scalar_one()):04}")
+    command.upgrade(config, target)

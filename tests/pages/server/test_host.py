@@ -1,7 +1,6 @@
 """What the host is told when somebody enters."""
 
 import logging
-import threading
 
 from mnist_core.store import engine
 from pages.server import host
@@ -11,7 +10,7 @@ PASSWORD = "k0sh-er:pa55"
 
 
 def test_the_server_says_once_what_it_is_and_no_secret(open_page, monkeypatch, caplog):
-    monkeypatch.setattr(host, "_entered", threading.Event())
+    host.greet.cache_clear()
     monkeypatch.setenv("MNIST_TEACHER_PASSWORD", PASSWORD)
     with caplog.at_level(logging.INFO, "pages"):
         open_page("overview", "a-token-of-32-characters-or-more")

@@ -6,8 +6,10 @@ import types
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from mnist_core.store import quotas, runs
-from mnist_core.store.run import owner_of
+from mnist_core.config import PRESETS, TrainConfig
+from mnist_core.errors import NotAllowed
+from mnist_core.store import quotas
+from mnist_core.store.run import ACTIVE, owner_of
 from pages.server import limits, messages, rates, uploads
 from pages.server.rates import LIMITS, PICTURE, STUDY, TRAIN, Rate
 from tests.helpers import finished_run
@@ -95,11 +97,45 @@ def test_who_has_no_address_is_one_with_all_who_have_none(text):
 def test_runs_that_have_left_the_queue_are_forgotten(store):
     origins = limits.Origins()
     for number in range(5):
-        run = store.submit(runs.TrainConfig(), owner_of(f"visitor {number}"))
+        run = store.submit(TrainConfig(), owner_of(f"visitor {number}"))
         origins.remember([run], "here", store)
         assert origins.of("here") == {run.id}
         assert origins.of("elsewhere") == set()
         store.request_stop(run.id, run.owner)
+
+
+# --- a class behind one address ---
+
+
+def settings_of_a_sweep() -> list[TrainConfig]:
+    """As many as the page suggests."""
+    return [dataclasses.replace(PRESETS["classic"], seed=seed) for seed in range(6)]
+
+
+def test_thirty_students_behind_one_address_each_train_and_sweep_and_ten_more_come(store):
+    for student in range(30):
+        limits.submit(store, PRESETS["classic"], owner_of(f"student {student}"))
+        runs = limits.submit_sweep(store, settings_of_a_sweep(), owner_of(f"student {student}"))
+        assert len(runs) == 6
+    for visitor in range(10):
+        limits.submit(store, PRESETS["classic"], owner_of(f"visitor {visitor}"))
+    assert len(store.list_runs(states=ACTIVE)) == 30 * (1 + 6) + 10
+
+
+def test_refused_requests_cost_nothing(store):
+    run = limits.submit(store, PRESETS["classic"], owner_of(ME))
+    limits.submit_sweep(store, settings_of_a_sweep(), owner_of(ME))
+    # Each more often than even everybody together may.
+    for _ in range(LIMITS[TRAIN].everybody.most):
+        with pytest.raises(NotAllowed, match="You have a run in training already"):
+            limits.submit(store, PRESETS["classic"], owner_of(ME))
+        with pytest.raises(NotAllowed, match="You have a sweep in training already"):
+            limits.submit_sweep(store, settings_of_a_sweep(), owner_of(ME))
+        with pytest.raises(NotAllowed, match="Only the person who started"):
+            limits.resume(store, run.id, owner_of("other"), owner_of("other"), 1)
+    limits.submit(store, PRESETS["classic"], owner_of("other"))
+    store.request_stop(run.id, owner_of(ME))
+    assert limits.submit(store, PRESETS["classic"], owner_of(ME)).id != run.id
 
 
 # --- before Streamlit ---
@@ -164,7 +200,7 @@ class Browser:
 
     @property
     def waiting(self):
-        return self.gate._waiting.get("one", [])
+        return self.gate.waiting.get("one", [])
 
 
 @pytest.fixture
@@ -303,10 +339,10 @@ def test_what_waits_goes_on_after_a_message_that_fails(browser):
 
     browser.exhaust()
     browser.send(file_request("a"), rerun(stop=True))
-    handle, browser.gate._handle = browser.gate._handle, fail
+    handle, browser.gate.handle = browser.gate.handle, fail
     with pytest.raises(RuntimeError):
         browser.wait(2)
-    browser.gate._handle = handle
+    browser.gate.handle = handle
     assert clicks(browser.wait(0), "stop") == 1
 
 

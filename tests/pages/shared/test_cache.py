@@ -13,7 +13,9 @@ from mnist_core.analysis import metrics as metrics_module
 from mnist_core.classifier import Classifier
 from mnist_core.errors import DownloadFailed
 from mnist_core.plots import html
-from mnist_core.store import engine, schema
+from mnist_core.store import engine
+from mnist_core.store.queue import DOWNLOAD
+from mnist_core.store.run import FAILED
 from tests.helpers import PROJECT, add_worker, finished_run, running_run, waiting_run, write_archive
 from tests.pages.helpers import (
     GENERAL,
@@ -103,20 +105,20 @@ def test_the_sample_is_named_where_it_is_shown(open_page, name):
 @pytest.mark.parametrize("name", WITH_NOTICE)
 def test_a_server_that_may_train_asks_for_the_download_by_itself(open_page, store, may_train, name):
     tab = open_page(name)
-    assert store.download().state == "wanted"
+    assert store.download().state == "waiting"
     assert any("this page will update automatically." in text for text in sentences(tab))
     assert_shown(tab, name)
 
 
 def test_a_server_that_does_not_train_asks_for_no_download(open_page, store):
     tab = open_page("overview")
-    assert store.download().state == "none"
+    assert store.download() is None
     assert "downloaded" not in "".join(sentences(tab))
 
 
 def test_a_running_download_is_said_and_offers_no_second_one(open_page, store, may_train):
     store.request_download()
-    assert store.claim_download(add_worker(store))
+    assert store.claim(add_worker(store), DOWNLOAD)
     tab = open_page("explore")
     assert any("until all 70,000 (11 MB) are downloaded" in text for text in sentences(tab, "info"))
     assert "Try again" not in buttons(tab)
@@ -125,8 +127,7 @@ def test_a_running_download_is_said_and_offers_no_second_one(open_page, store, m
 
 def fail_download(store, message: str = DownloadFailed.NO_INTERNET) -> None:
     store.request_download()
-    store.claim_download(add_worker(store))
-    store.end_download(message)
+    store.end(store.claim(add_worker(store), DOWNLOAD), FAILED, message)
 
 
 @pytest.mark.parametrize("name", WITH_NOTICE)
@@ -139,7 +140,7 @@ def test_without_internet_one_line_says_so_and_the_download_can_be_tried_again(
     assert sentences(tab).count(OFFLINE) == 1
     assert "internet" not in all_text(tab).replace(OFFLINE, "")
     button(tab, "Try again").click().run()
-    assert store.download().state == "wanted"
+    assert store.download().state == "waiting"
     tab.run()
     assert OFFLINE not in sentences(tab)
 
@@ -269,10 +270,7 @@ def test_a_missing_data_file_is_said_though_the_cache_has_mnist(
 
 def make_newer(path) -> None:
     with sqlite3.connect(path) as connection:
-        connection.execute(
-            "UPDATE facts SET value = ? WHERE name = 'schema_version'",
-            (str(schema.SCHEMA_VERSION + 1),),
-        )
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
 
 

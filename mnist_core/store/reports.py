@@ -1,0 +1,88 @@
+"""Reports: the points of runs' curves, read and written within a transaction under way."""
+
+import dataclasses
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from mnist_core.progress import Progress
+from mnist_core.store.schema import metrics, runs
+
+COLUMNS = [metrics.c[field.name] for field in dataclasses.fields(Progress)]
+
+
+def add(connection: sa.Connection, run_id: str, reports: list[Progress]) -> None:
+    """Store reports of a run."""
+    if reports:
+        rows = [{"run_id": run_id, **vars(report)} for report in reports]
+        connection.execute(sa.insert(metrics), rows)
+
+
+def read(connection: sa.Connection, run_id: str, after_step: int = 0) -> list[Progress]:
+    """A run's reports after that step, in order."""
+    query = (
+        sa.select(*COLUMNS)
+        .where(metrics.c.run_id == run_id, metrics.c.step > after_step)
+        .order_by(metrics.c.step)
+    )
+    return [Progress(**row) for row in connection.execute(query).mappings()]
+
+
+def forget(connection: sa.Connection, run_id: str, after_step: int) -> None:
+    """Forget a run's reports after that step."""
+    later = sa.and_(metrics.c.run_id == run_id, metrics.c.step > after_step)
+    connection.execute(sa.delete(metrics).where(later))
+
+
+def last_step(connection: sa.Connection, run_id: str) -> int:
+    """The step of a run's latest report; 0 if there is none."""
+    query = sa.select(sa.func.max(metrics.c.step)).where(metrics.c.run_id == run_id)
+    return int(connection.execute(query).scalar() or 0)
+
+
+def first_and_last(
+    connection: sa.Connection, run_ids: Collection[str]
+) -> dict[str, list[Progress]]:
+    """The first and the latest report of each run, by the run's id.
+
+    A run with a single report has one, and a run without any is left out.
+    """
+    step = metrics.c.step
+    ends = (
+        sa.select(
+            metrics.c.run_id, sa.func.min(step).label("first"), sa.func.max(step).label("last")
+        )
+        .where(metrics.c.run_id.in_(run_ids))
+        .group_by(metrics.c.run_id)
+        .subquery()
+    )
+    query = (
+        sa.select(metrics.c.run_id, *COLUMNS)
+        .join(ends, metrics.c.run_id == ends.c.run_id)
+        .where(step.in_((ends.c.first, ends.c.last)))
+        .order_by(step)
+    )
+    found: dict[str, list[Progress]] = {}
+    for run_id, *values in connection.execute(query):
+        found.setdefault(run_id, []).append(Progress(*values))
+    return found
+
+
+def last_of_sweep(connection: sa.Connection, sweep_id: str, validated: bool) -> dict[str, Progress]:
+    """The latest report of each run of a sweep that has any, by the run's id.
+
+    Args:
+        validated: only of those at the end of an epoch, which have validation figures.
+    """
+    last = (
+        sa.select(metrics.c.run_id, sa.func.max(metrics.c.step).label("step"))
+        .join(runs, runs.c.id == metrics.c.run_id)
+        .where(runs.c.sweep == sweep_id)
+        .group_by(metrics.c.run_id)
+    )
+    if validated:
+        last = last.where(metrics.c.validation_accuracy.is_not(None))
+    found = last.subquery()
+    same = sa.and_(metrics.c.run_id == found.c.run_id, metrics.c.step == found.c.step)
+    query = sa.select(metrics.c.run_id, *COLUMNS).join(found, same)
+    return {run_id: Progress(*values) for run_id, *values in connection.execute(query)}

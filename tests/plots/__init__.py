@@ -1,0 +1,1 @@
+"""A package, because tests/browser has a test_digits.py too."""
