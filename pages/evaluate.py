@@ -115,9 +115,7 @@ def show_digits(run: Run) -> None:
             [
                 [
                     str(row.digit),
-                    f"{row.precision:.2%}",
-                    f"{row.recall:.2%}",
-                    f"{row.f1:.2%}",
+                    *(f"{share:.2%}" for share in (row.precision, row.recall, row.f1)),
                     f"{row.images:,}",
                     f"{row.wrong:,}",
                     metrics.commonest_mistake(counts, row.digit),

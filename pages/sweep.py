@@ -9,11 +9,9 @@ from mnist_core.errors import RunNotFound
 from mnist_core.jobs import forecast
 from mnist_core.plots import html, parallel, style
 from mnist_core.store.run import (
-    FAILED,
     FINISHED,
     INTERRUPTED,
     RUNNING,
-    STOPPED,
     WAITING,
     Run,
     Trial,
@@ -33,14 +31,7 @@ from pages.shared.visitor import this_visitor
 shell.guard("sweep")
 
 POLL = 1.0
-STATES = {
-    WAITING: "waiting",
-    RUNNING: "training",
-    FINISHED: "done",
-    STOPPED: "stopped",
-    INTERRUPTED: "interrupted",
-    FAILED: "failed",
-}
+STATES = {RUNNING: "training", FINISHED: "done"}
 # Compare shows no more.
 MOST_OVERLAID = 6
 
@@ -142,7 +133,7 @@ def state(trial: Trial) -> str:
         return f"epoch {trial.epoch:.1f} of {trial.run.config.all_epochs}"
     if trial.run.state == INTERRUPTED and not trial.epoch:
         return "not trained"
-    return STATES[trial.run.state]
+    return STATES.get(trial.run.state, trial.run.state)
 
 
 def show_figure(trials: list[Trial]) -> None:
