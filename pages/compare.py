@@ -221,21 +221,15 @@ def manage(run: Run, visitor: str) -> None:
             "Rename", icon=":material/edit:", on_click=rename, args=(run.id, visitor)
         )
     with st.container(horizontal=True):
-        st.button(
-            "No longer keep" if run.pinned else "Keep",
-            icon=":material/keep_off:" if run.pinned else ":material/keep:",
-            on_click=pin,
-            args=(run.id, visitor, not run.pinned),
-        )
+        if run.pinned:
+            shell.button("No longer keep", "keep_off", pin, run.id, visitor, False)
+        else:
+            shell.button("Keep", "keep", pin, run.id, visitor, True)
         if not run.active:
             with st.popover("Delete", icon=":material/delete:"):
                 st.write("This deletes its curves and its network.")
-                st.button(
-                    "Delete this run for good",
-                    type="primary",
-                    on_click=delete,
-                    args=(run.id, visitor),
-                )
+                label = "Delete this run for good"
+                shell.button(label, "delete", delete, run.id, visitor, type="primary")
     st.caption(
         f"Old runs are deleted when there are many; you can keep up to {MOST_PINNED_EACH} of yours."
     )
@@ -244,18 +238,16 @@ def manage(run: Run, visitor: str) -> None:
 @shell.guarded
 def rename(run_id: str, visitor: str) -> None:
     # An argument would be what the box held when it was shown.
-    name = str(st.session_state[f"name-{run_id}"])
     with limits.counted(CHANGE, visitor):
+        name = str(st.session_state[f"name-{run_id}"])
         cache.store().rename(run_id, teacher.acting_as(visitor), name)
 
 
-@shell.guarded
 def pin(run_id: str, visitor: str, pinned: bool) -> None:
     with limits.counted(CHANGE, visitor):
         cache.store().pin(run_id, teacher.acting_as(visitor), pinned)
 
 
-@shell.guarded
 def delete(run_id: str, visitor: str) -> None:
     with limits.counted(CHANGE, visitor):
         cache.store().delete(run_id, teacher.acting_as(visitor))
@@ -269,7 +261,7 @@ runs = [run for run in run_picker.trained_runs() if run.test_accuracy is not Non
 only_built_in = all(run.shipped for run in runs)
 if only_built_in:
     st.info(
-        "These networks are built-in. Train one of your own to compare it with them.",
+        "These are the built-in networks. Train one of your own to compare it with them.",
         icon=":material/compare_arrows:",
     )
 show_table(runs, visitor)

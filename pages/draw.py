@@ -62,8 +62,8 @@ def show_sheet() -> None:
     with st.container(key="sheet"):
         canvas.show(st.session_state.get("pen") or "Medium")
     with st.container(horizontal=True):
-        st.button("Undo", icon=":material/undo:", on_click=canvas.undo)
-        st.button("Clear", icon=":material/delete:", on_click=canvas.clear)
+        shell.button("Undo", "undo", canvas.undo)
+        shell.button("Clear", "delete", canvas.clear)
         with presenter.hidden_when_presenting("pen", width="content"):
             choose("Pen", list(canvas.PENS), "pen", default="Medium", persist_state="session")
     with (
@@ -73,8 +73,7 @@ def show_sheet() -> None:
         pictures.other_ways()
     # On a phone this is right above the answer.
     if (subject := canvas.subject()) and subject.file:
-        turn = shell.guarded(pictures.turn_picture)
-        st.button("Turn", icon=":material/rotate_right:", on_click=turn)
+        shell.button("Turn", "rotate_right", pictures.turn_picture)
 
 
 def show_answers(answers: Sequence[Answer], images: np.ndarray, subject: Subject) -> None:

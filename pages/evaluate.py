@@ -115,9 +115,7 @@ def show_digits(run: Run) -> None:
             [
                 [
                     str(row.digit),
-                    f"{row.precision:.2%}",
-                    f"{row.recall:.2%}",
-                    f"{row.f1:.2%}",
+                    *(f"{share:.2%}" for share in (row.precision, row.recall, row.f1)),
                     f"{row.images:,}",
                     f"{row.wrong:,}",
                     metrics.commonest_mistake(counts, row.digit),
@@ -148,8 +146,9 @@ def show_sure(run: Run) -> None:
             label_visibility="visible",
         )
         lowest, highest = st.slider("Confidence, in %", 0, 100, (0, 100), key="between", width=360)
-    wrong = which == SURE_WRONG
-    pick = metrics.most_confident_mistakes if wrong else metrics.least_confident_correct
+    pick = (
+        metrics.most_confident_mistakes if which == SURE_WRONG else metrics.least_confident_correct
+    )
     places = pick(cache.predictions(run), between=(lowest / 100, highest / 100))
     st.subheader(f"{which}: {style.counted(len(places), 'image')}", anchor=False)
     if len(places):

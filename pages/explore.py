@@ -36,17 +36,17 @@ def choose_sample() -> tuple[int, int, list[int]]:
     """How many digits, the seed of the sample, and which digits; none means all ten."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         count = st.selectbox(
-            "How many", COUNTS, index=1, key="count", bind="query-params", width=90
+            "How many", COUNTS, index=1, key="count", bind="query-params", width=80
         )
         seed = st.number_input(
             "Seed",
             0,
             LARGEST_SEED,
             key="explore_seed",
-            width=110,
+            width=100,
             help="The same seed shows the same digits to everyone: share the address.",
         )
-        st.button("New sample", icon=":material/casino:", on_click=new_sample)
+        shell.button("New sample", "casino", new_sample)
     if st.query_params.get("seed") != str(seed):
         st.query_params["seed"] = str(seed)
     chosen = st.pills(
@@ -87,11 +87,11 @@ def choose_by_number(split: str) -> None:
             width=200,
             help=f"Each image has a number from 0 to {last:,}.",
         )
-        st.button(
-            "Show it",
-            icon=":material/zoom_in:",
-            on_click=lambda: detail.choose(split, st.session_state["number"]),
-        )
+        shell.button("Show it", "zoom_in", choose_number, split)
+
+
+def choose_number(split: str) -> None:
+    detail.choose(split, st.session_state["number"])
 
 
 # --- a summary ---
@@ -179,10 +179,9 @@ def show_test_doubts() -> None:
     if mismatch := run_picker.mismatch(run):
         st.info(mismatch, icon=":material/image_not_supported:")
         return
-    predictions = cache.predictions(run)
-    labels, answers = predictions.labels, predictions.answers
-    places = metrics.most_confident_mistakes(predictions)[:MOST_SHOWN]
-    captions = [f"{labels[p]}, or {answers[p]}?" for p in places]
+    found = cache.predictions(run)
+    places = metrics.most_confident_mistakes(found)[:MOST_SHOWN]
+    captions = [f"{found.labels[place]}, or {found.answers[place]}?" for place in places]
     detail.show_digits("test", places, captions, "mistakes")
 
 

@@ -9,11 +9,9 @@ from mnist_core.errors import RunNotFound
 from mnist_core.jobs import forecast
 from mnist_core.plots import html, parallel, style
 from mnist_core.store.run import (
-    FAILED,
     FINISHED,
     INTERRUPTED,
     RUNNING,
-    STOPPED,
     WAITING,
     Run,
     Trial,
@@ -33,14 +31,7 @@ from pages.shared.visitor import this_visitor
 shell.guard("sweep")
 
 POLL = 1.0
-STATES = {
-    WAITING: "waiting",
-    RUNNING: "training",
-    FINISHED: "done",
-    STOPPED: "stopped",
-    INTERRUPTED: "interrupted",
-    FAILED: "failed",
-}
+STATES = {RUNNING: "training", FINISHED: "done"}
 # Compare shows no more.
 MOST_OVERLAID = 6
 
@@ -52,7 +43,6 @@ def start(configs: list[TrainConfig], visitor: str) -> None:
     st.query_params["sweep"] = runs[0].id
 
 
-@shell.guarded
 def stop(sweep_id: str, visitor: str) -> None:
     cache.store().stop_sweep(sweep_id, teacher.acting_as(visitor))
 
@@ -112,11 +102,12 @@ def show_state(trials: list[Trial], visitor: str) -> None:
         if held_up or not begun:
             show_waiting(waiting)
     if teacher.may_change(trials[0].run, visitor):
-        st.button(
+        shell.button(
             "Stop the sweep",
-            icon=":material/stop_circle:",
-            on_click=stop,
-            args=(trials[0].run.sweep, visitor),
+            "stop_circle",
+            stop,
+            trials[0].run.sweep,
+            visitor,
             disabled=all(run.stop_requested for run in active),
             help="Keeps the networks trained so far; waiting runs are not trained.",
         )
@@ -142,7 +133,7 @@ def state(trial: Trial) -> str:
         return f"epoch {trial.epoch:.1f} of {trial.run.config.all_epochs}"
     if trial.run.state == INTERRUPTED and not trial.epoch:
         return "not trained"
-    return STATES[trial.run.state]
+    return STATES.get(trial.run.state, trial.run.state)
 
 
 def show_figure(trials: list[Trial]) -> None:

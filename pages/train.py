@@ -37,6 +37,7 @@ MOST_POINTS = 300
 # Seconds between updates. Only the owner sees every step: thirty onlookers cost the server no
 # more than a few owners.
 POLL_MINE, POLL_OTHERS = 0.2, 1.0
+Draw = Callable[[list[Progress], int], go.Figure]
 
 
 @shell.guarded
@@ -46,7 +47,6 @@ def start(config: TrainConfig, visitor: str) -> None:
     st.query_params["run"] = run.id
 
 
-@shell.guarded
 def resume(run_id: str, visitor: str, more_key: str = "") -> None:
     # An argument would be what the box held when it was shown.
     more_epochs = int(st.session_state[more_key]) if more_key else 0
@@ -54,7 +54,6 @@ def resume(run_id: str, visitor: str, more_key: str = "") -> None:
     cache.pool().wake()
 
 
-@shell.guarded
 def stop(run_id: str, visitor: str) -> None:
     cache.store().request_stop(run_id, teacher.acting_as(visitor))
 
@@ -105,36 +104,26 @@ def live(run_id: str, visitor: str, polled: float | None) -> None:
 
 
 def show_curves(run: Run, reports: list[Progress]) -> None:
-    epochs = run.config.all_epochs
+    epochs, last = run.config.all_epochs, reports[-1]
+    state = (*cache.state_of(run), run.turn, run.worker, len(reports), epochs)
 
-    def figure(draw: Callable[[list[Progress], int], go.Figure]) -> str:
-        now = (*cache.state_of(run), run.turn, run.worker, len(reports), epochs)
-        return cached_figure_json(
-            (draw.__name__, *now), lambda: draw(thin(reports, MOST_POINTS), epochs)
+    def show(title: str, meaning: str, draw: Draw, now: str) -> None:
+        st.markdown(f"**{title}**: {meaning}")
+        figure = cached_figure_json(
+            (title, *state), lambda: draw(thin(reports, MOST_POINTS), epochs)
         )
+        live_chart(figure, f"{title} over epochs; now {now}", key=f"{title.lower()}-{run.id}")
 
     left, right = st.columns(2)
     with left:
-        st.markdown("**Accuracy**: share of images classified correctly")
-        live_chart(
-            figure(curves.accuracy_curves),
-            f"Accuracy over epochs; now {reports[-1].accuracy:.1%} on training batches",
-            key=f"accuracy-{run.id}",
-        )
+        now = f"{last.accuracy:.1%} on training batches"
+        show("Accuracy", "share of images classified correctly", curves.accuracy_curves, now)
     with right:
-        st.markdown("**Loss**: how wrong the answers are (lower is better)")
-        live_chart(
-            figure(curves.loss_curves),
-            f"Loss over epochs; now {reports[-1].loss:.3f} on training batches",
-            key=f"loss-{run.id}",
-        )
+        now = f"{last.loss:.3f} on training batches"
+        show("Loss", "how wrong the answers are (lower is better)", curves.loss_curves, now)
     with presenter.hidden_when_presenting("rate"):
-        st.markdown("**Learning rate**: how large each update is")
-        live_chart(
-            figure(curves.learning_rate_curve),
-            f"Learning rate over epochs; now {reports[-1].learning_rate:.2g}",
-            key=f"rate-{run.id}",
-        )
+        now = f"{last.learning_rate:.2g}"
+        show("Learning rate", "how large each update is", curves.learning_rate_curve, now)
 
 
 def show_state(run: Run, visitor: str) -> None:
@@ -145,22 +134,12 @@ def show_state(run: Run, visitor: str) -> None:
     if not teacher.may_change(run, visitor):
         return
     if run.active:
-        st.button(
-            "Stop",
-            icon=":material/stop_circle:",
-            on_click=stop,
-            args=(run.id, visitor),
-            disabled=run.stop_requested,
-            help="Keeps the network as it is at that moment and tests it.",
-        )
+        what = "Keeps the network as it is at that moment and tests it."
+        stopping = run.stop_requested
+        shell.button("Stop", "stop_circle", stop, run.id, visitor, disabled=stopping, help=what)
     elif run.resumable:
-        st.button(
-            "Resume",
-            icon=":material/resume:",
-            on_click=resume,
-            args=(run.id, visitor),
-            help="Continues where it stopped, to the same network as without the interruption.",
-        )
+        what = "Continues where it stopped, to the same network as without the interruption."
+        shell.button("Resume", "resume", resume, run.id, visitor, help=what)
     elif run.state == FAILED:
         offer_lower_rate(run)
     elif run.state == FINISHED:
@@ -170,12 +149,8 @@ def show_state(run: Run, visitor: str) -> None:
 def offer_lower_rate(run: Run) -> None:
     """For a run that failed: the same settings with a tenth of its learning rate."""
     rate = max(LIMITS["learning_rate"][0], run.config.learning_rate / 10)
-    st.button(
-        f"Set the learning rate to {rate:g}",
-        icon=":material/undo:",
-        on_click=set_all,
-        args=(dataclasses.replace(run.config, learning_rate=rate),),
-    )
+    config = dataclasses.replace(run.config, learning_rate=rate)
+    shell.button(f"Set the learning rate to {rate:g}", "undo", set_all, config)
 
 
 def offer_more_epochs(run: Run, visitor: str) -> None:
@@ -186,13 +161,8 @@ def offer_more_epochs(run: Run, visitor: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = f"more-{run.id}"
         st.number_input("More epochs", 1, most, min(4, most), key=key, width=150)
-        st.button(
-            "Continue training",
-            icon=":material/resume:",
-            on_click=resume,
-            args=(run.id, visitor, key),
-            help="The learning rate restarts; the network continues from what it has learned.",
-        )
+        what = "The learning rate restarts; the network continues from what it has learned."
+        shell.button("Continue training", "resume", resume, run.id, visitor, key, help=what)
 
 
 def show_numbers(run: Run, reports: list[Progress]) -> None:
@@ -244,12 +214,13 @@ def show_queue(visitor: str) -> None:
         st.write("No run is waiting or running.")
     for run in runs:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.button(
+            shell.button(
                 f"Stop {run.id}",
-                icon=":material/stop_circle:",
+                "stop_circle",
+                stop,
+                run.id,
+                visitor,
                 key=f"teacher-stop-{run.id}",
-                on_click=stop,
-                args=(run.id, visitor),
                 disabled=run.stop_requested,
             )
             # Not markdown: a visitor chose the name.

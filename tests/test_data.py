@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import zipfile
 from pathlib import Path
@@ -6,7 +7,9 @@ import numpy as np
 import pytest
 
 from mnist_core import data
+from mnist_core.config import TrainConfig
 from mnist_core.errors import BrokenDataFile
+from mnist_core.store.run import FINISHED, Run
 from tests.helpers import (
     corruptions,
     first_of_each_digit,

@@ -1,7 +1,6 @@
-"""The sheet to draw on: strokes, undo, clear; and the pictures that it leaves behind.
+"""The sheet to draw on: strokes, undo, clear; and what there is to read, ``subject()``.
 
-What is drawn is kept in the visitor's session, so that it outlives a visit to another page.
-Whoever shows the sheet reads ``subject()``: what there is to be read now.
+Drawings are kept in the visitor's session, so that they survive a visit to another page.
 """
 
 import dataclasses
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from streamlit_drawable_canvas import st_canvas
 
 from mnist_core import drawing
@@ -25,15 +24,13 @@ from mnist_core.plots import html
 log = logging.getLogger("pages")
 
 SIDE = 320
-# A fine liner, about a fifteenth of a digit that fills the sheet as MNIST's pens were, and
-# a marker.
+# The medium one is about a fifteenth of a digit that fills the sheet, as in MNIST.
 PENS = {"Fine": 8, "Medium": 18, "Broad": 30}
 INK, PAPER = "#101820", "#FFFFFF"
-# Strokes that can be taken back, each with its picture of the sheet, about 3 KB.
-MOST_UNDO = 100
-# And how many bytes they may take: every session has a sheet, and a stranger may send any.
-MOST_BYTES_OF_UNDO = 2_000_000
-# A browser sends four pixels for one where its screen is that fine; more is no browser's.
+# Strokes that can be undone, each with a picture of the sheet of about 3 KB; and the bytes that
+# those pictures may take in a session, because a stranger may send any.
+MOST_UNDO, MOST_BYTES_OF_UNDO = 100, 2_000_000
+# High-resolution screens send up to four pixels for one.
 MOST_SIDE = 4 * SIDE
 # A drawing of several digits, or a photograph, is shown with at most this many pixels a side.
 SHEET_SIDE = 400
@@ -45,16 +42,16 @@ class Subject:
     """What there is to read.
 
     Attributes:
-        number: another one for each subject of this visitor.
-        source: where it is from, for a person.
+        number: unique among this visitor's subjects.
+        source: where it is from, in words.
         pictures: one for each digit: as ``drawing.to_mnist`` takes them, or uint8
-            (28, 28) if they are ``prepared``. None if there is no digit.
-        prepared: they are MNIST's own, and need no preparation.
-        sheet: HTML of the picture that they were found in, or empty.
-        note: what should be known of them, one sentence or empty.
-        problem: why there is no digit, or why the file sent last could not be read, one
-            sentence or empty. It is said of this subject alone, and goes with it.
-        file: the picture that was sent last, as a PNG, to turn it; empty if it was no picture.
+            (28, 28) if they are ``prepared``. Empty if there is no digit.
+        prepared: they are MNIST's own images and need no preparation.
+        sheet: HTML of the picture that the digits were found in, or empty.
+        note: one sentence about how they were found, or empty.
+        problem: why there is no digit, or why the last file could not be read: one sentence, or
+            empty.
+        file: the last picture that was sent, as a PNG, to turn it; or empty.
     """
 
     number: int
@@ -68,25 +65,25 @@ class Subject:
 
 
 def subject() -> Subject | None:
-    """What this visitor drew or chose last; None if there is nothing."""
+    """What this visitor drew or chose last, if anything."""
     found: Subject | None = st.session_state.get("subject")
     return found
 
 
 def take(source: str, pictures: list[np.ndarray], **more: Any) -> None:
-    """Something else than a drawing is to be read: the sheet is emptied for it.
+    """Read something other than a drawing, and clear the sheet for it.
 
     Args:
-        more: what else ``Subject`` has.
+        more: other attributes of ``Subject``.
     """
     clear()
     _read(source, pictures, **more)
 
 
 def refuse(problem: str, file: bytes = b"") -> None:
-    """What was to be read cannot be: no earlier answer stays as if it were the new one.
+    """Say why a file cannot be read, instead of an earlier file's answer.
 
-    A drawing stays, for it is still to be seen on the sheet.
+    A drawing stays, because it is still visible on the sheet.
     """
     found = subject()
     if found and found.source == DRAWING and found.pictures:
@@ -96,33 +93,31 @@ def refuse(problem: str, file: bytes = b"") -> None:
 
 
 def clear() -> None:
-    """A canvas with another key is a new, empty one."""
-    _renew(None)
+    _new_canvas(None)
     _forget()
 
 
 def undo() -> None:
-    """Take the last stroke back, or those that the browser reported together with it."""
+    """Undo the last stroke, or those that the browser reported together with it."""
     sheets = st.session_state.get("sheets", [])
     if not sheets:
         return
     if len(sheets) == 1:
         clear()
         return
-    # The new canvas says nothing before its next stroke; what it holds was kept.
+    # The new canvas reports nothing before its next stroke, so use the picture that was kept.
     sheets.pop()
     count, picture = sheets[-1]
     strokes = st.session_state["strokes"]
     st.session_state["strokes"] = {**strokes, "objects": strokes["objects"][:count]}
-    _renew(st.session_state["strokes"])
+    _new_canvas(st.session_state["strokes"])
     _read_drawing(_decoded(picture))
 
 
 def arrive() -> None:
-    """Back from another page the canvas is empty: it starts with what was drawn.
+    """Back from another page, start the canvas with what was drawn; forget unreadable files.
 
-    Later it must not change, or it would be redrawn under somebody's pen. A file that could
-    not be read is forgotten.
+    Only then: a later change would redraw the canvas under somebody's pen.
     """
     if (found := subject()) and found.source != DRAWING and not found.pictures:
         st.session_state.pop("subject")
@@ -133,7 +128,7 @@ def arrive() -> None:
 
 
 def show(pen: str) -> None:
-    """The sheet itself. What was drawn is the subject from then on.
+    """The sheet itself. What is drawn on it becomes the subject.
 
     Args:
         pen: a key of ``PENS``.
@@ -156,7 +151,7 @@ def show(pen: str) -> None:
     strokes, picture = received
     count = len(strokes["objects"])
     if not count:
-        # A sheet that was emptied; a picture that was chosen instead stays.
+        # The sheet was cleared; a picture that was chosen instead stays.
         if st.session_state.get("strokes"):
             _forget()
         return
@@ -171,10 +166,7 @@ def show(pen: str) -> None:
 
 
 def _received(result: Any) -> tuple[dict[str, Any], bytes] | None:
-    """Strokes and picture of the sheet; None where there are none.
-
-    They come from a stranger's browser, which may send anything.
-    """
+    """Strokes and picture of the sheet; None if the browser, which may send anything, sent none."""
     try:
         strokes, picture = result.json_data, result.image_bytes
         if not strokes or picture is None:
@@ -183,12 +175,12 @@ def _received(result: Any) -> tuple[dict[str, Any], bytes] | None:
             return strokes, picture
     except (AttributeError, KeyError, TypeError, ValueError):
         pass
-    log.warning("a browser sent what no canvas of ours does")
+    log.warning("a browser sent data that is not from our canvas")
     return None
 
 
 def _fitting(sheets: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-    """The last of them, as far as a session has room for."""
+    """The last sheets that a session has room for."""
     sheets = sheets[-MOST_UNDO:]
     while sum(len(picture) for _, picture in sheets) > MOST_BYTES_OF_UNDO:
         sheets = sheets[1:]
@@ -196,7 +188,7 @@ def _fitting(sheets: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
 
 
 def _read_drawing(picture: np.ndarray) -> None:
-    """The digits on the sheet, each by itself, are what there is to read."""
+    """Read the digits on the sheet, each by itself."""
     try:
         figures = photo.find_drawn_figures(picture)
     except EmptyDrawing as error:
@@ -209,12 +201,12 @@ def _read_drawing(picture: np.ndarray) -> None:
 
 
 def inks(figures: Sequence[photo.Figure]) -> list[np.ndarray]:
-    """As bytes: a quarter of the memory, for a session keeps them."""
+    """The figures' pictures as bytes, a quarter of the memory, because a session keeps them."""
     return [drawing.to_bytes(drawing.to_grey(figure.ink)) for figure in figures]
 
 
 def framed(source: str, picture: np.ndarray, figures: Sequence[photo.Figure]) -> str:
-    """HTML: a picture from there with a frame around each of its figures."""
+    """HTML of a picture with a frame around each figure."""
     count = f"{len(figures)} figures were" if len(figures) > 1 else "one figure was"
     return html.framed(
         drawing.shrink(picture, SHEET_SIDE),
@@ -235,33 +227,25 @@ def _forget() -> None:
         st.session_state.pop(name, None)
 
 
-def _renew(strokes: dict[str, Any] | None) -> None:
+def _new_canvas(strokes: dict[str, Any] | None) -> None:
+    """A canvas with another key is a new one."""
     st.session_state["canvas"] = st.session_state.get("canvas", 0) + 1
     st.session_state["canvas_start"] = strokes
 
 
 def _decoded(png: bytes) -> np.ndarray:
-    """The sheet as uint8 grey (h, w).
-
-    It comes from a stranger's browser: what no canvas of ours can have sent is a blank sheet.
-    """
+    """The sheet as uint8 grey (h, w); blank if the data cannot be from our canvas."""
     try:
         with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
             if max(picture.size) <= MOST_SIDE:
                 return np.asarray(picture.convert("L"))
-    except (
-        UnidentifiedImageError,
-        OSError,
-        ValueError,
-        SyntaxError,
-        Image.DecompressionBombError,
-    ):
-        log.warning("a browser sent a canvas that is no picture")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        log.warning("a browser sent a canvas that is not a picture")
     return np.full((SIDE, SIDE), 255, np.uint8)
 
 
-# The canvas hides tools of its own, unseen but in the way, over its upper right corner: a
-# digit begun there pressed them instead. The buttons below the sheet do for all.
+# The canvas has invisible tools over its upper right corner; a digit begun there would press
+# them. The buttons below the sheet replace them.
 _remove_tools = st.components.v2.component(
     "remove_tools",
     js=(Path(__file__).parent / "canvas_tools.js").read_text(),

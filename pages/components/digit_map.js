@@ -1,4 +1,4 @@
-// Draws the map of digit_map.py, and tells which points were chosen. load() is in load_plotly.js.
+// Draws the map of digit_map.py and reports which points were chosen. load() is in load_plotly.js.
 export default async function({ data, parentElement, setTriggerValue }) {
   const plot = parentElement.querySelector('.plot');
   const tip = parentElement.querySelector('.tip');
@@ -35,7 +35,7 @@ export default async function({ data, parentElement, setTriggerValue }) {
     legend: { orientation: 'h', x: 0, y: 0, yref: 'container', yanchor: 'bottom',
               itemsizing: 'constant' },
     xaxis: { visible: false }, yaxis: { visible: false, scaleanchor: 'x' },
-    // The loop itself goes; what was in it stays chosen, by the data.
+    // The loop itself disappears; the data keeps its points selected.
     selections: [], selectionrevision: JSON.stringify(data.lassoed),
     modebar: { bgcolor: 'rgba(0,0,0,0)', color: text, activecolor: text },
   };
@@ -45,7 +45,7 @@ export default async function({ data, parentElement, setTriggerValue }) {
     responsive: true, displaylogo: false, displayModeBar: true,
     modeBarButtons: [['lasso2d', 'zoom2d', 'pan2d', 'resetScale2d']],
   });
-  // What the listeners below go by; the data may be other ones at the next call.
+  // Read by the listeners below, because the next call may bring other data.
   plot.shown = { names, columns: data.columns, sprite: data.sprite };
   if (!first) return;
   const sheet = new Image();
@@ -58,7 +58,7 @@ export default async function({ data, parentElement, setTriggerValue }) {
       pen.drawImage(sheet, 28 * (number % columns), 28 * Math.floor(number / columns),
                     28, 28, 0, 0, 28, 28);
   };
-  // The pictures may arrive while somebody is pointing already.
+  // The pictures may arrive while somebody is already pointing.
   sheet.onload = draw;
   sheet.src = data.sprite;
   plot.on('plotly_hover', ({ points: [point], event }) => {
@@ -79,7 +79,7 @@ export default async function({ data, parentElement, setTriggerValue }) {
     setTriggerValue('chosen', point.customdata);
   });
   plot.on('plotly_selected', (event) => {
-    // It also tells of what was selected by the data.
+    // The event also fires for a selection that came with the data.
     if (event?.lassoPoints || event?.range)
       setTriggerValue('lassoed', event.points.map(point => point.customdata).slice(0, data.most));
   });

@@ -1,7 +1,6 @@
-"""digit_map: points that show their picture, and can be lassoed.
+"""digit_map: a scatter plot of digits that shows their pictures, with clicks and a lasso.
 
-Plotly draws them; the pictures come from one sprite that the browser fetches once. It tells
-Python which point was clicked and which were lassoed.
+Plotly draws it; the pictures come from one sprite that the browser fetches once.
 """
 
 import json
@@ -47,16 +46,16 @@ def digit_map(
     Args:
         points: float (n, 2).
         labels: the digit of each, 0 to 9.
-        names: what is said of each that is pointed at.
+        names: shown for the point under the pointer.
         sprite: the address of a picture as ``maps.sprite`` makes it.
         alt: what the map shows, for anyone who cannot see it.
-        lassoed: numbers of the points to show as chosen; None if all are alike.
-        on_choose: called with the number of a point that was clicked.
-        on_lasso: called with the numbers of those that were lassoed.
+        lassoed: numbers of the points to highlight; None for no selection.
+        on_choose: called with the number of the clicked point.
+        on_lasso: called with the numbers of the lassoed points.
     """
     source = plotly_address()
     if source is None:
-        st.info("The map needs a folder it may write to (static/), and there is none here.")
+        st.info("The map needs the folder static/, which this server cannot write to.")
         return
 
     # What arrives comes from a stranger's browser.
@@ -83,7 +82,7 @@ def digit_map(
             "height": HEIGHT,
             "lassoed": None if lassoed is None else tuple(lassoed),
             "most": MOST_LASSOED,
-            # Other points are another view; the same ones stay as the person left them.
+            # The same points keep their zoom.
             "revision": json.dumps([alt, len(labels)]),
         },
         key=key,

@@ -1,4 +1,4 @@
-// Fills the grid of gallery.py, and tells which digit was chosen.
+// Fills the grid of gallery.py and reports which digit was chosen.
 export default function({ data, parentElement, setTriggerValue }) {
   const grid = parentElement.querySelector('.digits');
   grid.setAttribute('aria-label', data.label);
@@ -25,7 +25,7 @@ export default function({ data, parentElement, setTriggerValue }) {
     button.onclick = () => setTriggerValue('chosen', number);
     return button;
   });
-  // Whoever goes by keyboard stays where they were, and a dialog still hears Escape.
+  // Keep the keyboard focus, so that a dialog still gets Escape.
   const focused = [...grid.children].indexOf(parentElement.activeElement);
   grid.replaceChildren(...buttons);
   buttons[Math.min(focused, buttons.length - 1)]?.focus({ preventScroll: true });

@@ -1,7 +1,6 @@
-"""gallery: many digits in a grid, each a button that tells Python which one was chosen.
+"""gallery: digits in a grid of buttons; html.digit_grid is the same without the buttons.
 
-html.digit_grid looks the same where nothing happens on a click. All pictures are sent as
-one, a sprite, and cut out by the browser: quicker to make and to paint than one file each.
+All pictures are sent as one sprite, which is faster to make and to paint than one file each.
 """
 
 import base64
@@ -36,10 +35,10 @@ def gallery(
 
     Args:
         images: uint8 (n, 28, 28).
-        captions: what is written under each, in one line or several.
+        captions: shown below each, in one line or several.
         texts: the alternative text of each.
-        label: what they are all together, for anyone who cannot see them.
-        on_choose: called with a picture's number, from 0 on, before the page reruns.
+        label: names the grid, for anyone who cannot see it.
+        on_choose: called with the place of the clicked image before the page reruns.
     """
 
     def chosen() -> None:

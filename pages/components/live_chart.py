@@ -1,8 +1,8 @@
 """live_chart: a Plotly figure that is redrawn in place while points arrive.
 
-``st.plotly_chart`` builds its chart anew whenever the figure changes: it blinks, and zoom
-and hidden lines are lost. This component hands the new data to ``Plotly.react`` instead.
-Plotly's script comes from the installed package, through Streamlit's static files.
+``st.plotly_chart`` rebuilds its chart whenever the figure changes: it blinks and loses zoom and
+hidden lines. This component calls ``Plotly.react`` instead. Plotly's script comes from the
+installed package, through Streamlit's static files.
 """
 
 import json
@@ -18,7 +18,7 @@ from pages.server import served
 from pages.shared import cache, presenter
 
 FOLDER = Path(__file__).parent
-# Goes before the script of each component that draws with Plotly.
+# Precedes the script of each component that draws with Plotly.
 LOAD = (FOLDER / "load_plotly.js").read_text()
 SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
@@ -32,7 +32,7 @@ _chart = st.components.v2.component(
 
 
 def plotly_address() -> str | None:
-    """Where a browser finds Plotly's script; None where the folder cannot be written."""
+    """Where a browser finds Plotly's script; None if the folder cannot be written."""
     return served.address(f"plotly-{plotly.__version__}.min.js", SCRIPT.read_bytes)
 
 
@@ -53,15 +53,14 @@ def cached_figure_json(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> s
 
 
 def live_chart(figure: str, alt: str, key: str) -> None:
-    """Show the figure; at the next rerun with the same key, only its data changes.
+    """Show a figure of ``cached_figure_json``; a rerun with the same key only changes its data.
 
     Args:
-        figure: as ``drawn`` gives it.
         alt: what the chart shows, for anyone who cannot see it.
     """
     source = plotly_address()
     if source is None:
-        # A read-only installation: the chart blinks, but it is there.
+        # In a read-only installation the chart blinks.
         st.plotly_chart(json.loads(figure), key=key, config={"displayModeBar": False}, alt=alt)
         return
     _chart(data={"figure": figure, "source": source, "alt": alt}, key=key)

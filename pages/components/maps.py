@@ -85,12 +85,8 @@ def show_one(split: str, places: np.ndarray, run: Run | None, method: str) -> No
             words = "t-SNE: neighbours stay neighbours; distances between groups mean little."
         elif study and study.state == FAILED:
             st.warning(f"There is no t-SNE map: {study.message}")
-            st.button(
-                "Try again",
-                key=f"again_{run and run.id}",
-                on_click=shell.guarded(request),
-                args=(study.id,),
-            )
+            key = f"again_{run and run.id}"
+            shell.button("Try again", "refresh", request, study.id, key=key)
         elif study:
             shell.fragment(wait_for_t_sne, run_every=2.0)(split, run)
     _, labels = cache.images_of(split)

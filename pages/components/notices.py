@@ -12,7 +12,7 @@ from mnist_core.store.queue import DONE
 from mnist_core.store.run import FAILED
 from pages.shared import presenter
 from pages.shared.cache import dataset, pool, tasks
-from pages.shared.shell import ICONS, fragment, guarded
+from pages.shared.shell import ICONS, button, fragment
 
 DISMISSED = "notice_dismissed"
 
@@ -70,8 +70,8 @@ def _notice(text: str, icon: str, *, try_again: bool = False) -> None:
     with st.container(key="data_notice", horizontal=True, vertical_alignment="center"):
         st.info(text, icon=icon)
         if try_again:
-            st.button("Try again", icon=":material/refresh:", on_click=guarded(request_download))
-        st.button("Dismiss", icon=":material/close:", type="tertiary", on_click=_dismiss_notice)
+            button("Try again", "refresh", request_download)
+        button("Dismiss", "close", _dismiss_notice, type="tertiary")
 
 
 def _dismiss_notice() -> None:

@@ -86,9 +86,7 @@ def other_ways() -> None:
         st.number_input(
             f"Number of a test image, 0 to {most}", 0, most, key="test_number", width=280
         )
-        st.button(
-            "Read it", icon=":material/looks_one:", on_click=shell.guarded(take_numbered_digit)
-        )
+        shell.button("Read it", "looks_one", take_numbered_digit)
     # Any type of file is accepted: phones then send photographs as JPEG, and we say in one
     # sentence what is wrong with a file of another kind.
     st.file_uploader(
@@ -99,8 +97,4 @@ def other_ways() -> None:
 
 
 def test_digit_button() -> None:
-    st.button(
-        "Use a test digit",
-        icon=":material/casino:",
-        on_click=shell.guarded(take_test_digit),
-    )
+    shell.button("Use a test digit", "casino", take_test_digit)

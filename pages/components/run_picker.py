@@ -1,4 +1,4 @@
-"""Choosing among the runs that have a network, and whether their predictions can be shown."""
+"""Choosing a run that has a network, and whether its predictions can be shown."""
 
 import logging
 from typing import Any
@@ -16,31 +16,31 @@ NO_RUN = ""
 
 
 def is_readable(run: Run) -> bool:
-    """Whether a run's test predictions can be read; if not, a sentence says why."""
+    """Whether a run's test predictions can be read; otherwise a sentence says why not."""
     try:
         predictions(run)
     except RunNotFound:
         why = "has no predictions of the test images"
     except (ValueError, OSError):
         log.exception("predictions of run %s", run.id)
-        why = "has predictions that cannot be read, perhaps of an older version"
+        why = "has predictions that cannot be read, perhaps from an older version"
     else:
         return True
     st.warning(
         f"{run.title} {why}, so there is nothing to evaluate. Choose another network, or train "
-        "it anew.",
+        "this one again.",
         icon=":material/unknown_document:",
     )
     return False
 
 
 def mismatch(run: Run) -> str:
-    """One sentence if a run was tested on other images than those at hand, else empty."""
+    """A sentence if a run was not tested on the images at hand, else empty."""
     if has_pictures(run):
         return ""
     sentence = (
-        f"These predictions are for other test images ({run.dataset}) than the ones at hand "
-        f"({dataset().description}), so the pictures cannot be shown. The numbers hold."
+        f"These predictions are for other test images ({run.dataset}) than the ones here "
+        f"({dataset().description}), so the pictures cannot be shown. The numbers are valid."
     )
     if pictured := next(filter(has_pictures, shipped_runs()), None):
         sentence += f" Choose the network {pictured.label} to see pictures."
@@ -48,7 +48,7 @@ def mismatch(run: Run) -> str:
 
 
 def trained_runs() -> list[Run]:
-    """Every run with a network, shipped ones first; those alone if the database is away."""
+    """Every run with a network, built-in ones first; only those if there is no database."""
     runs = shipped_runs()
     try:
         return runs + store().list_runs(trained=True)
@@ -60,23 +60,23 @@ def trained_runs() -> list[Run]:
 
 
 def pick_run(label: str = "Network", *, runs: list[Run] | None = None) -> Run:
-    """Let the visitor choose among the runs that have a network; kept in the address.
+    """Let the visitor choose a run; kept in the address.
 
     Args:
-        runs: those to choose from, if they were read already.
+        runs: those to choose from; all with a network if None.
     """
     found = {run.id: run for run in (trained_runs() if runs is None else runs)}
     wanted = st.query_params.get("run")
     if wanted and wanted not in found:
         st.warning(
-            "The address names a run that has no network here; showing another.",
+            "The link names a run that has no network here, so another one is shown.",
             icon=":material/link_off:",
         )
     return found[_choose_run(label, "run", list(found), found)]
 
 
 def pick_other_run(label: str, first: Run | None, runs: list[Run]) -> Run | None:
-    """Let the visitor choose another run than the first, or none; kept in the address."""
+    """Let the visitor choose a run other than the first, or none; kept in the address."""
     found = {run.id: run for run in runs if first is None or run.id != first.id}
     return found.get(_choose_run(label, "beside", [NO_RUN, *found], found, width=420))
 
@@ -84,8 +84,8 @@ def pick_other_run(label: str, first: Run | None, runs: list[Run]) -> Run | None
 def _choose_run(
     label: str, key: str, options: list[str], runs: dict[str, Run], width: Any = "stretch"
 ) -> str:
-    # The box has a key of its own and is set before it is made: one that followed the
-    # address by its index would be another box after each choice, and forget it.
+    # The box is set through its key: with an index that follows the address it would be a new
+    # box after each choice, and lose it.
     box = f"picked_{key}"
     if st.session_state.get(box) not in options:
         wanted = st.query_params.get(key)
@@ -95,7 +95,7 @@ def _choose_run(
         options,
         key=box,
         format_func=lambda run_id: runs[run_id].title if run_id in runs else "No other network",
-        help="Networks that came with the app, and those trained here.",
+        help="Built-in networks, and those trained here.",
         width=width,
     )
     if chosen == NO_RUN:
@@ -105,27 +105,23 @@ def _choose_run(
     return chosen
 
 
-def warn_of_guessing(run: Run, accuracy: float, images: int, kind: str) -> bool:
-    """Say so, and what to try, if a run's network does no better than one that learned nothing.
+def warn_of_guessing(run: Run, accuracy: float, images: int, kind: str) -> None:
+    """Say so, and what to try, if a run's network is no better than guessing.
 
     Args:
         accuracy: 0 to 1, on so many images of this kind, such as "test".
-
-    Returns:
-        Whether it does no better.
     """
     if not images or not metrics.is_guessing(accuracy, images):
-        return False
+        return
     config = run.config
     if config.shuffled_labels >= 0.5:
-        advice = "Shuffle fewer of the labels."
+        advice = "Shuffle fewer labels."
     elif config.learning_rate > 0.002:
         advice = "Train again with a lower learning rate."
     else:
         advice = "Train again with a higher learning rate or more epochs."
     st.warning(
         f"This network learned nothing: it classifies {accuracy:.1%} of the {kind} images "
-        f"correctly, and {metrics.GUESSING:.0%} is guessing. {advice}",
+        f"correctly, and guessing gets {metrics.GUESSING:.0%} right. {advice}",
         icon=":material/casino:",
     )
-    return True

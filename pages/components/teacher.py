@@ -1,7 +1,7 @@
-"""teacher: whoever knows the password may change every stored run.
+"""teacher: anyone who knows the password may change every stored run.
 
-There is a teacher only where MNIST_TEACHER_PASSWORD is set. That somebody is signed in is
-known to their session on the server and to nothing else. What they may do, RunStore decides.
+There is a teacher only if MNIST_TEACHER_PASSWORD is set. Only the session on the server knows
+that somebody is signed in. RunStore decides what they may do.
 """
 
 import functools
@@ -18,6 +18,7 @@ from mnist_core.errors import NotAllowed
 from mnist_core.store.run import TEACHER, Run
 from pages.server import limits
 from pages.server.rates import SIGN_IN
+from pages.shared import shell
 
 log = logging.getLogger("pages")
 
@@ -46,26 +47,22 @@ def _warn_once() -> None:
 
 
 def signed_in() -> bool:
-    """Whether this session knows the password; another password signs everybody out."""
+    """Whether this session knows the password; a changed password signs everybody out."""
     return bool(password()) and st.session_state.get(SIGNED_IN) == _mark()
 
 
 def acting_as(visitor: str) -> str:
-    """As whom runs are changed: the teacher, or just this visitor."""
+    """The name under which runs are changed: the teacher's, or this visitor's."""
     return TEACHER if signed_in() else visitor
 
 
 def may_change(run: Run, visitor: str) -> bool:
-    """Whether to offer it; the store checks it again."""
+    """Whether to offer changes; the store checks it again."""
     return not run.shipped and (run.owner == visitor or signed_in())
 
 
 def show(visitor: str, more: Callable[[], None] | None = None) -> None:
-    """The teacher's corner at the end of a page.
-
-    Args:
-        more: shows what else there is for the teacher.
-    """
+    """The teacher's part at the end of a page, with ``more`` in it once signed in."""
     if not password():
         return
     problem = st.session_state.pop(PROBLEM, "")
@@ -73,13 +70,13 @@ def show(visitor: str, more: Callable[[], None] | None = None) -> None:
         "For the teacher", icon=":material/school:", expanded=bool(problem) or signed_in()
     ):
         if problem:
-            # Here, where it was typed, and not at the head of the page.
+            # Next to the box, not at the top of the page.
             st.error(problem, icon=":material/error:")
         if signed_in():
             st.write("You may stop, resume, rename, keep and delete every run trained here.")
             if more:
                 more()
-            st.button("Sign out", icon=":material/logout:", on_click=sign_out)
+            shell.button("Sign out", "logout", sign_out)
             return
         with st.form("teacher_form", border=False, clear_on_submit=True):
             st.text_input(
@@ -96,14 +93,14 @@ def show(visitor: str, more: Callable[[], None] | None = None) -> None:
 
 
 def sign_in(visitor: str) -> None:
-    """Whatever is typed counts, right or wrong: nobody finds out by trying for long."""
+    """Every attempt counts, right or wrong, so that nobody can guess for long."""
     try:
         limits.check(SIGN_IN, visitor)
     except NotAllowed as error:
         st.session_state[PROBLEM] = str(error)
         return
     typed = str(st.session_state.get(BOX, ""))
-    # An empty password is never right, not even where there is no teacher.
+    # An empty password is never right, not even if there is no teacher.
     if password() and hmac.compare_digest(typed.encode(), password().encode()):
         st.session_state[SIGNED_IN] = _mark()
     else:
@@ -115,5 +112,5 @@ def sign_out() -> None:
 
 
 def _mark() -> str:
-    """What a session remembers in place of the password."""
+    """What a session remembers instead of the password."""
     return hashlib.blake2b(password().encode(), key=HASH_KEY).hexdigest()

@@ -46,7 +46,7 @@ def show_images(run: Run, key: str, places: np.ndarray, rival: Run | None = None
 
 def answers_at(run: Run, places: np.ndarray) -> list[tuple[int, str]]:
     """A network's answer for each of these images, and its probability in words."""
-    predictions = cache.predictions(run)
-    answers = predictions.answers[places].tolist()
-    sure = predictions.confidences[places].tolist()
-    return list(zip(answers, map(metrics.percent, sure), strict=True))
+    found = cache.predictions(run)
+    return [
+        (int(found.answers[place]), metrics.percent(found.confidences[place])) for place in places
+    ]

@@ -11,17 +11,15 @@ from pages.shared import cache, shell
 
 @shell.fragment
 def show_confidence(run: Run) -> None:
-    predictions = cache.predictions(run)
+    found = cache.predictions(run)
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Does its confidence match its accuracy?", anchor=False)
-        error = metrics.expected_calibration_error(predictions)
+        error = metrics.expected_calibration_error(found)
         chart(
             "reliability",
             cache.state_of(run),
-            lambda: reliability.reliability_chart(
-                confidence.reliability(predictions), cache.dark()
-            ),
+            lambda: reliability.reliability_chart(confidence.reliability(found), cache.dark()),
             "The network's accuracy over its confidence, with 95% intervals",
         )
         st.caption(
@@ -40,20 +38,20 @@ def show_confidence(run: Run) -> None:
             format="%.1f%%",
             key="threshold",
         )
-        point = confidence.coverage(predictions, percent / 100)
+        point = confidence.coverage(found, percent / 100)
         chart(
             "coverage",
             (*cache.state_of(run), percent),
             lambda: reliability.coverage_chart(
-                confidence.coverage_curve(predictions), point, cache.dark()
+                confidence.coverage_curve(found), point, cache.dark()
             ),
             "Accuracy of the answers given, over the share of images that are answered",
         )
         if point.accuracy is None:
             st.markdown("**The network is never this confident, so it answers nothing.**")
         else:
+            abstained = len(found.labels) - point.answered
             st.markdown(
-                f"**It answers {point.share:.2%} of the images and abstains on "
-                f"{len(predictions.labels) - point.answered:,}; {point.accuracy:.2%} of its "
-                f"answers are right, {point.wrong:,} wrong.**"
+                f"**It answers {point.share:.2%} of the images and abstains on {abstained:,}; "
+                f"{point.accuracy:.2%} of its answers are right, {point.wrong:,} wrong.**"
             )

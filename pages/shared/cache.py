@@ -139,7 +139,7 @@ def _stored_suspects(fingerprint: str) -> Suspects | None:
 
 
 def database() -> Database:
-    """The database that all visitors share. Raises StoreUnavailable if there is none to use."""
+    """The database that all share. Raises StoreUnavailable if there is none to use."""
     url = engine.database_url()
     _check_database(url)
     return _database(url)
@@ -322,7 +322,7 @@ class _Reports:
         with self._one_at_a_time:
             if time.monotonic() - self._read_at >= age:
                 last = self._known[-1].step if self._known else 0
-                # Another list: whoever was given the one before goes on reading it.
+                # A new list, because callers may still read the last one.
                 self._known = self._known + store().metrics(self._run_id, after_step=last)
                 self._read_at = time.monotonic()
             return self._known

@@ -124,6 +124,14 @@ def guarded(function: Callable[..., object]) -> Callable[..., None]:
     return wrapped
 
 
+def button(
+    label: str, icon: str, action: Callable[..., object], *arguments: Any, **more: Any
+) -> None:
+    """A button that calls an action, with its errors shown as one sentence."""
+    icon = f":material/{icon}:"
+    st.button(label, icon=icon, on_click=guarded(action), args=arguments, **more)
+
+
 def fragment(function: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:
     """A part of a page that reruns alone, with its errors shown as one sentence.
 

@@ -499,7 +499,7 @@ def test_a_click_on_a_cell_names_it_and_shows_its_images(server, device, request
 def test_the_page_changes_over_by_itself_when_mnist_arrives(new_server, wide, tmp_path, sample):
     server = new_server(MNIST_WORKERS="0", KERAS_HOME=str(tmp_path / "keras"))
     open_page(wide, server, "explore")
-    notice = wide.get_by_text("Using the 5,000 digits")
+    notice = wide.get_by_text("Using the 5,000 digits that came with the app")
     notice.wait_for()
     # As the worker does at the end of a download: under another name first, then renamed.
     cache = tmp_path / "keras" / "datasets"

@@ -241,6 +241,8 @@ def run_on(
         "worker",
         FINISHED,
         results={
+            "training_images": len(dataset.x_train),
+            "test_images": len(dataset.x_test),
             "dataset": dataset.description,
             "test_fingerprint": dataset.test_fingerprint,
             "test_accuracy": float((read == dataset.y_test).mean()),

@@ -64,7 +64,7 @@ def test_without_other_runs_the_shipped_ones_are_compared(open_page):
     tab = open_page("compare", ME)
     assert_shown(tab, "compare")
     assert rows(tab) == SHIPPED
-    assert_one_sentence(sentences(tab), "These networks are built-in.")
+    assert_one_sentence(sentences(tab), "These are the built-in networks.")
     assert [name.split(" ")[0] for name in drawn(tab)] == ["cnn", "sample"]
     tab.button(key="next_step").click().run()
     assert_shown(tab, "train")

@@ -31,7 +31,7 @@ from tests.pages.helpers import (
 
 CLASSIC = shipped_runs()["classic"]
 VIEWS = ["Confusion", "Digit by digit", "Most confident mistakes", "Confidence", "Compare two"]
-NO_PICTURES = "so the pictures cannot be shown. The numbers hold."
+NO_PICTURES = "so the pictures cannot be shown. The numbers are valid."
 OTHER_NETWORK = "Choose the network sample to see pictures."
 
 
@@ -808,5 +808,6 @@ def test_a_network_that_learned_nothing_is_said_to_guess(open_page, store, full_
     tab = open_page("evaluate", run=run.id)
     assert metrics(tab)["Test accuracy"] == "10.00%"
     assert_one_sentence(
-        sentences(tab), "it classifies 10.0% of the test images correctly, and 10% is guessing. "
+        sentences(tab),
+        "it classifies 10.0% of the test images correctly, and guessing gets 10% right. ",
     )

@@ -651,8 +651,8 @@ def test_a_run_that_learned_nothing_says_so_and_what_to_try(open_page, store):
     assert_shown(tab, "train")
     assert_one_sentence(
         notices(tab, "warning"),
-        "This network learned nothing: it classifies 9.8% of the test images correctly, and 10% is "
-        "guessing. Train again with a lower learning rate.",
+        "This network learned nothing: it classifies 9.8% of the test images correctly, and "
+        "guessing gets 10% right. Train again with a lower learning rate.",
     )
     slow = finished_run(store, "other", TrainConfig(learning_rate=1e-5), test_accuracy=0.1135)
     (sentence,) = notices(open_page("train", ME, run=slow.id), "warning")
