@@ -14,6 +14,22 @@ from mnist_core.analysis import maps
 from tests import databases, extras
 from tests.helpers import Store, cut
 
+# The files that take more than a minute, in the order in which two processes take them
+# (--no-loadscope-reorder): a browser keeps both cores busy, and real workers leave them idle, so
+# one of each at a time.
+LONGEST = (
+    "browser/test_pages.py",
+    "processes/test_faults.py",
+    "processes/test_cluster.py",
+    "browser/test_accessibility.py",
+    "processes/test_outages.py",
+    "browser/test_hosting.py",
+    "jobs/test_worker.py",
+    "processes/test_servers.py",
+    "processes/test_local_pool.py",
+    "browser/test_digits.py",
+)
+
 
 @pytest.fixture(scope="module", autouse=True)
 def little_garbage() -> None:
@@ -39,6 +55,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_url" in metafunc.fixturenames and marked("databases") and not marked("sqlite"):
         postgres = pytest.param("postgres", marks=extras.needs("postgres"))
         metafunc.parametrize("database_url", ["sqlite", postgres], indirect=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest files first."""
+    place = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
