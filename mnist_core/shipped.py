@@ -1,9 +1,8 @@
-"""Shipped runs: finished runs as folders of files, which come with the project.
+"""Built-in runs: finished runs as folders of files, which need neither database nor network.
 
 A folder holds ``run.json`` (settings, results, curves), ``model.keras``, ``model.tflite``,
-``predictions.npz`` and ``calibration.json``. They work where there is no database and no
-network. Made by ``python -m mnist_core train --preset NAME --export FOLDER``, the one called
-``SAMPLE`` with ``--sample`` too.
+``predictions.npz`` and ``calibration.json``, as ``python -m mnist_core train --preset NAME
+--export FOLDER`` writes them; the run called ``SAMPLE`` also needs ``--sample``.
 """
 
 import dataclasses
@@ -23,16 +22,16 @@ FILES = {
     PREDICTIONS: "predictions.npz",
     CALIBRATION: "calibration.json",
 }
-# The run that was trained on the bundled sample's 4,000 images and tested on its 1,000. The
-# other two were trained on all of MNIST, and so on all images of the sample.
+# Trained on the bundled sample's 4,000 images and tested on its 1,000. The other two were trained
+# on all of MNIST, and so on every image of the sample.
 SAMPLE = "sample"
-# Enough for a smooth curve; more would only make the repository heavier.
+# Enough for a smooth curve; more would only enlarge the repository.
 MOST_REPORTS = 300
 
 
 @functools.cache
 def shipped_runs() -> dict[str, Run]:
-    """The runs that came with the project, by id; the id is the folder's name."""
+    """The built-in runs by id, the name of their folder."""
     found = {}
     for path in sorted(PRETRAINED.glob(f"*/{RUN_FILE}")):
         values = json.loads(path.read_text())
@@ -44,32 +43,28 @@ def shipped_runs() -> dict[str, Run]:
 
 
 def shipped_metrics(run_id: str) -> list[Progress]:
-    """A shipped run's curves, thinned to a few hundred reports."""
+    """A built-in run's curves, thinned to a few hundred reports; raises RunNotFound."""
     values = json.loads((_folder(run_id) / RUN_FILE).read_text())
     return [Progress(**report) for report in values["curves"]]
 
 
 def shipped_artifact(run_id: str, kind: str) -> bytes:
-    """A shipped run's Keras model, LiteRT model, test predictions or calibration."""
+    """One of a built-in run's ``FILES``, by its kind; raises RunNotFound."""
     return (_folder(run_id) / FILES[kind]).read_bytes()
 
 
 def export_run(run: Run, curves: list[Progress], artifacts: dict[str, bytes], folder: Path) -> None:
-    """Write a run as such a folder, making it if it is not there."""
+    """Write a run as such a folder, which need not exist yet."""
     folder.mkdir(parents=True, exist_ok=True)
     for kind, data in artifacts.items():
         (folder / FILES[kind]).write_bytes(data)
+    names = (
+        "created_at", "dataset", "training_images", "test_images", "test_fingerprint",
+        "test_accuracy", "train_seconds", "epochs", "parameters",
+    )  # fmt: skip
     values = {
         "config": json.loads(run.config.to_json()),
-        "created_at": run.created_at,
-        "dataset": run.dataset,
-        "training_images": run.training_images,
-        "test_images": run.test_images,
-        "test_fingerprint": run.test_fingerprint,
-        "test_accuracy": run.test_accuracy,
-        "train_seconds": run.train_seconds,
-        "epochs": run.epochs,
-        "parameters": run.parameters,
+        **{name: getattr(run, name) for name in names},
         "curves": [dataclasses.asdict(report) for report in thin(curves, MOST_REPORTS)],
     }
     (folder / RUN_FILE).write_text(json.dumps(values, indent=1) + "\n")
@@ -77,5 +72,5 @@ def export_run(run: Run, curves: list[Progress], artifacts: dict[str, bytes], fo
 
 def _folder(run_id: str) -> Path:
     if run_id not in shipped_runs():
-        raise RunNotFound(f"No run called {run_id} ships with this project.")
+        raise RunNotFound(f"No built-in run is called {run_id}.")
     return PRETRAINED / run_id

@@ -110,7 +110,7 @@ def test_all_shipped_files_together_stay_small():
 @pytest.mark.parametrize("name", ["nothing", "", "..", "../pretrained/classic", "/etc"])
 def test_what_does_not_ship_is_not_found(name):
     for action in (lambda: shipped_metrics(name), lambda: shipped_artifact(name, KERAS)):
-        with pytest.raises(RunNotFound, match="ships with this project"):
+        with pytest.raises(RunNotFound, match="No built-in run is called"):
             action()
 
 

@@ -4,7 +4,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
@@ -34,9 +34,9 @@ def explained() -> Iterator[None]:
         sentence = sentence or (
             "The database of runs does not answer; check that it is there and try again."
         )
-        _outage.failed(sentence, _thread.statements[-1], cause)
+        outage.failed(sentence, _thread.statements[-1], cause)
         raise StoreUnavailable(sentence) from error
-    _outage.worked(_thread.statements)
+    outage.worked(_thread.statements)
 
 
 # Errors of whoever asked, and not of the database.
@@ -73,7 +73,8 @@ class Outage:
     when what failed works again, not when anything does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._sentence = ""
         self._since = 0.0
@@ -85,7 +86,7 @@ class Outage:
             if sentence == self._sentence:
                 return
             if not self._sentence:
-                self._since = time.monotonic()
+                self._since = self._clock()
             self._sentence, self._statement = sentence, statement
         # The first line says what; further ones may quote what was to be stored.
         detail = (str(cause).splitlines() or [""])[0]
@@ -99,7 +100,7 @@ class Outage:
             if not self._sentence or self._statement not in statements:
                 return
             self._sentence = ""
-            seconds = time.monotonic() - self._since
+            seconds = self._clock() - self._since
         log.info("the database is back after %.0f s", seconds)
 
 
@@ -112,7 +113,7 @@ class _Thread(threading.local):
         self.statements = [""]
 
 
-_outage = Outage()
+outage = Outage()
 _thread = _Thread()
 
 _FAULTS = {
