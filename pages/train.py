@@ -62,7 +62,7 @@ def shown_run(mine: Run | None) -> Run | None:
     """The run in the address, or else the visitor's own active one."""
     if wanted := st.query_params.get("run"):
         try:
-            return cache.find_run(wanted)
+            return cache.watch(wanted)[0]
         except RunNotFound as error:
             st.warning(str(error), icon=":material/link_off:")
             del st.query_params["run"]
@@ -84,12 +84,11 @@ def poll(run: Run, visitor: str) -> float | None:
 
 def live(run_id: str, visitor: str, polled: float | None) -> None:
     """One run: its state, numbers and curves; polled until it has ended."""
-    run = cache.find_run(run_id)
+    # All onlookers see the same moment, drawn once.
+    run, reports = cache.watch(run_id, 1.0 if polled == POLL_OTHERS else 0.0)
     if poll(run, visitor) != polled:
         # The whole page changes: the polling, the links, the start button.
         st.rerun()
-    # All onlookers see the same moment, drawn once.
-    reports = cache.curves(run, 0.0 if run.owner == visitor else 1.0)
     # Each in a container of its own, so that what comes and goes in them does not change the
     # position of the charts: Streamlit would rebuild them, and they would blink.
     with st.container():

@@ -295,37 +295,51 @@ def _seconds_of_active_runs(url: str) -> dict[str, float]:
     }
 
 
-def curves(run: Run, age: float = 0.0) -> list[Progress]:
-    """A run's reports so far, or as they were at most ``age`` seconds ago."""
-    if run.shipped:
-        return shipped.shipped_metrics(run.id)
-    return _reports(run, run.worker, run.turn).known(age)
+def curves(run: Run) -> list[Progress]:
+    """A run's reports so far."""
+    return watch(run.id)[1]
 
 
-# Another worker, or another turn, may begin at an earlier step again. Few are looked at at
-# once, and a long one has thousands of reports.
+def watch(run_id: str, age: float = 0.0) -> tuple[Run, list[Progress]]:
+    """A run and its reports so far, or as they were at most ``age`` seconds ago.
+
+    Raises:
+        RunNotFound: there is none with that id.
+    """
+    if run := shipped.shipped_runs().get(run_id):
+        return run, shipped.shipped_metrics(run_id)
+    return _watched(run_id, engine.database_url()).look(age)
+
+
+# Few runs are looked at at once, and a long one has thousands of reports.
 @cached(12)
-def _reports(run: Run, worker: str | None, turn: int) -> "_Reports":
-    return _Reports(run.id)
+def _watched(run_id: str, url: str) -> "_Watched":
+    return _Watched(run_id)
 
 
-class _Reports:
-    """A run's reports, of which only the new ones are read: thirty people may look on."""
+class _Watched:
+    """A run and its reports, of which only the new ones are read: thirty people may look on."""
 
     def __init__(self, run_id: str) -> None:
         self._run_id = run_id
-        self._known: list[Progress] = []
+        self._run: Run | None = None
+        self._reports: list[Progress] = []
         self._read_at = 0.0
         self._one_at_a_time = threading.Lock()
 
-    def known(self, age: float) -> list[Progress]:
+    def look(self, age: float) -> tuple[Run, list[Progress]]:
         with self._one_at_a_time:
-            if time.monotonic() - self._read_at >= age:
-                last = self._known[-1].step if self._known else 0
+            if self._run is None or time.monotonic() - self._read_at >= age:
+                last = self._reports[-1].step if self._reports else 0
+                run, new = store().watch(self._run_id, last)
+                if self._run and (run.turn, run.worker) != (self._run.turn, self._run.worker):
+                    # Another worker, or another turn, may have begun at an earlier step again.
+                    run, new = store().watch(self._run_id)
+                    self._reports = []
                 # A new list, because callers may still read the last one.
-                self._known = self._known + store().metrics(self._run_id, after_step=last)
+                self._run, self._reports = run, self._reports + new
                 self._read_at = time.monotonic()
-            return self._known
+            return self._run, self._reports
 
 
 # --- figures ---
