@@ -1,5 +1,5 @@
 """Where training happens: pools of worker processes, here or on a Dask cluster, and the worker.
 
-May import store and analysis; only worker.py and errands.py load TensorFlow, and never in
-the server. Start reading with pool.py.
+May import store and analysis. worker.py, follow.py and download.py load TensorFlow when they are
+called, which the server never does. Start reading with pool.py.
 """

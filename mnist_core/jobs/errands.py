@@ -1,4 +1,4 @@
-"""What a worker does besides training: downloads MNIST, and computes studies."""
+"""What a worker does besides training: it downloads MNIST and computes studies."""
 
 import logging
 import os
@@ -21,7 +21,7 @@ from mnist_core.store.workers import WorkerStore
 
 log = logging.getLogger("mnist_core.jobs.worker")
 
-# How much lower than the server's the priority of a training is, as nice counts it.
+# How much lower the priority of training is than the server's, in units of ``nice``.
 BEHIND_VISITORS = 9
 
 
@@ -83,10 +83,10 @@ def do(store: WorkerStore, task: Task, dataset: Callable[[], data.Dataset]) -> N
 def next_errand(
     store: WorkerStore, worker_id: str, dataset: Callable[[], data.Dataset]
 ) -> Callable[[], None] | None:
-    """Something to do beside the runs, if there is anything: a download, or a study.
+    """The next download or study, claimed for this worker; None if nothing waits.
 
     Args:
-        dataset: gives the digits at hand.
+        dataset: gives the digits that are available.
     """
     # Asked first without claiming, because every claim is a transaction that writes.
     for kind in (DOWNLOAD, STUDY):

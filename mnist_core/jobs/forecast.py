@@ -1,4 +1,4 @@
-"""How long a run will take, from how long others took. Plain numbers, rough on purpose."""
+"""How long a run will take, estimated from how long others took. Deliberately rough."""
 
 import math
 
@@ -6,7 +6,7 @@ from mnist_core.config import TrainConfig
 from mnist_core.progress import Progress
 from mnist_core.store.run import Run
 
-# What a step and a multiply-add cost on two cores, in seconds; used until a run has ended.
+# Seconds per step and per multiply-add on two cores, used until a run has ended.
 SECONDS_PER_STEP = 0.0007
 SECONDS_PER_MULTIPLICATION = 6e-11
 # Testing, exporting and storing.
@@ -35,10 +35,9 @@ def expected_seconds(
     """How long a whole run with these settings takes.
 
     Args:
-        ended: runs that ended on this machine, newest first, on however many images. The first
-            of the same network and batch size is believed; else the first that tells how fast
-            the machine is.
-        done_epochs: of a run that goes on, how many epochs it has behind it.
+        ended: runs that ended on this machine, newest first, on any number of images. The first
+            with the same network and batch size is used, otherwise the first with known times.
+        done_epochs: how many epochs a resumed run has done already.
     """
     trained = [run for run in ended if run.epochs and run.train_seconds and run.training_images]
     alike = [run for run in trained if _alike(run.config, config)]
@@ -50,22 +49,22 @@ def expected_seconds(
 def sweep_seconds(
     configs: list[TrainConfig], ended: list[Run], workers: int, training_images: int
 ) -> float:
-    """How long runs with these settings take in all, where nobody else trains.
+    """How long runs with these settings take in all if nobody else trains.
 
     Args:
         ended: as for ``expected_seconds``.
         workers: how many runs are trained at once.
     """
     seconds = [expected_seconds(config, ended, training_images) for config in configs]
-    # None takes less than the longest of them.
+    # All together take no less time than the longest of them.
     return max([sum(seconds) / max(workers, 1), *seconds])
 
 
 def seconds_left(config: TrainConfig, reports: list[Progress]) -> float | None:
-    """How long a running training will go on; None before it can be told."""
+    """How much longer a run will train; None as long as that is unknown."""
     if len(reports) < 2:
         return None
-    # The first call compiles, and foretells nothing.
+    # The first steps include compilation and predict nothing.
     first, last = reports[0], reports[-1]
     pace = (last.seconds - first.seconds) / (last.epoch - first.epoch)
     return pace * max(0.0, config.all_epochs - last.epoch)
@@ -99,7 +98,7 @@ def seconds_until_turn(
 
 
 def _pace(run: Run) -> float:
-    """How many times as long as on two cores this run took."""
+    """How many times as long this run took as it would on two cores."""
     return (run.train_seconds or 0.0) / work(run.config, run.epochs or 1, run.training_images or 0)
 
 

@@ -15,14 +15,14 @@ BEAT_SECONDS = 1.0
 
 
 class Heart(threading.Thread):
-    """Tells the database every second or so that this process lives."""
+    """Tells the database about every second that this process is alive."""
 
     def __init__(self, store: WorkerStore, worker_id: str) -> None:
         super().__init__(daemon=True, name="heart")
         self._store, self._worker_id = store, worker_id
         self._end = threading.Event()
         self.ready = False
-        # Set once this worker was given up for lost: it must not take another run.
+        # Set once this worker was given up for lost; it must not take another run.
         self.lost = False
 
     def run(self) -> None:
@@ -30,8 +30,8 @@ class Heart(threading.Thread):
             self.beat()
 
     def beat(self) -> None:
-        """Say that this process lives, and whether it is ready."""
-        # A database that is away hears the next one; store/faults.py told the log.
+        """Say that this process is alive, and whether it is ready."""
+        # A database that is away gets the next one; store/faults.py logged it.
         with suppress(StoreUnavailable):
             self.lost = not self._store.beat(self._worker_id, self.ready)
 
@@ -54,10 +54,10 @@ class Heart(threading.Thread):
 
 @contextmanager
 def registered(store: WorkerStore, worker_id: str = "") -> Iterator[tuple[str, Heart]]:
-    """Be a worker that others can see, for as long as this lasts.
+    """Be a registered worker while this lasts.
 
     Args:
-        worker_id: at most 40 characters, nobody else's; by default one by chance.
+        worker_id: at most 40 characters and unique; random by default.
     """
     worker_id = worker_id or uuid.uuid4().hex[:10]
     store.register(Worker(worker_id, socket.gethostname(), os.getpid(), 0, False))

@@ -37,8 +37,8 @@ class LocalPool(Pool):
         super().__init__(store)
         self._limit = worker_limit() if limit is None else limit
         self.problem = self._obstacle()
-        # The processes this pool started, by the worker's id that each was given, and since when
-        # they run. Process numbers and host names will not do: two containers may share both.
+        # The processes that this pool started and when, by the worker id that each was given.
+        # Process numbers and host names would not do: two containers may share both.
         self._children: dict[str, tuple[subprocess.Popen[bytes], float]] = {}
 
     @property
@@ -86,7 +86,7 @@ class LocalPool(Pool):
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,
             env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-            # A session of its own: the key that ends the server does not end a training.
+            # A session of its own, so that Ctrl-C in the server's terminal does not end training.
             start_new_session=True,
         )
 

@@ -13,14 +13,13 @@ SCHEDULER = "DASK_SCHEDULER_ADDRESS"
 
 
 def workers_in_words(environ: Mapping[str, str] = os.environ) -> str:
-    """Which workers this server may have, for its log."""
+    """Which workers this server may have, in words for its log."""
     if environ.get(SCHEDULER):
         return "workers on a cluster"
     return f"at most {worker_limit(environ)} workers"
 
 
 def open_pool(database: Database, environ: Mapping[str, str] = os.environ) -> Pool:
-    """The workers of this server, on this machine or where DASK_SCHEDULER_ADDRESS says; not
-    yet tended to."""
+    """The pool of this server, on this machine or where DASK_SCHEDULER_ADDRESS says; not started."""
     address, store = environ.get(SCHEDULER, ""), WorkerStore(database)
     return DaskPool(store, address) if address else LocalPool(store)

@@ -1,4 +1,4 @@
-"""Pool: sees to it that there is a worker where training happens, here or on a cluster.
+"""Pool: makes sure that there is a worker where training happens, here or on a cluster.
 
 A run is handed over by storing it (``RunStore.submit``); a pool only sees to it that
 a worker is there to take it, and that one which died is noticed. Where a run trains
@@ -44,10 +44,10 @@ class Pool(ABC):
         problem: one sentence while workers cannot be started, else empty.
     """
 
-    # What is said once workers failed to start three times.
+    # What users are told after workers failed to start three times.
     FAILING: str
 
-    # Seconds that only go forward.
+    # Seconds, from a clock that never jumps.
     clock: Callable[[], float] = staticmethod(time.monotonic)
 
     def __init__(self, store: WorkerStore) -> None:
@@ -90,25 +90,25 @@ class Pool(ABC):
 
     @abstractmethod
     def _kill(self, worker: Worker) -> None:
-        """Make an end of a worker, if this pool can."""
+        """Kill a worker, if this pool can."""
 
     @abstractmethod
     def _leave(self) -> None:
-        """The pool ends: let go of what it holds."""
+        """The pool ends: release what it holds."""
 
     def _obstacle(self) -> str:
-        """One sentence on why nothing can be started here, or an empty one."""
+        """One sentence on why nothing can be started here, or an empty string."""
         return ""
 
     # --- what all have in common ---
 
     def start(self) -> Self:
-        """Tend to the workers in the background from now on."""
+        """Start to look after the workers in the background."""
         self._thread.start()
         return self
 
     def end(self) -> None:
-        """Tend no more."""
+        """Stop looking after them."""
         self._end.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -119,16 +119,16 @@ class Pool(ABC):
         self._wanted = True
 
     def tend(self) -> None:
-        """One look at everything: bury the lost, start the missing."""
+        """Look once at everything: remove lost workers, start missing ones."""
         self._look()
-        # Who has a run is read first: each of them registered before it began, and so is among
-        # the workers read next, unless it is gone.
+        # The workers that have a run are read first: each registered before it began, so it is among
+        # the workers that are read next unless it has gone.
         busy = self._store.busy()
         alive = [worker for worker in self._store.registered() if not self._lost(worker)]
         for worker_id in busy - {worker.id for worker in alive}:
-            # It died between being given a run and anybody hearing of it.
+            # It died after it was given a run and before this pool had seen it.
             self._store.remove(worker_id)
-        # Workers elsewhere help with the queue, but take up no room here.
+        # Workers elsewhere help with the queue but take up no room here.
         here = [worker for worker in alive if self._is_here(worker)]
         if any(worker.ready for worker in here):
             self._failures = 0

@@ -1,4 +1,4 @@
-"""Recorder: passes a run's reports on to the database, and the wish to stop back."""
+"""Recorder: passes a run's reports on to the database, and the request to stop back."""
 
 import random
 import threading
@@ -12,9 +12,9 @@ from mnist_core.progress import Progress
 from mnist_core.store.run import Run
 from mnist_core.store.workers import WorkerStore
 
-# Reports are gathered and stored this often: more would wear the disk for nothing, less
-# would be seen. A database server that is slow, perhaps because many workers report to it,
-# gets fewer and larger batches: it rests twenty times as long as it took.
+# Reports are collected and stored this often: more would wear out the disk for nothing, less would
+# be visible. A slow database server, perhaps one with many workers, gets fewer and larger batches:
+# the pause is twenty times as long as storing took.
 STORE_SECONDS, MOST_STORE_SECONDS = 0.1, 2.0
 REST = 20
 T = TypeVar("T")
@@ -22,15 +22,15 @@ T = TypeVar("T")
 # How long a finished run waits for a database that does not take it.
 PATIENCE_SECONDS = 120.0
 
-# Of its own, for Keras draws from Python's.
+# Its own generator, because Keras draws from Python's.
 _chance = random.Random()
 
 
 class Recorder:
-    """Passes reports of one run on to the database, and the wish to stop back.
+    """Passes a run's reports on to the database, and its owner's request to stop back.
 
-    In a thread of its own, so that a database which is briefly in use delays the curves
-    and not the training.
+    It has a thread of its own, so that a database which is briefly in use delays the curves and
+    not the training.
     """
 
     def __init__(self, store: WorkerStore, run: Run, worker_id: str) -> None:
@@ -42,7 +42,7 @@ class Recorder:
         self._due: Checkpoint | None = None
         self._stop = run.stop_requested
         self._trouble: Exception | None = None
-        # Whether the database may have stored something without our hearing of it.
+        # Whether the database may have stored something although its answer never came.
         self._unsure = False
         self._over = threading.Event()
 
@@ -54,8 +54,8 @@ class Recorder:
                 self._due, self._next = self._next, None
 
     def keep(self, checkpoint: Checkpoint) -> None:
-        """Take a checkpoint: due with the next report, the one of the epoch's end. Stored
-        together, neither is ever there without the other."""
+        """Take a checkpoint, to be stored together with the next report, which is that of the
+        epoch's end: neither is ever in the database without the other."""
         with self._lock:
             self._next = checkpoint
 
@@ -64,7 +64,7 @@ class Recorder:
 
         Raises:
             NotAllowed: the run is no longer this worker's.
-            Exception: whatever else ended the thread.
+            Exception: any other error that ended the thread.
         """
         if self._trouble:
             raise self._trouble
@@ -72,11 +72,11 @@ class Recorder:
 
     @property
     def failed(self) -> bool:
-        """Whether what gathered cannot be stored, however often it is tried."""
+        """Whether the collected reports can never be stored."""
         return self._trouble is not None
 
     def start(self) -> None:
-        """Store what gathers, again and again, until the end."""
+        """Start to store reports as they come, until ``end``."""
         self._thread.start()
 
     def _store_on(self) -> None:
@@ -86,24 +86,24 @@ class Recorder:
             try:
                 self.flush()
             except StoreUnavailable:
-                # They wait for the next time; store/faults.py told the log.
+                # They wait for the next time; store/faults.py logged it.
                 pass
             except Exception as error:
-                # Told to the training, which asks; here nobody would hear of it.
+                # ``should_stop`` raises it in the training; here it would go unnoticed.
                 self._trouble = error
                 return
-            # A file has few writers, who take turns; only a server has hundreds.
+            # A file has few writers; only a server may have hundreds.
             if self._store.database.has_many_writers:
                 pause = pause_after(time.monotonic() - began)
 
     def end(self) -> None:
-        """Store nothing more by itself."""
+        """Stop the thread; ``flush`` stores what is left."""
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def flush(self) -> None:
-        """Store what has gathered, now."""
+        """Store the collected reports now."""
         if self._unsure:
             self._leave_out_stored()
         with self._lock:
@@ -120,21 +120,21 @@ class Recorder:
         self._stop = run.stop_requested
 
     def _leave_out_stored(self) -> None:
-        """Forget reports that the database has, whose storing seemed to fail because its answer
-        was lost on the way: it would refuse them for ever. A checkpoint may be stored twice."""
+        """Forget reports that are stored although the answer to storing them was lost: the database
+        would refuse them forever. A checkpoint may be stored twice."""
         last = self._store.last_step(self._run_id)
         with self._lock:
             self._reports = [report for report in self._reports if report.step > last]
 
 
 def pause_after(seconds: float) -> float:
-    """How many seconds to gather reports after storing the last ones took so many."""
+    """For how many seconds to collect reports if storing the last ones took so many."""
     return jittered(min(max(STORE_SECONDS, REST * seconds), MOST_STORE_SECONDS))
 
 
 def jittered(seconds: float) -> float:
-    """A little more or less, by chance: what kept many workers waiting does not make them all
-    come back in the same moment, again and again."""
+    """A little more or less at random, so that many workers that had to wait for the same thing do
+    not all come back at the same moment, again and again."""
     return seconds * _chance.uniform(0.8, 1.2)
 
 

@@ -1,9 +1,8 @@
 """The worker: the process that trains. ``python -m mnist_core.jobs.worker``.
 
-It takes waiting runs from the database one by one, and beside them, if asked, downloads
-MNIST and computes studies. It loads TensorFlow while it waits, so that a run starts at
-once, and ends after idle minutes so that the memory comes back. A pool starts it; the server
-never imports it.
+It takes waiting runs from the database one by one and, if asked, downloads MNIST and computes
+studies at the same time. It loads TensorFlow while it waits, so that a run starts at once, and
+ends after ten idle minutes to free the memory. A pool starts it; the server never imports it.
 """
 
 import logging
@@ -149,17 +148,17 @@ def train(
 def load_training_alone() -> None:
     """Load TensorFlow and Keras in a process that has nothing else to do, and no other thread.
 
-    Keras also imports pandas and scikit-learn wherever they are installed, for features unused
-    here: 115 MB of a worker's memory and a second of its start. They are hidden meanwhile, which
-    the whole process would notice: so never in one that others use too.
+    Keras also imports pandas and scikit-learn if they are installed, for features unused here:
+    115 MB of a worker's memory and a second of its start. They are hidden in the meantime, which
+    the whole process would notice, so this must not be done in a shared one.
 
     Raises:
         RuntimeError: other threads are running.
     """
     if threading.active_count() > 1:
-        raise RuntimeError("Other threads would not find what is hidden here.")
+        raise RuntimeError("Other threads would not find the modules that are hidden here.")
     hidden = [name for name in ("pandas", "sklearn") if name not in sys.modules]
-    # None stands for a module that is known not to be there.
+    # To Python, None stands for a module that is known to be missing.
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
         from mnist_core import training  # noqa: F401
@@ -169,14 +168,14 @@ def load_training_alone() -> None:
 
 
 def stored_checkpoint(store: WorkerStore, run: Run) -> Checkpoint | None:
-    """Where a run goes on; None if it begins."""
+    """What a run resumes from; None if it starts."""
     if not run.checkpoint_step:
         return None
     return Checkpoint.from_bytes(patiently(lambda: store.checkpoint(run.id)))
 
 
 def failure_message(error: Exception) -> str:
-    """One sentence for the person whose run failed; the log has the rest."""
+    """One sentence for the owner of a failed run; the log has the rest."""
     kind = type(error).__name__
     if isinstance(error, UserError):
         return str(error)
@@ -209,7 +208,7 @@ def _models(model: object, looks: int) -> dict[str, bytes]:
 
 
 def server_gone() -> Callable[[], bool]:
-    """What tells whether the server that started this process has ended meanwhile."""
+    """A function that says whether the process that started this one has ended since now."""
     parent = os.getppid()
     return lambda: os.getppid() != parent
 
@@ -224,13 +223,12 @@ def work(
 
     Args:
         worker_id: as ``registered`` takes it.
-        is_over: asked between two runs whether the process is wanted back; by default
-            ``server_gone``.
+        is_over: asked between two runs whether to end early; by default ``server_gone``.
     """
     began, is_over = time.monotonic(), is_over or server_gone()
     with registered(store, worker_id) as (worker_id, heart):
         log.info("worker %s started, process %d", worker_id, os.getpid())
-        # All that a run would have to wait for is done while nobody waits.
+        # Everything that a run would have to wait for is done while nobody waits.
         from mnist_core.training import steps
 
         loaded = data.locate(), data.load_dataset()
@@ -239,7 +237,7 @@ def work(
         log.info("worker %s ready after %.1f s", worker_id, time.monotonic() - began)
 
         def dataset() -> data.Dataset:
-            """The digits at hand; read again once there are better ones."""
+            """The best digits available; read again once there are better ones."""
             nonlocal loaded
             if loaded[0] != (place := data.locate()):
                 loaded = place, data.load_dataset()
@@ -256,16 +254,16 @@ def _take_runs(
     idle_seconds: float,
     is_over: Callable[[], bool],
 ) -> None:
-    """Train one run after the other, and beside them whatever else there is to do."""
+    """Train one run after the other, and do whatever else there is to do at the same time."""
     # In a thread of its own, so that nobody's training waits for it.
     errand: threading.Thread | None = None
     busy_at = time.monotonic()
     while not heart.lost:
-        # One that trains ends its run first.
+        # A worker that is training finishes its run first.
         if is_over():
-            log.info("worker %s ends, for its server has ended", worker_id)
+            log.info("worker %s ends because its server has ended", worker_id)
             return
-        # Asked before the time: one look at a slow database may take longer than all of it.
+        # Asked before the clock, because one query of a slow database may take longer than that.
         has_errand = errand is not None and errand.is_alive()
         if has_errand:
             busy_at = time.monotonic()
@@ -286,21 +284,20 @@ def _take_runs(
         except NotAllowed as error:
             log.warning("run %s: %s", run.id, error)
         busy_at = time.monotonic()
-    log.warning("worker %s ends, for it was given up for lost", worker_id)
+    log.warning("worker %s ends because it was given up for lost", worker_id)
 
 
 def step_behind() -> None:
-    """Let the server have the cores first: thirty people wait for its answers, one for a
-    training."""
+    """Give the server priority: thirty people wait for its answers, and one for a training run."""
     if hasattr(os, "nice"):
         os.nice(BEHIND_VISITORS)
-    # Linux may also weigh sessions against each other, and a worker has one of its own.
+    # Linux may also weigh sessions against each other, and a worker has its own.
     group = Path("/proc/self/autogroup")
     if group.exists():
         try:
             group.write_text(str(BEHIND_VISITORS))
         except OSError as error:
-            log.info("this training process cannot step behind the server: %s", error)
+            log.info("this training process cannot lower its priority: %s", error)
 
 
 def main(worker_id: str = "") -> None:
@@ -313,7 +310,7 @@ def main(worker_id: str = "") -> None:
     is_over = server_gone()
     logs.set_up()
     step_behind()
-    # Ctrl-C and a polite kill leave through the same door as an error: everything closes.
+    # A polite kill ends the process like an error does, so that everything is closed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         store = WorkerStore(Database())
@@ -321,7 +318,7 @@ def main(worker_id: str = "") -> None:
         idle_seconds = float(os.environ.get("MNIST_WORKER_IDLE_SECONDS", IDLE_SECONDS))
         work(store, idle_seconds, worker_id, is_over)
     except SystemExit:
-        log.info("worker process %d ends, for it was told to", os.getpid())
+        log.info("worker process %d ends because it was told to", os.getpid())
         raise
     except StoreUnavailable as error:
         log.error("worker process %d ends: %s", os.getpid(), error)

@@ -1,7 +1,7 @@
 """How the database is opened, checked and brought up to date.
 
-schema.py has its tables, faults.py its faults in plain words, migrations/ the way from an older
-version. SQLite by default, any SQLAlchemy URL by MNIST_DATABASE_URL.
+schema.py has the tables, faults.py explains errors, migrations/ upgrades older versions. The
+database is SQLite by default, or any that MNIST_DATABASE_URL names as an SQLAlchemy URL.
 """
 
 import logging
@@ -24,11 +24,11 @@ log = logging.getLogger("mnist_core.database")
 
 DEFAULT_PATH = Path(__file__).parents[2] / "runs.db"
 BUSY_SECONDS = 5.0
-# Who says nothing for so long in the middle of writing to a Postgres has died, or its network
-# has; what it locked is free again. Without this the others would wait for hours.
+# A client that is silent for so long in the middle of writing to Postgres has died, or its network
+# has, and its locks are released. Otherwise the others would wait for hours.
 VANISHED_SECONDS = 4.0
-# A database elsewhere: few connections, for the free ones allow few; asked for anew before
-# a sleeping one drops them; and one that went silent is given up.
+# For a database server: few connections, because free plans allow few; renewed before a sleeping
+# server drops them; and given up when they go silent.
 POOL = {"pool_size": 2, "max_overflow": 3, "pool_timeout": 10, "pool_recycle": 240}
 POSTGRES = {
     "connect_timeout": 10,
@@ -37,24 +37,24 @@ POSTGRES = {
     "keepalives_count": 2,
     "tcp_user_timeout": 10_000,
 }
-# Any number, as long as nobody else locks it in the same database.
+# The number of the advisory lock that writers share: any that no other program uses.
 WRITERS = 28_28_10
 
-# How long visitors are told that the file of runs was moved or deleted.
+# For how long visitors are told that the database file was moved or deleted.
 TELL_SECONDS = 600.0
-# When the file of each database was last replaced, by its address; of this process.
+# When this process last noticed that a database file was replaced, by the database's URL.
 replaced_at: dict[str, float] = {}
-# Reentrant, for the file may be moved once more while it is opened again.
+# Reentrant, because the file may be moved again while it is being opened.
 _one_opener = threading.RLock()
 
 
 def database_url(environ: Mapping[str, str] = os.environ) -> str:
-    """MNIST_DATABASE_URL, or a SQLite file beside the project's code."""
+    """MNIST_DATABASE_URL, or a SQLite file next to the project's code."""
     return environ.get("MNIST_DATABASE_URL") or f"sqlite:///{DEFAULT_PATH}"
 
 
 def kind(url: str) -> str:
-    """What kind of database it is, such as "sqlite": all that a log needs to tell."""
+    """The kind of database, such as "sqlite": all that a log may contain of the URL."""
     return re.split(r"[+:]", url, maxsplit=1)[0]
 
 
@@ -68,7 +68,7 @@ def open_engine(url: str) -> sa.Engine:
         parsed = sa.make_url(url)
         backend = parsed.get_backend_name()
         is_sqlite = backend == "sqlite"
-        # Errors say what failed, and not what was to be stored.
+        # Errors must not quote what was to be stored.
         engine = sa.create_engine(
             parsed,
             connect_args=_connect_arguments(parsed),
@@ -83,7 +83,7 @@ def open_engine(url: str) -> sa.Engine:
             "requirements.txt, for Postgres psycopg[binary]."
         ) from error
     except (sa.exc.ArgumentError, ValueError):
-        # Without its cause, which may quote a piece of a password.
+        # Without its cause, which may quote part of a password.
         raise StoreUnavailable(
             "MNIST_DATABASE_URL is not a database address that works here; see the README."
         ) from None
@@ -154,7 +154,7 @@ def _connect_arguments(url: sa.URL) -> dict[str, Any]:
     if backend == "sqlite":
         return {"timeout": BUSY_SECONDS}
     if backend == "postgresql" and driver == "psycopg":
-        # Statements are not prepared: connections through a pooler may each time be others.
+        # No prepared statements: behind a pooler, each may reach another connection.
         return POSTGRES | {"prepare_threshold": None}
     return {}
 
@@ -191,7 +191,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another one of the same name; None if there is none."""
+    """Identifies a file whatever its name; None if there is none."""
     try:
         found = path.stat()
     except OSError:
@@ -204,12 +204,12 @@ def _note_file(path: Path, _connection: object, record: Any) -> None:
 
 
 def _check_file(url: str, path: Path, _connection: object, record: Any, _proxy: object) -> None:
-    """A file that was moved or deleted is noticed before anything is stored in it, where nobody
-    would find it: a new database is made in its place.
+    """Notice that the file was moved or deleted before anything is stored in it, where nobody would
+    find it, and create a new database in its place.
 
     Raises:
-        InvalidatePoolError: SQLAlchemy connects anew, to the new file.
-        StoreUnavailable: the new file cannot be made, or is of another version.
+        InvalidatePoolError: tells SQLAlchemy to connect again, to the new file.
+        StoreUnavailable: the new file cannot be created, or is of another version.
     """
     if record.info["file"] == _identity(path):
         return
@@ -228,8 +228,8 @@ def was_replaced(url: str) -> bool:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    # A writer takes its turn at the start, where waiting is allowed; a reader that turns
-    # into a writer half-way is refused at once if another was quicker.
+    # A writer takes the lock at the start, where SQLite lets it wait. A reader that starts to write
+    # half-way is refused at once if another writer was quicker.
     write = connection.get_execution_options().get("write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 

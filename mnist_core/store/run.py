@@ -15,7 +15,7 @@ TRAINED = (FINISHED, STOPPED)
 # Kinds of artifact.
 KERAS, LITERT, PREDICTIONS = "keras", "litert", "predictions"
 CALIBRATION, CHECKPOINT = "calibration", "checkpoint"
-# The owner that may change any run: no visitor is called so, for owner_of gives 64 characters.
+# The owner that may change any run; no visitor's, because ``owner_of`` gives 64 characters.
 TEACHER = "teacher"
 
 
@@ -36,7 +36,7 @@ class Run:
         test_fingerprint: ``Dataset.test_fingerprint`` of what it was tested on.
         test_accuracy: 0 to 1.
         validation_accuracy: at the end of the last whole epoch of its network, 0 to 1. What runs
-            are chosen by: whoever chooses by the test accuracy can report it no more.
+            are chosen by, because a test accuracy used to choose is no longer an honest result.
         train_seconds: spent in training steps.
         epochs: passes over the training images it finished.
         parameters: numbers in its network.
@@ -46,8 +46,8 @@ class Run:
         priority: 0, or 1 for the later runs of a sweep, which let all others go first.
         turn: waiting runs of equal priority are trained in this order.
         version: how often its network was stored; 0 if it has none.
-        checkpoint_step: the step it would go on from.
-        losses: how often a worker was lost since that step.
+        checkpoint_step: the step it would resume from.
+        losses: how many workers were lost since that step.
         sweep: the sweep it belongs to: the id of that sweep's first run.
         training_images: how many images it had to train on, those set aside for validation
             included; None before its first end.
@@ -95,12 +95,12 @@ class Run:
 
     @property
     def trained(self) -> bool:
-        """It has a network to show: the one of its latest end, if it goes on now."""
+        """It has a network to show; while it is being resumed, the one of its last end."""
         return self.shipped or self.version > 0
 
     @property
     def resumable(self) -> bool:
-        """It ended before its last epoch, and can go on."""
+        """It ended before its last epoch and can be resumed."""
         return self.state in (STOPPED, INTERRUPTED)
 
     @property
@@ -155,9 +155,10 @@ class Trial:
 
 
 def ranked(trials: list[Trial]) -> list[Trial]:
-    """The best on validation images first, those without such a number last.
+    """The best on the validation images first, runs without that number last.
 
-    Never by the accuracy on the test images: whoever chooses by it can report it no more.
+    Not by accuracy on the test images: a number that was used to choose a run is no longer an honest
+    result of it.
     """
     return sorted(trials, key=lambda trial: -(trial.validation_accuracy or 0.0))
 
@@ -168,20 +169,8 @@ def chosen(trials: list[Trial]) -> Trial | None:
     return ranked(ended)[0] if ended else None
 
 
-@dataclass(frozen=True)
-class Worker:
-    """A process that trains: its id, the host and process it is, its count of beats, and
-    whether TensorFlow is loaded."""
-
-    id: str
-    host: str
-    pid: int
-    beat: int
-    ready: bool
-
-
 def owner_of(token: str) -> str:
-    """What is stored of a visitor's secret token: nobody can get back from it."""
+    """What is stored of a visitor's secret token: a hash, from which it cannot be recovered."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

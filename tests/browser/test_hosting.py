@@ -91,7 +91,7 @@ def test_the_log_tells_what_happened_and_nothing_of_the_visitor(new_server, chro
         rf"INFO runs: run {run.id} submitted, preset classic",
         rf"INFO runs: run {run.id} started by worker {run.worker} at step 0",
         rf"INFO runs: run {run.id} finished: [\d.]+ s of training, test accuracy [\d.]+%",
-        r"INFO worker: worker \w+ ends, for its server has ended",
+        r"INFO worker: worker \w+ ends because its server has ended",
     ):
         assert len(re.findall(event, log)) == 1, event
     # Streamlit says at the start where it listens.
