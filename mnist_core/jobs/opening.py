@@ -20,6 +20,6 @@ def workers_in_words(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def open_pool(database: Database, environ: Mapping[str, str] = os.environ) -> Pool:
-    """The pool of this server, on this machine or where DASK_SCHEDULER_ADDRESS says; not started."""
+    """The pool of this server, not started: here or where DASK_SCHEDULER_ADDRESS says."""
     address, store = environ.get(SCHEDULER, ""), WorkerStore(database)
     return DaskPool(store, address) if address else LocalPool(store)

@@ -121,8 +121,8 @@ class Pool(ABC):
     def tend(self) -> None:
         """Look once at everything: remove lost workers, start missing ones."""
         self._look()
-        # The workers that have a run are read first: each registered before it began, so it is among
-        # the workers that are read next unless it has gone.
+        # The workers that have a run are read first: each registered before it began, so it is
+        # among the workers that are read next unless it has gone.
         busy = self._store.busy()
         alive = [worker for worker in self._store.registered() if not self._lost(worker)]
         for worker_id in busy - {worker.id for worker in alive}:

@@ -157,8 +157,8 @@ class Trial:
 def ranked(trials: list[Trial]) -> list[Trial]:
     """The best on the validation images first, runs without that number last.
 
-    Not by accuracy on the test images: a number that was used to choose a run is no longer an honest
-    result of it.
+    Not by accuracy on the test images: a number that was used to choose a run is no longer an
+    honest result of it.
     """
     return sorted(trials, key=lambda trial: -(trial.validation_accuracy or 0.0))
 
