@@ -50,7 +50,7 @@ def healthy(url: str) -> bool:
 
 async def visit(url: str) -> None:
     """Open every page by its address, as a browser does. Raises AssertionError."""
-    # What these import is there only once the first command has installed it.
+    # Its imports exist only once the first command has installed them.
     sys.path.insert(0, str(PROJECT))
     from tests.visitor import Visitor
 
@@ -89,7 +89,7 @@ def try_app(command: str) -> None:
             assert server.poll() is None, f"{command!r} ended with status {server.returncode}"
             assert time.monotonic() < deadline, f"{command!r}: no answer in {START_SECONDS} s"
             time.sleep(0.1)
-        # Packages that were installed since this program began.
+        # In a new process, which sees the packages that were just installed.
         subprocess.run([sys.executable, __file__, "visit", url], check=True)
     finally:
         os.killpg(server.pid, signal.SIGTERM)

@@ -48,7 +48,7 @@ def test_packages_without_vulnerabilities_pass(audit):
 def test_a_vulnerability_fails_and_is_named(audit, others):
     status, text = audit([ILL, *others])
     assert status == 1
-    assert "pillow 1.0: CVE-2099-1, mended in 1.1" in text
+    assert "pillow 1.0: CVE-2099-1, fixed in 1.1" in text
 
 
 @pytest.mark.parametrize("answer", [None, [], [UNKNOWN], [WELL, UNKNOWN]])

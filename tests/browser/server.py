@@ -21,13 +21,13 @@ CHROMIUM_FLAGS = [
 
 
 def settled(page: Any) -> None:
-    """Wait until the page has run to its end."""
+    """Wait until the page's script has finished."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
 def upload(page: Any, name: str, content: bytes) -> None:
     """Give the page's uploader a file of this name."""
-    # Each file gets an uploader of its own: until the page is at rest the last one is there too.
+    # Each file gets a new uploader: until the script has finished, the last one is there too.
     settled(page)
     wait_until(lambda: page.locator("input[type=file]").count() == 1)
     page.locator("input[type=file]").set_input_files(
@@ -39,7 +39,7 @@ class Server:
     """``streamlit run dashboard.py`` on a free port of this machine."""
 
     def __init__(self, folder: Path, project: Path = PROJECT, **environ: str) -> None:
-        """Start it and wait for its answer.
+        """Start it and wait until it answers.
 
         Args:
             folder: where its database, Keras's cache and its log go.
@@ -74,7 +74,7 @@ class Server:
             return False
 
     def log(self) -> str:
-        """What it wrote so far."""
+        """What it has logged so far."""
         return self._log.read_text()
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""What docs/hosting.md promises of a server: its log, its secrets, and that it needs no other."""
+"""What docs/hosting.md promises: the log, the secrets, and that no other host is needed."""
 
 import json
 import re
@@ -24,7 +24,7 @@ FORWARDED = "203.0.113.77"
 
 @pytest.fixture
 def offline(chromium):
-    """A page whose browser reaches this machine only, and what it asked others for."""
+    """A page whose browser reaches only this machine, and the requests it made to others."""
     context = chromium.new_context(viewport={"width": 1366, "height": 900})
     context.set_default_timeout(30_000)
     asked = []
@@ -58,7 +58,7 @@ def test_every_page_asks_no_other_host_for_anything(server, offline, address):
 
 
 def visit_and_train(chromium, server) -> None:
-    """A visitor with a cookie, behind a proxy that says where from, trains and goes."""
+    """A visitor with a cookie, behind a proxy that tells their address, trains and leaves."""
     context = chromium.new_context(extra_http_headers={"X-Forwarded-For": FORWARDED})
     context.add_cookies([{"name": "mnist_visitor", "value": TOKEN, "url": server.url}])
     context.set_default_timeout(90_000)
@@ -122,7 +122,7 @@ def test_a_database_in_the_secrets_is_used_from_the_first_visit_on(new_server, c
 
 
 def is_healthy(server) -> bool:
-    """What the container's health check says of it."""
+    """Whether the container's health check passes."""
     (check,) = instructions("HEALTHCHECK")
     command = json.loads(check[check.index("[") :])
     assert command[:2] == ["python", "-c"]
@@ -142,7 +142,7 @@ def test_what_the_container_holds_is_enough_for_every_page_and_a_training(
     visit_and_train(chromium, server)
     store = Store(f"sqlite:///{tmp_path / '0' / 'runs.db'}")
     assert [run.state for run in store.list_runs()] == [FINISHED]
-    # Told to end it ends, though somebody looks on, and so does its idle worker.
+    # On SIGTERM it ends, although a page is open, and so does its idle worker.
     assert store.registered()
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(30) == 0

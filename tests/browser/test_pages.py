@@ -281,7 +281,7 @@ WATCH = """() => {
 def test_live_charts_show_no_blank_frame_and_keep_zoom_and_legend(server, wide):
     open_page(wide, server, "train?preset=classic&epochs=30&batch_size=16&dense=512-512")
     wide.get_by_role("button", name="Start training").click()
-    wide.get_by_text(re.compile(r"^Epoch \d")).wait_for()
+    wide.get_by_text(re.compile(r"^Epoch \d")).wait_for(timeout=90_000)
     plot = wide.locator(".js-plotly-plot").first
     wait_until(lambda: plot.evaluate("p => p.data[0].x.length") > 5)
     # What is left when the other line is hidden; without it the chart is empty, and rightly so.

@@ -1,7 +1,7 @@
 """Every page in every state it can be in, and how to get there.
 
-The tests of looks and manners go through all of them, and docs/make_screenshots.py takes
-their pictures. The runs they show are written into the database; no worker is needed.
+The accessibility test goes through all of them, and docs/make_screenshots.py takes their
+pictures. The runs they show are written into the database; no worker is needed.
 """
 
 import io
@@ -22,7 +22,7 @@ from tests.browser.server import Server, settled, upload
 from tests.helpers import Store, finished_run, running_run, trained_sweep, waiting_run
 from tests.pages.helpers import run_on
 
-# Whoever looks at the pages here, somebody else, and one who has no runs.
+# The visitor who looks at the pages, another one, and one without runs.
 VISITOR, SOMEBODY, NEWCOMER = "t" * 40, "s" * 40, "n" * 40
 SWEEPER = "w" * 40
 WORKER, BEAT_SECONDS = "worker", 0.5
@@ -35,18 +35,18 @@ SEVEN = [(0.25, 0.22), (0.7, 0.2), (0.45, 0.85)]
 
 
 def stay(page: Any) -> None:
-    """For a state that its address alone leads to."""
+    """For a state that its address alone shows."""
 
 
 @dataclass(frozen=True)
 class State:
-    """A page as somebody may find it.
+    """One state of a page.
 
     Attributes:
-        name: what its picture is called.
-        address: with which it is opened.
-        arrive: what has to be done there, once it was opened.
-        visitor: who finds it so.
+        name: of its picture.
+        address: that opens it.
+        arrive: what to do once it is open.
+        visitor: who sees it.
     """
 
     name: str
@@ -57,13 +57,13 @@ class State:
 
 @dataclass(frozen=True)
 class Tour:
-    """A server with runs in all states, and all there is to see on it."""
+    """A server with runs in all states, and the states of its pages."""
 
     server: Server
     states: list[State]
 
     def visit(self, page: Any, state: State) -> None:
-        """Open it, do what is to be done there, and wait until all is painted."""
+        """Open it, do what leads to the state, and wait until everything is painted."""
         page.context.add_cookies(
             [{"name": "mnist_visitor", "value": state.visitor, "url": self.server.url}]
         )
@@ -77,11 +77,11 @@ class Tour:
 
 @contextmanager
 def tour(folder: Path, dataset: Dataset, **environ: str) -> Iterator[Tour]:
-    """Everything there is to see.
+    """Start a server with runs in all states.
 
     Args:
-        folder: where the database and the server's log go.
-        dataset: what the server shows, so that there is a run that was tested on it.
+        folder: for the database and the server's log.
+        dataset: what the server shows; one run is evaluated on it.
         environ: further settings of the server.
     """
     url = f"sqlite:///{folder / 'runs.db'}"
@@ -177,7 +177,7 @@ def _states_of_sweeps(swept: str, half_swept: str) -> list[State]:
 
 
 def at_rest(page: Any) -> None:
-    """Wait until the page has run to its end, and its charts and pictures are painted."""
+    """Wait until the script has finished and charts and pictures are painted."""
     settled(page)
     page.wait_for_function(
         """() => !document.querySelector('[data-testid=stSkeleton]')

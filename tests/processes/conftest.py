@@ -1,5 +1,5 @@
-"""One database and one pool of real workers for all tests of a file: each worker loads
-TensorFlow, which takes seconds."""
+"""One database and one pool of real workers per file, because loading TensorFlow takes a worker
+seconds."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.helpers import Store
 
 @pytest.fixture(scope="module", autouse=True)
 def user_data(tmp_path_factory):
-    """In place of the one in tests/conftest.py: a folder for all tests of a file."""
+    """Replaces the one in tests/conftest.py: one folder for all tests of a file."""
     folder = tmp_path_factory.mktemp("processes")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MNIST_DATABASE_URL", f"sqlite:///{folder / 'runs.db'}")
@@ -31,5 +31,5 @@ def pool(store):
     pool = LocalPool(store, limit=1).start()
     yield pool
     pool.end()
-    assert store.registered() == []  # they left by the door
+    assert store.registered() == []  # they ended in good order
     assert pool.problem == ""

@@ -1,4 +1,4 @@
-"""What tests of real workers ask of runs: how far they are, and how they ended."""
+"""How far a run of a real worker is, and how it ended."""
 
 import dataclasses
 import os
@@ -16,8 +16,8 @@ from mnist_core.store.run import CHECKPOINT, RUNNING, Run, owner_of
 from mnist_core.store.workers import Worker
 from tests.helpers import Store, wait_until
 
-# Some three seconds: enough epochs for a fault to fall between two of them. All batches
-# are of the same size, so that every report of an epoch counts as its steps do.
+# About three seconds, with enough epochs for a fault to fall between two. All batches have the
+# same size, so that the reports of an epoch average to its accuracy.
 CONFIG = TrainConfig(dense=(256, 128), epochs=6, batch_size=20, training_images=4000)
 STEPS_PER_EPOCH = 180
 OWNER = owner_of("somebody")
@@ -25,7 +25,7 @@ OWNER = owner_of("somebody")
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a run ended, without what depends on the pace of the machine."""
+    """How a run ended, without what depends on the machine's speed."""
 
     state: str
     test_accuracy: float | None
@@ -45,7 +45,7 @@ def worker_of(store: Store, run_id: str) -> Worker:
 
 
 def after_epoch(store: Store, run_id: str, epoch: float) -> list[Progress]:
-    """Wait until a run has gone further than this; the ends of epochs seen by then."""
+    """Wait until a run is past this epoch, and return the ends of epochs stored by then."""
     wait_until(
         lambda: (
             (seen := store.metrics(run_id, store.get(run_id).checkpoint_step - 1))
@@ -57,7 +57,7 @@ def after_epoch(store: Store, run_id: str, epoch: float) -> list[Progress]:
 
 
 def outcome(store: Store, run: Run) -> Outcome:
-    """How a run ended; and no report of it may be missing."""
+    """How a run ended. Asserts that no report is missing."""
     ends = epoch_ends(store.metrics(run.id))
     history = Checkpoint.from_bytes(store.artifact(run.id, CHECKPOINT)).history
     assert mean_of_reports(store, run.id) == pytest.approx(history["accuracy"], abs=1e-6)
@@ -71,8 +71,8 @@ def outcome(store: Store, run: Run) -> Outcome:
 
 
 def mean_of_reports(store: Store, run_id: str) -> list[float]:
-    """Each epoch's accuracy, put together from the reports of its parts. With one of them
-    missing, or there twice, it is another than the checkpoint has."""
+    """Each epoch's accuracy, averaged over its reports. If one is missing or stored twice, it
+    differs from the checkpoint's."""
     right, before = {}, 0
     for item in store.metrics(run_id):
         epoch = (item.step - 1) // STEPS_PER_EPOCH
@@ -82,8 +82,7 @@ def mean_of_reports(store: Store, run_id: str) -> list[float]:
 
 
 def freeze(store: Store, pid: int) -> None:
-    """Let a worker hang, but not within a transaction: it would keep everybody out, as the
-    program does that locks the database in another test."""
+    """Let a worker hang, but not within a transaction, which would lock the database."""
     while True:
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -95,7 +94,7 @@ def freeze(store: Store, pid: int) -> None:
 
 
 def gone(pid: int) -> bool:
-    """Whether no such process runs; one that nobody has taken leave of yet does not."""
+    """Whether no such process runs; a zombie does not."""
     try:
         return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
@@ -103,6 +102,6 @@ def gone(pid: int) -> bool:
 
 
 def let_seconds_pass(seconds: float) -> None:
-    """How long an outage lasts, which is part of it; nothing is waited for."""
+    """Let an outage last this long."""
     until = time.monotonic() + seconds
     wait_until(lambda: time.monotonic() >= until)

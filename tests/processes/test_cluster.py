@@ -1,7 +1,7 @@
 """Training on a Dask cluster: a real scheduler and two real workers, on this machine.
 
-Whatever happens, a run ends with the numbers that it has if nothing happens. Two servers
-share the cluster and the database all the time.
+Whatever happens, a run ends with the numbers of an undisturbed one. Two servers share the
+cluster and the database.
 """
 
 import dataclasses
@@ -56,7 +56,7 @@ def pool(store, cluster):
 
 @pytest.fixture(scope="module")
 def undisturbed(store, pool, psutil):
-    """How the run ends that all tests begin, if nothing happens to it."""
+    """How the run of all these tests ends if nothing happens to it."""
     run_id = submit(store)
     worker = worker_of(store, run_id)
     assert "dask" in " ".join(psutil.Process(worker.pid).parent().cmdline())

@@ -1,6 +1,6 @@
 """The pool and the worker as they are: separate processes, TensorFlow, the bundled sample.
 
-Slow beside the other tests, because each worker loads TensorFlow; so one pool serves all.
+Slow, because each worker loads TensorFlow; so one pool serves all tests.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """A cluster whose database is a Postgres that goes away, or that a worker cannot reach.
 
-Whatever happens, every report is stored once, and a run ends with the numbers that it has if
-nothing happens.
+Whatever happens, every report is stored once, and a run ends with the numbers of an undisturbed
+one.
 """
 
 import os
@@ -35,8 +35,8 @@ CUT_SECONDS = 20.0
 
 @dataclass
 class Room:
-    """All of it: the first worker reaches Postgres through a network that can be cut, the
-    server and further workers reach it otherwise."""
+    """The first worker reaches Postgres through a network that can be cut; the server and
+    further workers reach it directly."""
 
     store: Store
     postgres: Postgres
@@ -64,7 +64,7 @@ def room(user_data) -> Iterator[Room]:
 
 @pytest.fixture(scope="module")
 def undisturbed(room):
-    """How the run ends that all tests begin, if nothing happens to it."""
+    """How the run of all these tests ends if nothing happens to it."""
     run = wait_for_end(room.store, submit(room.store))
     assert (run.state, run.epochs) == (FINISHED, CONFIG.epochs)
     return outcome(room.store, run)
@@ -104,7 +104,7 @@ def test_a_worker_cut_off_for_20_seconds_loses_its_run_to_another_and_nothing_el
     assert run.worker != cut_off.id
     assert epoch_ends(store.metrics(run_id))[: len(seen)] == seen
     assert outcome(store, run) == undisturbed
-    # Who was cut off stores nothing more, and trains again.
+    # The worker that was cut off stores nothing more, and trains again.
     assert store.get(run_id) == run
     for run_id in [submit(store, owner=f"visitor {number}") for number in range(4)]:
         assert outcome(store, wait_for_end(store, run_id)) == undisturbed

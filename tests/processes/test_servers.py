@@ -41,19 +41,19 @@ def servers(tmp_path_factory, postgres, psutil):
 
 
 def played(visit: Coroutine[Any, Any, T]) -> T:
-    """What becomes of a visit; in a thread of its own, for Playwright may have left a loop in
+    """Run a visit in a thread of its own, because Playwright may have left an event loop in
     this one."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, visit).result()
 
 
 def person() -> str:
-    """The cookie of a visitor, whom every server knows by it."""
+    """The cookie of a new visitor."""
     return f"mnist_visitor={uuid.uuid4().hex}"
 
 
 async def started(server: Server, store: Store, cookie: str, settings: str) -> str:
-    """Somebody opens Train and presses the button: the run of theirs."""
+    """The visitor opens Train and presses the button; the id of their run."""
     known = {run.id for run in store.list_runs()}
     visitor = await Visitor.arrive(server.url, cookie)
     await visitor.go("train", settings)
@@ -65,7 +65,7 @@ async def started(server: Server, store: Store, cookie: str, settings: str) -> s
 
 
 def epoch_seen(visitor: Visitor) -> float:
-    """Where the run stands on a page that shows it."""
+    """The epoch that a page shows for a run."""
     found = EPOCH.search(visitor.find("progress").content.text)
     assert found
     return float(found[1])
