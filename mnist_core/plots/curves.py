@@ -10,13 +10,13 @@ from mnist_core.analysis.metrics import GUESSING
 from mnist_core.plots.style import BLUE, FONT_SIZE, GREY, VERMILION
 from mnist_core.progress import Progress, epoch_ends
 
-# One for each of several runs; lines also differ by their markers. The last two are not
-# Okabe and Ito's: of the colours that stand out from both pages they differ most from these.
+# For several runs, whose markers differ too. The last two are not Okabe and Ito's: of the colours
+# that stand out from light and dark pages they differ most from the others.
 RUN_COLOURS = [BLUE, VERMILION, "#009E73", "#CC79A7", "#9040F0", "#846030"]
 RUN_SYMBOLS = ["diamond", "circle", "square", "triangle-up", "cross", "x"]
-# A legend of long names below a chart: signs that fit beside each other on a phone, and
-# pixels that Plotly takes for an entry and for each further line of it.
-LEGEND_SIGNS, LEGEND_ENTRY, LEGEND_LINE = 26, 34, 21
+# A legend of long names below a chart: characters that fit on a line on a phone, and pixels that
+# Plotly takes for an entry and for each further line of it.
+LEGEND_CHARACTERS, LEGEND_ENTRY, LEGEND_LINE = 26, 34, 21
 
 
 def accuracy_curves(reports: list[Progress], epochs: int) -> go.Figure:
@@ -26,50 +26,40 @@ def accuracy_curves(reports: list[Progress], epochs: int) -> go.Figure:
         reports: in order; may be empty.
         epochs: the whole run's, so that the axis does not move while it trains.
     """
-    figure = _curves(
-        reports,
-        epochs,
-        [report.accuracy for report in reports],
-        [report.validation_accuracy for report in reports],
-    )
-    # Below 80% most runs spend only their first moments; the rest deserves the room.
+    figure = _curves(reports, epochs, "accuracy")
+    # Most runs are below 80% only briefly; the rest deserves the space.
     later = [report.accuracy for report in reports if report.epoch > 0.2]
     _accuracy_axis(figure, later + _validated(reports, "accuracy"), usual=0.8, step=0.1)
-    # Where the curves leave room: below an accuracy that rises, above a loss that falls.
+    # Where the curves leave room: below a rising accuracy, above a falling loss.
     figure.update_layout(legend={"y": 0.03, "yanchor": "bottom"})
     return figure
 
 
 def loss_curves(reports: list[Progress], epochs: int) -> go.Figure:
     """Loss in nats on training batches and on the validation images, over the epochs."""
-    figure = _curves(
-        reports,
-        epochs,
-        [report.loss for report in reports],
-        [report.validation_loss for report in reports],
-    )
+    figure = _curves(reports, epochs, "loss")
     figure.update_yaxes(title="Loss", rangemode="tozero")
     figure.update_layout(legend={"y": 0.98, "yanchor": "top"})
     if reports:
-        # The first few batches are far off; a fixed top keeps the rest readable.
+        # The losses of the first few batches would dwarf the rest.
         later = [report.loss for report in reports if report.epoch > 0.2] or [reports[-1].loss]
         figure.update_yaxes(range=[0, max(0.4, 1.1 * max(later + _validated(reports, "loss")))])
     return figure
 
 
 def _validated(reports: list[Progress], value: str) -> list[float]:
-    """All values of "accuracy" or "loss" on the validation images."""
+    """Accuracies or losses on the validation images."""
     return [getattr(report, f"validation_{value}") for report in epoch_ends(reports)]
 
 
 def _accuracy_axis(figure: go.Figure, values: list[float], usual: float, step: float) -> None:
-    """An axis up to 100% that shows all these values, and what guessing gives where that is seen.
+    """An axis up to 100% that shows all these values, and the accuracy of guessing if in range.
 
     Args:
-        usual: where it begins if no value is lower.
-        step: in how large steps it begins lower, so that it seldom moves while values arrive.
+        usual: where it starts if no value is lower.
+        step: in what steps it starts lower, so that it seldom moves while values arrive.
     """
-    # With room for half a marker below the lowest.
+    # Leaves room for half a marker below the lowest value.
     bottom = min([usual, *(step * math.floor((value - 0.02) / step) for value in values)])
     bottom = max(bottom, -0.02)
     figure.update_yaxes(title="Accuracy", range=[bottom, 1.003], tickformat=".0%")
@@ -100,15 +90,15 @@ def learning_rate_curve(reports: list[Progress], epochs: int) -> go.Figure:
 def overlaid_curves(
     runs: list[tuple[str, list[Progress]]], value: str = "accuracy", over: str = "epoch"
 ) -> go.Figure:
-    """Several runs in one figure: validation with markers, training batches thin.
+    """Several runs in one figure: validation with markers, training batches dotted.
 
     Args:
         runs: a name and the reports of each, at most six.
         value: "accuracy" or "loss".
-        over: "epoch" or "seconds", what they are drawn over.
+        over: "epoch" or "seconds", the horizontal axis.
     """
     figure = go.Figure()
-    # First, so that no run's batches lie over another's validation.
+    # Batches first, so that they are drawn behind all validation curves.
     for place, (_, reports) in enumerate(runs):
         figure.add_scatter(
             x=[round(getattr(report, over), 3) for report in reports],
@@ -122,23 +112,23 @@ def overlaid_curves(
     legend_height = 0
     validations: list[float] = []
     for place, (name, reports) in enumerate(runs):
-        # Plotly takes names for a kind of HTML.
+        # Plotly interprets names as HTML.
         lines = [
             html.escape(line, quote=False)
-            for line in textwrap.wrap(name, LEGEND_SIGNS, break_on_hyphens=False)
+            for line in textwrap.wrap(name, LEGEND_CHARACTERS, break_on_hyphens=False)
         ]
         legend_height += LEGEND_ENTRY + LEGEND_LINE * (len(lines) - 1)
-        validated = epoch_ends(reports)
-        validations += [getattr(report, f"validation_{value}") for report in validated]
+        validation = _validated(reports, value)
+        validations += validation
         figure.add_scatter(
-            x=[round(getattr(report, over), 3) for report in validated],
-            y=[round(getattr(report, f"validation_{value}"), 5) for report in validated],
+            x=[round(getattr(report, over), 3) for report in epoch_ends(reports)],
+            y=[round(share, 5) for share in validation],
             mode="lines+markers",
             name="<br>".join(lines),
             legendgroup=str(place),
             line={"color": RUN_COLOURS[place % len(RUN_COLOURS)], "width": 3},
             marker={"size": 9, "symbol": RUN_SYMBOLS[place % len(RUN_SYMBOLS)]},
-            # The whole name beside a point that is pointed at.
+            # Show the whole name on hover.
             hoverlabel={"namelength": -1},
         )
     title = "Epoch" if over == "epoch" else "Seconds of training"
@@ -146,11 +136,11 @@ def overlaid_curves(
     if value == "accuracy":
         _accuracy_axis(figure, validations, usual=0.94, step=0.02)
     else:
-        # With smoothed labels training ends well above validation; it shall be seen too.
+        # With smoothed labels training ends well above validation.
         ends = [reports[-1].loss for _, reports in runs if reports]
         figure.update_yaxes(title="Loss", range=[0, 1.3 * max(validations + ends, default=1.0)])
     figure.update_layout(
-        # Another axis is another view; the same one stays as the person left it.
+        # Keep the person's zoom unless the axis changes.
         uirevision=over,
         height=350 + legend_height,
         margin={"l": 64, "r": 12, "t": 8, "b": 62 + legend_height},
@@ -161,21 +151,18 @@ def overlaid_curves(
     return figure
 
 
-def _curves(
-    reports: list[Progress], epochs: int, batch: list[float], validation: list[float | None]
-) -> go.Figure:
+def _curves(reports: list[Progress], epochs: int, value: str) -> go.Figure:
     figure = go.Figure()
     figure.add_scatter(
         x=[round(report.epoch, 3) for report in reports],
-        y=[round(value, 5) for value in batch],
+        y=[round(getattr(report, value), 5) for report in reports],
         mode="lines",
         name="Training batches",
         line={"color": BLUE, "width": 2},
     )
-    points = [(r.epoch, v) for r, v in zip(reports, validation, strict=True) if v is not None]
     figure.add_scatter(
-        x=[round(epoch, 3) for epoch, _ in points],
-        y=[round(value, 5) for _, value in points],
+        x=[round(report.epoch, 3) for report in epoch_ends(reports)],
+        y=[round(share, 5) for share in _validated(reports, value)],
         mode="lines+markers",
         name="Validation images",
         line={"color": VERMILION, "width": 3},
@@ -190,7 +177,7 @@ def _over_epochs(figure: go.Figure, epochs: int, height: int) -> None:
     """Lay out a figure of one run's reports over its epochs."""
     figure.update_xaxes(title="Epoch", range=[0, epochs * 1.02])
     figure.update_layout(
-        # Zoom and hidden lines stay as the person left them while points arrive.
+        # Zoom and hidden lines stay as the person set them while points arrive.
         uirevision="constant",
         height=height,
         margin={"l": 64, "r": 12, "t": 8, "b": 52},

@@ -29,12 +29,10 @@ def digit_counts(counts: np.ndarray, dark: bool = False) -> go.Figure:
 
 
 def ink_boxes(quantiles: np.ndarray, dark: bool = False) -> go.Figure:
-    """How much ink the images of each digit hold, a box for each digit.
-
-    Half of a digit's images lie in its box, nine in ten between its whiskers.
+    """The ink of each digit's images: a box holds half of them, its whiskers nine in ten.
 
     Args:
-        quantiles: float (10, 5), ``Glance.ink``; a digit with NaN has no box.
+        quantiles: float (10, 5), as in ``analysis.summary``; a digit with NaN has no box.
         dark: for a page with a dark background.
     """
     figure = go.Figure()
@@ -62,12 +60,12 @@ def ink_boxes(quantiles: np.ndarray, dark: bool = False) -> go.Figure:
 
 
 def _outline(dark: bool) -> dict[str, Any]:
-    """Around what has a digit's colour: some of the ten are as light as the page."""
+    """For shapes in a digit's colour, some of which are as light as the page."""
     return {"color": text_font(dark)["color"], "width": 1}
 
 
 def _over_digits(figure: go.Figure, dark: bool) -> None:
-    """Lay out a figure that has something for each digit."""
+    """The layout of a figure over the ten digits."""
     font = text_font(dark)
     figure.update_xaxes(
         title={"text": "Digit", "font": font},
@@ -88,11 +86,7 @@ def _over_digits(figure: go.Figure, dark: bool) -> None:
 
 
 def pixels(image: np.ndarray) -> go.Figure:
-    """One picture, large, that tells the value of the pixel pointed at.
-
-    Args:
-        image: uint8 (28, 28).
-    """
+    """An enlarged image, uint8 (28, 28), that shows a pixel's value on hover."""
     figure = go.Figure()
     figure.add_heatmap(
         z=image.tolist(),
@@ -104,7 +98,7 @@ def pixels(image: np.ndarray) -> go.Figure:
     )
     axis = {"visible": False, "fixedrange": True}
     figure.update_xaxes(**axis)
-    # Row 0 is the uppermost, and a pixel is a square.
+    # Row 0 at the top, pixels square.
     figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain", **axis)
     figure.update_layout(
         height=340,

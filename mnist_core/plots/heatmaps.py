@@ -9,26 +9,26 @@ from mnist_core.analysis.metrics import share_of_column, share_of_row
 from mnist_core.data import CLASSES
 from mnist_core.plots.style import FONT_SIZE, INK, VERMILION, WHITE, counted, text_font
 
-# From nothing to most, on a light and on a dark page: nothing looks like the page.
+# From zero, which looks like the page, to the maximum; on light and on dark pages.
 LIGHT_SCALE = [[0, "#F7FBFF"], [0.3, "#B5D4EC"], [0.7, "#3B87BD"], [1, "#08306B"]]
 DARK_SCALE = [[0, "#131C2B"], [0.3, "#1F4B7A"], [0.7, "#56A5DE"], [1, "#E3F1FC"]]
-# From more in the second over no difference to more in the first.
+# From more in the second to more in the first.
 LIGHT_DIFFERENCES = [[0, "#0072B2"], [0.5, "#F7F8FA"], [1, "#E69F00"]]
 DARK_DIFFERENCES = [[0, "#56B4E9"], [0.5, "#131C2B"], [1, "#E69F00"]]
-# Numbers in the cells of a matrix are read from the back of a room.
+# Legible from the back of a room.
 CELL_SIZE = 19
 
 
 def confusion_heatmap(
     counts: np.ndarray, written: str = "count", mistakes_only: bool = False, dark: bool = False
 ) -> go.Figure:
-    """A confusion matrix whose cells can be clicked, as ``_cells`` says.
+    """A confusion matrix with clickable cells, see ``_cells``.
 
     Args:
         counts: int (10, 10), row the true digit, column the predicted one.
-        written: "count" writes the number of images into each cell, "true" their share of
-            the true digit's images, "predicted" their share of those predicted so.
-        mistakes_only: leave the diagonal out, so that mistakes have the whole scale.
+        written: what each cell shows: "count" for its number of images, "true" for their
+            share of the true digit's images, "predicted" for that of the predicted digit's.
+        mistakes_only: leave out the diagonal, so that mistakes use the whole scale.
         dark: for a page with a dark background.
     """
     if written == "count":
@@ -36,24 +36,22 @@ def confusion_heatmap(
     else:
         shares = {"true": share_of_row, "predicted": share_of_column}[written](counts)
         text = [[f"{share:.1%}" if share else "" for share in row] for row in shares]
-    # Right answers outnumber any mistake a hundred times: on a plain scale mistakes vanish.
+    # Correct answers outnumber mistakes a hundred to one, so a linear scale would hide mistakes.
     shades = np.log1p(counts.astype(float))
     if mistakes_only:
         np.fill_diagonal(shades, np.nan)
         for digit in range(CLASSES):
             text[digit][digit] = ""
-    # Where all is 0, nothing is divided.
     shades /= float(np.nanmax(shades)) or 1.0
     said = [[counted(count, "image") for count in row] for row in counts.tolist()]
     return _cells(counts, shades, DARK_SCALE if dark else LIGHT_SCALE, text, said, dark)
 
 
 def difference_heatmap(first: np.ndarray, second: np.ndarray, dark: bool = False) -> go.Figure:
-    """Where two confusion matrices differ; its cells can be clicked, as ``_cells`` says.
+    """The difference of two confusion matrices, with clickable cells, see ``_cells``.
 
-    A cell says how many more images the first has there: orange and with a plus where it
-    has more, blue and with a minus where the second has. Orange on the diagonal speaks for
-    the first, beside the diagonal against it.
+    Cells where the first has more images are orange with a plus, those where the second has more
+    blue with a minus. Orange is good for the first on the diagonal, and bad elsewhere.
 
     Args:
         first, second: int (10, 10) each, row the true digit, column the predicted one.
@@ -62,12 +60,13 @@ def difference_heatmap(first: np.ndarray, second: np.ndarray, dark: bool = False
     difference = first - second
     text = [[f"{more:+,}".replace("-", "−") if more else "" for more in row] for row in difference]
     said = [
-        [f"{counted(one, 'image')} by the first, {other:,} by the second" for one, other in pair]
-        for pair in (
-            zip(*rows, strict=True) for rows in zip(first.tolist(), second.tolist(), strict=True)
-        )
+        [
+            f"{counted(one, 'image')} by the first, {other:,} by the second"
+            for one, other in zip(*rows, strict=True)
+        ]
+        for rows in zip(first.tolist(), second.tolist(), strict=True)
     ]
-    # As above: the diagonal differs by more than the mistakes do.
+    # Logarithmic like the matrix itself.
     sizes = np.sign(difference) * np.log1p(np.abs(difference).astype(float))
     shades = 0.5 + 0.5 * sizes / (float(np.abs(sizes).max()) or 1.0)
     scale = DARK_DIFFERENCES if dark else LIGHT_DIFFERENCES
@@ -84,15 +83,15 @@ def _cells(
 ) -> go.Figure:
     """Ten by ten cells, row the true digit, column the predicted one.
 
-    Plotly reports no clicks on a heatmap's cells, so an invisible square marker lies over
-    each; a selected one shows. Its ``customdata`` is [true digit, predicted digit, value].
+    Plotly reports no clicks on a heatmap's cells, so each is covered by an invisible square
+    marker, which shows once selected. Its ``customdata`` is [true digit, predicted digit, value].
 
     Args:
         values: int (10, 10).
-        shades: float (10, 10), each cell's place on the scale, 0 to 1; nan for none.
-        scale: pairs of a place and its colour.
-        text: what is written into each cell.
-        said: what is said of a cell that is pointed at, after its two digits.
+        shades: float (10, 10), each cell's position on the scale, 0 to 1; nan for none.
+        scale: pairs of a position and its colour.
+        text: what is written in each cell.
+        said: shown on hover after the cell's two digits.
     """
     digits = list(range(CLASSES))
     figure = go.Figure()
@@ -114,8 +113,8 @@ def _cells(
         y=true.tolist(),
         mode="markers+text",
         marker={"symbol": "square", "size": 40, "color": VERMILION, "opacity": 0},
-        # On a phone cells are narrow: the marker leaves its neighbours' numbers free. Naming
-        # a colour for the selected number keeps Plotly from fading all others.
+        # Small enough for a phone's narrow cells. Setting a colour for the selected number keeps
+        # Plotly from fading all others.
         selected={"marker": {"opacity": 1, "size": 36}, "textfont": {"color": INK}},
         unselected={"marker": {"opacity": 0}},
         text=[written for row in text for written in row],
@@ -139,7 +138,7 @@ def _lay_out(figure: go.Figure, dark: bool) -> None:
         "ticks": "",
         "showgrid": False,
         "zeroline": False,
-        # A swipe over the chart scrolls the page; nothing here is worth zooming into.
+        # A swipe over the chart should scroll the page.
         "fixedrange": True,
     }
     figure.update_xaxes(title={"text": "Predicted digit", "font": font}, range=[-0.5, 9.5], **axis)
@@ -155,12 +154,12 @@ def _lay_out(figure: go.Figure, dark: bool) -> None:
 
 
 def _readable(shades: np.ndarray, scale: list[list[Any]]) -> list[str]:
-    """Ink or white for each cell, whichever stands out more; Plotly's own choice is greyer."""
+    """Dark or white text for each cell, whichever stands out more; Plotly's default is greyer."""
     places = [place for place, _ in scale]
     colours = [[int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)] for _, colour in scale]
     channels = [
         np.interp(shades.ravel(), places, channel) for channel in zip(*colours, strict=True)
     ]
-    # Relative luminance as in WCAG 2, roughly; at 0.21 both stand out alike.
+    # Relative luminance as in WCAG 2, approximately; at 0.21 both stand out equally.
     luminance = np.array([0.2126, 0.7152, 0.0722]) @ np.array(channels) ** 2.2
     return [INK if bright > 0.21 else WHITE for bright in luminance]

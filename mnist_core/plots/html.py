@@ -1,76 +1,36 @@
 """Plain arrays -> HTML: digits as small pictures, bars, tables.
 
-A page of HTML paints ten times as fast as a figure for each digit, needs no script, and
-carries alternative text. Whatever text is passed in is escaped here.
+HTML renders ten times as fast as a figure for each digit, needs no script, and has alternative
+text. All text passed in is escaped here.
 """
 
 import base64
 import html
 import io
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from mnist_core.analysis.metrics import percent
 
-# Colours follow the page's own text colour, so that light and dark both work.
-_STYLE = """<style>
-.digits { display: grid; gap: .6rem;
-  grid-template-columns: repeat(auto-fit, minmax(4.2rem, 1fr)); }
-.digits figure, .seen { margin: 0; text-align: center; max-width: 8rem; }
-.digits img, .seen img { width: 100%; image-rendering: pixelated; border-radius: .35rem;
-  display: block; background: #000; }
-.digits figcaption { font-size: 1rem; line-height: 1.4; padding-top: .15rem; }
-.strip { display: grid; gap: .8rem;
-  grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); }
-.strip figure { margin: 0; }
-.strip img { height: 7rem; max-width: 100%; object-fit: contain; image-rendering: pixelated;
-  border-radius: .35rem; }
-.strip figcaption { font-size: 1rem; line-height: 1.35; padding-top: .2rem; }
-.seen { max-width: 12rem; }
-.sheet img { max-width: 100%; max-height: 14rem; border-radius: .35rem; display: block; }
-.bars { display: grid; grid-template-columns: 1.2rem 1fr 4.2rem; gap: .3rem .6rem;
-  align-items: center; font-size: 1.05rem; font-variant-numeric: tabular-nums; }
-.bars .track { height: 1.15rem; border-radius: .3rem;
-  background: color-mix(in srgb, currentColor 10%, transparent); }
-.bars .bar { height: 100%; border-radius: .3rem; min-width: 2px; background: #0072B2; }
-.bars .best { font-weight: 700; } .bars .best .bar, .bars .bar.best { background: #D55E00; }
-.bars .share { text-align: right; }
-.scores { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-.scores th, .scores td { padding: .35rem .7rem; text-align: right;
-  border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
-.scores th, .scores td { white-space: nowrap; }
-.scores .text { text-align: left; }
-.scores .long { white-space: normal; min-width: 9rem; }
-.scores .long:last-child { min-width: 15rem; }
-.scores tbody th { font-weight: inherit; }
-.scroll { overflow-x: auto; }
-.layer, .heat { margin: 0 0 .8rem; }
-.layer img, .heat img { width: 100%; image-rendering: pixelated; border-radius: .35rem;
-  display: block; }
-.layer img { box-sizing: border-box; padding: 2px; background: #2A6299; }
-.heat img { max-width: 16rem; background: #000; }
-.layer figcaption, .heat figcaption { font-size: 1rem; line-height: 1.4; padding-top: .15rem; }
-.heat .for::before, .heat .against::before { content: ""; display: inline-block;
-  width: .8em; height: .8em; margin-right: .3em; border-radius: .15em; border: 1px solid;
-  background: #E69F00; }
-.heat .against::before { background: #56B4E9; }
-</style>"""
-# Vermilion of Okabe and Ito: seen on white paper and on a blackboard.
+# Its colours follow the page's own text colour, so that light and dark pages both work.
+_STYLE = f"<style>\n{Path(__file__).with_suffix('.css').read_text()}</style>"
+# Okabe and Ito's vermilion, visible on white paper and on a blackboard.
 FRAME = "#D55E00"
 
 MAPS_A_ROW, UNITS_A_ROW = 8, 16
-# Pixels of the sheet: maps of all sizes are made about as wide, so that gaps look alike.
+# In pixels. Maps of all sizes are enlarged to about this width, so that gaps look alike.
 MAP_SIDE, UNIT_SIDE, GAP = 28, 14, 2
-# A full row on a wide page. Rows shrink with the page, as on a phone.
+# The width of a full row on a wide page.
 ROW_REM = 30
-# Of the probability; a smaller fall is not shown in full colour.
+# The smallest change of a probability that is shown in full colour.
 LEAST_FULL_COLOUR = 0.1
-# Below this no place is worth pointing at.
+# If no weight reaches this, no pixel matters by itself.
 LEAST_WEIGHT = 0.005
-# Orange and light blue of Okabe and Ito: equally bright on a digit's black, so that neither
-# side looks stronger, and told apart by all kinds of colour vision.
+# Okabe and Ito's orange and light blue: equally bright on a digit's black, so that neither side
+# looks stronger, and distinct to all kinds of colour vision.
 FOR, AGAINST = (230, 159, 0), (86, 180, 233)
 # The digit's own pixels stay visible through the strongest colour.
 OPACITY = 0.7
@@ -94,24 +54,12 @@ def picture(image: np.ndarray, text: str) -> str:
 
 
 def digit_grid(images: np.ndarray, captions: Sequence[str], texts: Sequence[str]) -> str:
-    """Many digits in rows that fit the width of the page.
-
-    Args:
-        images: uint8 (n, 28, 28).
-        captions: what is written under each.
-        texts: the alternative text of each.
-    """
+    """Digits, uint8 (n, 28, 28), in rows that fit the page, with captions and alternative texts."""
     return _figures("digits", list(images), captions, texts)
 
 
 def strip(pictures: Sequence[np.ndarray], captions: Sequence[str], texts: Sequence[str]) -> str:
-    """Pictures of any size side by side, as a story is told; a row that is full is continued.
-
-    Args:
-        pictures: uint8 (h, w) each.
-        captions: what is written under each.
-        texts: the alternative text of each.
-    """
+    """Pictures of any size, uint8 (h, w), in order, with captions and alternative texts."""
     return _figures("strip", pictures, captions, texts)
 
 
@@ -154,11 +102,7 @@ def seen_picture(image: np.ndarray, text: str) -> str:
 
 
 def probability_bars(probabilities: np.ndarray) -> str:
-    """Ten bars, one for each digit; the longest stands out in colour and in weight.
-
-    Args:
-        probabilities: float (10,), summing to 1.
-    """
+    """A bar for each digit's probability, float (10,); the longest is highlighted."""
     best = int(probabilities.argmax())
     rows = []
     for digit, share in enumerate(probabilities.tolist()):
@@ -179,7 +123,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], long: Collection
 
     Args:
         rows: the first cell of each names the row; the others are numbers.
-        long: places of columns that hold text, which is broken into lines.
+        long: positions of columns that hold text, which may wrap.
     """
 
     def cell(text: str, place: int, tag: str, scope: str) -> str:
@@ -195,7 +139,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], long: Collection
         + "</tr>"
         for first, *rest in rows
     )
-    # In reach of the keyboard, for it may have to be scrolled.
+    # Focusable, so that it can be scrolled with the keyboard.
     return (
         f'{_STYLE}<div class="scroll" tabindex="0" role="region" aria-label="Table">'
         f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -203,36 +147,26 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], long: Collection
 
 
 def feature_maps(maps: np.ndarray, name: str, text: str) -> str:
-    """What one convolution gives for one picture: its maps in rows of eight, as one picture.
-
-    Args:
-        maps: float (h, w, n), 0 or more, as after a ReLU.
-        name: what is written under them.
-        text: the alternative text for all of them.
-    """
+    """A convolution's activations for one picture, float (h, w, n), at least 0: its maps in rows
+    of eight, as one picture with ``name`` under it and ``text`` as its alternative text."""
     return _sheet(maps, MAP_SIDE, MAPS_A_ROW, name, text)
 
 
 def units(values: np.ndarray, name: str, text: str) -> str:
-    """What one dense layer gives for one picture: a cell for each unit, in rows of sixteen.
-
-    Args:
-        values: float (n,), 0 or more, as after a ReLU.
-        name: what is written under them.
-        text: the alternative text for all of them.
-    """
+    """A dense layer's activations, float (n,), like ``feature_maps``: a cell for each unit, in
+    rows of sixteen."""
     return _sheet(values[np.newaxis, np.newaxis], UNIT_SIDE, UNITS_A_ROW, name, text)
 
 
 def _sheet(maps: np.ndarray, side: int, a_row: int, name: str, text: str) -> str:
     """All maps (h, w, n) of a layer as one picture.
 
-    Between them it is transparent, and _STYLE puts blue there: any grey would look like one
-    more activation, and black or white like the page.
+    Gaps are transparent, and html.css makes them blue: grey would look like another activation,
+    and black or white like the page.
 
-    White is the layer's maximum, not each map's own: then the faintest noise would look like
-    the strongest answer. Brightness is the square root of the activation, because most maps
-    reach less than half of that maximum and would be black to the eye.
+    White is the layer's maximum; if it were each map's own, faint noise would look like a strong
+    activation. Brightness is the square root of the activation, because most maps reach less than
+    half of that maximum and would look black.
     """
     height, width, count = maps.shape
     columns = min(a_row, count)
@@ -253,11 +187,11 @@ def _sheet(maps: np.ndarray, side: int, a_row: int, name: str, text: str) -> str
 
 
 def heat(image: np.ndarray, weights: np.ndarray, text: str) -> str:
-    """A digit, and over it in colour which of its pixels speak for an answer or against it.
+    """A digit, its pixels coloured by how they speak for an answer or against it.
 
     Args:
         image: uint8 (28, 28).
-        weights: float (28, 28), -1 to 1, as ``explanation.occlusion`` gives them.
+        weights: float (28, 28), -1 to 1, as ``explanation.occlusion`` returns them.
         text: the alternative text.
     """
     strongest = float(np.abs(weights).max())

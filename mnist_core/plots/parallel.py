@@ -9,9 +9,9 @@ from plotly.colors import sample_colorscale
 
 from mnist_core.plots.style import BLUE, DARK_PAGE, FONT_SIZE, GREY, VERMILION, WHITE
 
-# Of several trainings: from blue over grey to vermilion, all of which stand out from both pages.
+# All colours from blue to vermilion stand out from light and dark pages.
 WORST_TO_BEST = [[0, BLUE], [1, VERMILION]]
-# Of an axis that lies, with what is written above and below it; and where it may be marked.
+# Pixels for an axis and its labels; and the accuracies that may be marked on one.
 ROW_HEIGHT = 104
 ROUND_ACCURACIES = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 
@@ -21,17 +21,15 @@ def parallel_coordinates(
     trainings: list[tuple[list[str], float, str]],
     dark: bool = False,
 ) -> go.Figure:
-    """Several trainings as lines through what was tried, down to how well each did.
+    """Parallel coordinates: runs as lines through their settings to their accuracy.
 
-    The axes lie one below the other, so that five of them fit on a phone. Not Plotly's own
-    ``Parcoords``: its lines are a pixel wide, which no back row sees, and it cannot say which
-    training it is that one points at.
+    The axes are horizontal, so that five of them fit on a phone. Plotly's own ``Parcoords`` draws
+    lines one pixel wide, invisible from the back of a room, and shows no names on hover.
 
     Args:
-        axes: for each setting its title and all values that are tried, as they are written;
-            they stand equally far apart, numbers in their order.
-        trainings: each one's value on each axis, its accuracy, 0 to 1, and what is said of it
-            where it is pointed at; may be empty.
+        axes: title and values of each setting; values are spaced evenly, numbers sorted.
+        trainings: each run's value on each axis, its accuracy, 0 to 1, and a text shown on
+            hover; may be empty.
         dark: for a page with a dark background.
     """
     figure = go.Figure()
@@ -41,7 +39,7 @@ def parallel_coordinates(
     rows = list(range(len(axes), -1, -1))
     for title, row, ticks in zip(titles, rows, [*places, _accuracy_ticks(accuracies)], strict=True):
         _lying_axis(figure, title, row, ticks, dark)
-    # The best last, so that it lies above the others.
+    # The best last, so that it is drawn on top.
     for values, accuracy, name in sorted(trainings, key=lambda training: training[1]):
         best = accuracy == max(accuracies)
         (end,) = _by_errors([accuracy], accuracies)
@@ -72,11 +70,11 @@ def parallel_coordinates(
 def _lying_axis(
     figure: go.Figure, title: str, row: float, ticks: dict[str, float], dark: bool
 ) -> None:
-    """A line from left to right, its title above its beginning, its values below it."""
+    """A horizontal line, its title above its left end, its values below."""
     figure.add_shape(
         type="line", x0=0, x1=1, y0=row, y1=row, layer="below", line={"color": GREY, "width": 2}
     )
-    # The page's own colour behind the letters, so that no line crosses them out.
+    # In the page's own colour, so that no line crosses out the text.
     written = {"showarrow": False, "bgcolor": DARK_PAGE if dark else WHITE, "borderpad": 1}
     figure.add_annotation(
         x=-0.07, y=row, xanchor="left", yshift=24, text=f"<b>{title}</b>", **written
@@ -86,7 +84,7 @@ def _lying_axis(
 
 
 def _evenly(texts: list[str]) -> dict[str, float]:
-    """A place from 0 to 1 for each of these values, numbers in their order."""
+    """Evenly spaced positions from 0 to 1 for these values, numbers sorted."""
     distinct = list(dict.fromkeys(texts))
     with contextlib.suppress(ValueError):
         distinct.sort(key=float)
@@ -95,15 +93,15 @@ def _evenly(texts: list[str]) -> dict[str, float]:
 
 
 def _by_errors(values: list[float], accuracies: list[float]) -> list[float]:
-    """Places from 0 for the worst of these accuracies to 1 for the best, by the logarithm of the
-    share of errors: from 98 to 99% is as far as from 80 to 90%."""
+    """Positions from 0 for the worst of these accuracies to 1 for the best, on a logarithmic scale
+    of the error rate: from 98 to 99% is as far as from 80 to 90%."""
     least, *errors = (math.log(max(1 - value, 1e-4)) for value in [max(accuracies), *values])
     most = math.log(max(1 - min(accuracies), 1e-4))
     return [(most - error) / (most - least) if most > least else 0.5 for error in errors]
 
 
 def _accuracy_ticks(accuracies: list[float]) -> dict[str, float]:
-    """What is written where on the axis of accuracies: both ends, and round values between."""
+    """Labels and positions on the axis of accuracies: both ends, and round values between."""
     if not accuracies:
         return {}
     low, high = min(accuracies), max(accuracies)

@@ -8,10 +8,10 @@ from mnist_core.plots.style import BLUE, FONT_SIZE, VERMILION, text_font
 
 
 def reliability_chart(bins: list[ReliabilityBin], dark: bool = False) -> go.Figure:
-    """How often a network is right, over how sure it is; at best all points lie on the line.
+    """A network's accuracy over its confidence; if calibrated, all points lie on the diagonal.
 
     Args:
-        bins: as ``confidence.reliability`` gives them; may be empty.
+        bins: as ``confidence.reliability`` returns them; may be empty.
         dark: for a page with a dark background.
     """
     figure = go.Figure()
@@ -47,11 +47,11 @@ def reliability_chart(bins: list[ReliabilityBin], dark: bool = False) -> go.Figu
 
 
 def coverage_chart(curve: CoverageCurve, chosen: Coverage, dark: bool = False) -> go.Figure:
-    """Accuracy of the answers given, over the share of images that are answered at all.
+    """Accuracy of the answers given, over the share of images answered.
 
     Args:
-        curve: as ``confidence.coverage_curve`` gives it.
-        chosen: the threshold to mark, as ``confidence.coverage`` gives it.
+        curve: as ``confidence.coverage_curve`` returns it.
+        chosen: the threshold to mark, as ``confidence.coverage`` returns it.
         dark: for a page with a dark background.
     """
     figure = go.Figure()
@@ -65,7 +65,7 @@ def coverage_chart(curve: CoverageCurve, chosen: Coverage, dark: bool = False) -
         hovertemplate="from %{customdata[0]:.2%} on<br>answered: %{x:.1%}<br>right: %{y:.2%}"
         "<br>wrong answers: %{customdata[1]:,}<extra></extra>",
     )
-    # Where nothing is answered there is no accuracy, and nothing to mark.
+    # Without answers there is no accuracy to mark.
     marked = [] if chosen.accuracy is None else [chosen]
     figure.add_scatter(
         x=[point.share for point in marked],
@@ -88,16 +88,16 @@ def coverage_chart(curve: CoverageCurve, chosen: Coverage, dark: bool = False) -
 
 
 def _curve_layout(figure: go.Figure, dark: bool, across: str, up: str) -> None:
-    """What the figures of confidence have in common."""
+    """The layout that both figures share."""
     font = text_font(dark)
-    # A swipe over the chart scrolls the page.
+    # A swipe over the chart should scroll the page.
     axis = {"tickfont": font, "zeroline": False, "fixedrange": True}
     figure.update_xaxes(title={"text": across, "font": font}, **axis)
     figure.update_yaxes(title={"text": up, "font": font}, **axis)
     figure.update_layout(
         height=420,
         margin={"l": 76, "r": 24, "t": 64, "b": 56},
-        # Above: a poor network's points may lie anywhere.
+        # Above the plot, because a poor network's points may lie anywhere in it.
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": font},
         dragmode=False,
         hovermode="closest",

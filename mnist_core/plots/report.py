@@ -1,4 +1,4 @@
-"""What one takes home of an evaluation: tables for a spreadsheet, a picture, and one page.
+"""Downloads of an evaluation: tables for a spreadsheet, a picture, and a page.
 
 ``counts`` is a confusion matrix, int (10, 10).
 """
@@ -7,6 +7,7 @@ import csv
 import html
 import io
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -17,13 +18,13 @@ from mnist_core.data import CLASSES
 from mnist_core.plots.html import digit_grid, picture, png, table
 from mnist_core.plots.style import counted
 
-# Pixels of the matrix's picture: a cell's side, and the room for its titles.
+# Pixels of the matrix's picture: a cell's side, and the margins.
 CELL, LEFT, TOP, BOTTOM, RIGHT = 84, 120, 84, 120, 24
 MATRIX_SIZE = (LEFT + CLASSES * CELL + RIGHT, TOP + CLASSES * CELL + BOTTOM)
 NUMBER_SIZE, TITLE_SIZE = 30, 36
-# From no image to most; white on paper costs no ink.
+# From no image to most, and text.
 EMPTY, FULL, INK = (247, 251, 255), (0, 82, 148), (22, 32, 43)
-# From here on white stands out more than ink.
+# White text stands out more from this shade on.
 DARK_FROM = 0.7
 
 # Two rows of pictures.
@@ -36,20 +37,7 @@ _PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-@page {{ size: A4; margin: 11mm 13mm; }}
-body {{ font: 11px/1.3 system-ui, sans-serif; color: #16202B; background: #FFF;
-  max-width: 184mm; margin: 0 auto; print-color-adjust: exact; }}
-h1 {{ font-size: 20px; margin: 0; overflow-wrap: anywhere; }}
-h2 {{ font-size: 13px; margin: 3mm 0 1mm; }}
-p {{ margin: 1mm 0; }}
-.headline {{ font-size: 14px; }}
-.beside {{ display: grid; grid-template-columns: 88mm 1fr; gap: 6mm; align-items: start; }}
-.beside > div > img {{ width: 100%; display: block; }}
-body .scores {{ font-size: 11px; }}
-body .scores th, body .scores td {{ padding: .45mm 1.5mm; }}
-body .digits {{ grid-template-columns: repeat(10, 1fr); gap: 1mm; }}
-body .digits figcaption {{ font-size: 10px; line-height: 1.15; }}
-</style>
+{style}</style>
 </head>
 <body>
 {body}
@@ -59,7 +47,7 @@ body .digits figcaption {{ font-size: 10px; line-height: 1.15; }}
 
 
 def predictions_csv(predictions: Predictions) -> str:
-    """One line an image: its place in the test set from 0 on, the true and the predicted
+    """A line for each image: its position in the test set from 0, the true and the predicted
     digit, the confidence, and the probability of each digit, to six decimals."""
     header = ["image", "true", "predicted", "confidence", *(f"p{d}" for d in range(CLASSES))]
     columns = (
@@ -78,7 +66,7 @@ def predictions_csv(predictions: Predictions) -> str:
 
 
 def matrix_csv(counts: np.ndarray) -> str:
-    """One line a true digit, one column a predicted one."""
+    """A row for each true digit, a column for each predicted one."""
     header = ["true", *(f"predicted {digit}" for digit in range(CLASSES))]
     return _csv(header, ([digit, *row] for digit, row in enumerate(counts.tolist())))
 
@@ -92,11 +80,10 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def matrix_png(counts: np.ndarray, title: str) -> bytes:
-    """The confusion matrix as a PNG file of ``MATRIX_SIZE`` pixels, light, to be printed.
+    """The confusion matrix as a PNG file of ``MATRIX_SIZE`` pixels, for print.
 
     Args:
-        title: one line above it; shrinks until it fits. Letters that Pillow's own font
-            lacks, as those of other alphabets, are boxes.
+        title: one line above it, shrunk to fit; letters that Pillow's own font lacks are boxes.
     """
     return png(_matrix_picture(counts, title))
 
@@ -106,7 +93,7 @@ def _matrix_picture(counts: np.ndarray, title: str) -> np.ndarray:
     sheet = Image.new("RGB", MATRIX_SIZE, "white")
     brush = ImageDraw.Draw(sheet)
     numbers = ImageFont.load_default(NUMBER_SIZE)
-    # Right answers outnumber any mistake a hundred times: on a plain scale mistakes vanish.
+    # Correct answers outnumber mistakes a hundred to one, so a linear scale would hide mistakes.
     shades = np.log1p(counts) / (float(np.log1p(counts.max())) or 1.0)
     for (true, predicted), count in np.ndenumerate(counts):
         left, top = LEFT + predicted * CELL, TOP + true * CELL
@@ -126,7 +113,7 @@ def _matrix_picture(counts: np.ndarray, title: str) -> np.ndarray:
         brush.text((LEFT + along, bottom), str(digit), INK, numbers, anchor="mm")
     below = (LEFT + half, MATRIX_SIZE[1] - 36)
     brush.text(below, "Predicted digit", INK, numbers, anchor="mm")
-    # Pillow writes from left to right only: written on a strip, which is then turned.
+    # Pillow cannot write vertically, so a strip of text is rotated.
     strip = Image.new("RGB", (CLASSES * CELL, 48), "white")
     ImageDraw.Draw(strip).text((half, 24), "True digit", INK, numbers, anchor="mm")
     sheet.paste(strip.rotate(90, expand=True), (12, TOP))
@@ -144,15 +131,15 @@ def html_report(
     predictions: Predictions,
     images: np.ndarray | None = None,
 ) -> str:
-    """One page of HTML that needs nothing else: no scripts, no files; on paper one A4 page.
+    """A self-contained HTML page, without scripts and files; one A4 page in print.
 
     Args:
-        name: the run's, as its owner gave it; it is escaped, like all text here.
-        dataset: a sentence on what it was trained on and tested with.
-        date: of the report or of the run, as it shall stand there.
+        name: the run's; escaped, like all text here.
+        dataset: a sentence about the images it was trained on and tested with.
+        date: of the report or of the run, as written in the report.
         predictions: of the test images.
-        images: uint8 (n, 28, 28), the same images; None if they are not at hand, and then
-            the report says so.
+        images: uint8 (n, 28, 28), the same images; None if they are not available, which the
+            report then says.
     """
     counts = predictions.matrix
     total, right = int(counts.sum()), int(counts.trace())
@@ -169,22 +156,23 @@ def html_report(
         f"95% confidence interval {low:.2%} to {high:.2%}: {total - right:,} of {total:,} "
         f"misclassified. Of {total:,} other such images, between {fewest:,} and {most:,} would be "
         "(95% prediction interval).</p>",
-        '<div class="beside"><div><h2>Which digit is taken for which</h2>',
+        '<div class="beside"><div><h2>Confusion matrix</h2>',
         picture(_matrix_picture(counts, f"{right:,} of {total:,} classified correctly"), summary),
         "</div><div><h2>Digit by digit</h2>",
         _digit_table(counts),
         "</div></div>",
-        "<h2>The mistakes it is surest of: true digit as its answer, how sure</h2>",
+        "<h2>Most confident mistakes: true digit as predicted, confidence</h2>",
         _mistakes(predictions, images),
-        "<h2>What its confidence is worth</h2>",
+        "<h2>Does its confidence match its accuracy?</h2>",
         _confidence(predictions),
     ]
-    return _PAGE.format(title=html.escape(name), body="\n".join(body))
+    style = Path(__file__).with_suffix(".css").read_text()
+    return _PAGE.format(title=html.escape(name), style=style, body="\n".join(body))
 
 
 def _digit_table(counts: np.ndarray) -> str:
     return table(
-        ["Digit", "Precision", "Recall", "F1", "Images", "Taken for"],
+        ["Digit", "Precision", "Recall", "F1", "Images", "Most often confused with"],
         [
             [
                 str(row.digit),
@@ -204,7 +192,7 @@ def _mistakes(predictions: Predictions, images: np.ndarray | None) -> str:
     if not len(places):
         return "<p>There are none.</p>"
     if images is None:
-        return "<p>The pictures of these test images are not at hand.</p>"
+        return "<p>The pictures of these test images are not available.</p>"
     read = [
         (
             place,
@@ -227,10 +215,10 @@ def _mistakes(predictions: Predictions, images: np.ndarray | None) -> str:
 def _confidence(predictions: Predictions) -> str:
     error = metrics.expected_calibration_error(predictions)
     return (
-        f"<p>Calibration error {error:.2%}: so far apart lie, on average, how sure it is and how "
-        "often it is right (ECE, 15 bins).</p>"
+        f"<p>Calibration error {error:.2%}: the average gap between its confidence and its "
+        "accuracy (ECE, 15 bins).</p>"
     ) + table(
-        ["Sure of its answer", "Images", "Mean", "Right", "95% confidence interval"],
+        ["Confidence", "Images", "Mean", "Accuracy", "95% confidence interval"],
         [
             [
                 f"{each.lowest:.0%} to {each.highest:.0%}",

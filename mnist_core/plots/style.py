@@ -1,32 +1,23 @@
-"""What all figures share: colours, sizes and letters. No figure knows of pages or runs.
+"""What all figures share: colours and fonts.
 
-Colours are Okabe and Ito's, told apart by all kinds of colour vision, and by eye on a
-projector: https://jfly.uni-koeln.de/color/.
+Colours are Okabe and Ito's, distinct to all kinds of colour vision, and on a projector:
+https://jfly.uni-koeln.de/color/.
 """
 
 from typing import Any
 
 import plotly.graph_objects as go
 
-# Both stand out by 3 to 1 from a white and from a dark page; orange and light blue, which are
-# Okabe and Ito's too, are lost on white.
+# Both have a contrast of 3 to 1 on white and on dark pages; Okabe and Ito's orange and light blue
+# are too pale on white.
 BLUE, VERMILION = "#0072B2", "#D55E00"
 INK, WHITE = "#16202B", "#FFFFFF"
-# One for each digit, wherever digits are coloured: ten colours chosen by Petroff (2021),
-# arXiv:2107.02270, to be told apart by all kinds of colour vision. Dealt out so that digits
-# often taken for each other differ most: 4, 7 and 9; 3, 5 and 8.
+# A colour for each digit, from Petroff (2021), arXiv:2107.02270, distinct to all kinds of colour
+# vision. Assigned so that digits often confused differ most: 4, 7 and 9; 3, 5 and 8.
 DIGIT_COLOURS = [
-    "#94A4A2",
-    "#A96B59",
-    "#3F90DA",
-    "#BD1F01",
-    "#717581",
-    "#832DB6",
-    "#FFA90E",
-    "#E76300",
-    "#B9AC70",
-    "#92DADB",
-]
+    "#94A4A2", "#A96B59", "#3F90DA", "#BD1F01", "#717581",
+    "#832DB6", "#FFA90E", "#E76300", "#B9AC70", "#92DADB",
+]  # fmt: skip
 GREY, DARK_PAGE = "#8A949E", "#0E1420"
 FONT_SIZE = 16
 
@@ -37,19 +28,19 @@ def counted(count: int, noun: str) -> str:
 
 
 def text_font(dark: bool) -> dict[str, object]:
-    """The page's own text colour, which stands out more than Plotly's grey."""
+    """In the page's own text colour, which stands out more than Plotly's grey."""
     return {"size": FONT_SIZE, "color": "#F2F5F8" if dark else INK}
 
 
 def enlarged(figure: go.Figure, factor: float) -> go.Figure:
-    """The same figure so many times as high, with letters, lines and signs to match."""
+    """The same figure with its height, fonts, lines and markers enlarged."""
     plain = figure.to_plotly_json()
     for part in [*plain["data"], plain["layout"]]:
         _enlarge(part, factor)
     return go.Figure(plain)
 
 
-# What is in pixels, wherever it stands in a figure.
+# Properties in pixels, anywhere in a figure.
 _IN_PIXELS = {"size", "width", "height", "thickness", "standoff", "yshift", "l", "r", "t", "b"}
 
 

@@ -87,7 +87,7 @@ def test_a_long_name_is_broken_and_has_its_room_in_the_legend():
     long = curves.overlaid_curves([(name, reports(5))])
     lines = long.data[1].name.split("<br>")
     assert " ".join(lines) == name
-    assert all(len(line) <= curves.LEGEND_SIGNS for line in lines)
+    assert all(len(line) <= curves.LEGEND_CHARACTERS for line in lines)
     more = curves.LEGEND_LINE * (len(lines) - 1)
     assert long.layout.height == short.layout.height + more
     assert long.layout.margin.b == short.layout.margin.b + more

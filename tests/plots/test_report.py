@@ -195,10 +195,10 @@ def test_only_so_many_mistakes_fit_on_the_page():
     assert len(pictures(page)) == 1 + report.MOST_MISTAKES
 
 
-def test_pictures_that_are_not_at_hand_are_said_to_be():
+def test_the_page_says_that_pictures_are_not_available():
     page = made(images=None)
     assert len(pictures(page)) == 1
-    assert "The pictures of these test images are not at hand." in words(page)
+    assert "The pictures of these test images are not available." in words(page)
 
 
 def test_a_network_without_mistakes_and_one_without_images_have_a_page():
