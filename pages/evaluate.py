@@ -14,7 +14,7 @@ from pages.components.chart import chart
 from pages.components.choices import choose
 from pages.components.tested_images import show_images
 from pages.components.trust import show_confidence
-from pages.shared import cache, presenter, shell
+from pages.shared import cache, figures, presenter, shell
 
 shell.guard("evaluate")
 
@@ -66,7 +66,7 @@ def show_matrix(run: Run) -> None:
         chart(
             "heatmap",
             (*cache.state_of(run), written, mistakes),
-            lambda: heatmaps.confusion_heatmap(counts, NUMBERS[written], mistakes, cache.dark()),
+            lambda: heatmaps.confusion_heatmap(counts, NUMBERS[written], mistakes, figures.dark()),
             "Confusion matrix: a row for each true digit, a column for each prediction",
             on_select=lambda: cell_clicked("heatmap"),
             selection_mode="points",
@@ -188,7 +188,7 @@ def show_comparison(run: Run) -> None:
         chart(
             "difference",
             (*cache.state_of(run), *cache.state_of(rival)),
-            lambda: heatmaps.difference_heatmap(first.matrix, second.matrix, cache.dark()),
+            lambda: heatmaps.difference_heatmap(first.matrix, second.matrix, figures.dark()),
             "Difference of the two confusion matrices: a row for each true digit",
             on_select=lambda: cell_clicked("difference"),
             selection_mode="points",

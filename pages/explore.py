@@ -14,7 +14,7 @@ from pages.components import detail, notices, run_picker
 from pages.components.chart import chart
 from pages.components.choices import choose
 from pages.components.maps import METHODS, show_map
-from pages.shared import cache, presenter, shell
+from pages.shared import cache, figures, presenter, shell
 
 shell.guard("explore")
 
@@ -106,7 +106,7 @@ def show_glance(split: str) -> None:
         chart(
             "counts",
             images,
-            lambda: digits.digit_counts(found.counts, cache.dark()),
+            lambda: digits.digit_counts(found.counts, figures.dark()),
             "How many images there are of each digit: "
             + ", ".join(f"{count} of {digit}" for digit, count in enumerate(found.counts)),
         )
@@ -115,7 +115,7 @@ def show_glance(split: str) -> None:
         chart(
             "ink",
             images,
-            lambda: digits.ink_boxes(found.ink, cache.dark()),
+            lambda: digits.ink_boxes(found.ink, figures.dark()),
             "How much of each digit's pictures is ink: "
             + ", ".join(f"{ink[2]:.0%} of a {digit}" for digit, ink in enumerate(found.ink)),
         )

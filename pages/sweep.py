@@ -25,7 +25,7 @@ from pages.components.sweep_settings import choose_settings
 from pages.components.waiting import show_waiting, start_button, was_pressed
 from pages.components.words import duration, percent
 from pages.server import limits
-from pages.shared import cache, presenter, shell
+from pages.shared import cache, figures, presenter, shell
 from pages.shared.visitor import this_visitor
 
 shell.guard("sweep")
@@ -158,7 +158,7 @@ def show_figure(trials: list[Trial]) -> None:
         alt += f". The best of {len(ended)} is {sweeps.summary(best.run.config, names)}"
         alt += f" with {percent(best.validation_accuracy)}"
     st.markdown("**Settings and their validation accuracy**: the more orange, the better")
-    dark = cache.dark()
+    dark = figures.dark()
     live_chart(
         cached_figure_json(
             ("sweep", dark, str(axes), str(lines)),

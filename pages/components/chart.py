@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.shared import cache
+from pages.shared import figures
 
 
 def chart(
@@ -20,5 +20,5 @@ def chart(
         alt: what the chart shows, for anyone who cannot see it.
         more: what else ``st.plotly_chart`` takes.
     """
-    figure = cache.figure((key, *depends_on), draw)
+    figure = figures.figure((key, *depends_on), draw)
     st.plotly_chart(figure, key=key, config={"displayModeBar": False}, alt=alt, **more)

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.server import served
-from pages.shared import cache, presenter
+from pages.shared import figures, presenter
 
 FOLDER = Path(__file__).parent
 # Precedes the script of each component that draws with Plotly.
@@ -40,7 +40,7 @@ def cached_figure_json(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> s
     """A figure for ``live_chart`` in this visitor's size, drawn once for all who see the same.
 
     Args:
-        key: as for ``cache.cached_for_all``.
+        key: as for ``figures.cached_for_all``.
     """
 
     def make() -> str:
@@ -49,7 +49,7 @@ def cached_figure_json(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> s
         plain["layout"].pop("template", None)
         return json.dumps(plain)
 
-    return cache.cached_for_all((*key, presenter.is_on()), make)
+    return figures.cached_for_all((*key, presenter.is_on()), make)
 
 
 def live_chart(figure: str, alt: str, key: str) -> None:

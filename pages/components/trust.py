@@ -6,7 +6,7 @@ from mnist_core.analysis import confidence, metrics
 from mnist_core.plots import reliability
 from mnist_core.store.run import Run
 from pages.components.chart import chart
-from pages.shared import cache, shell
+from pages.shared import cache, figures, shell
 
 
 @shell.fragment
@@ -19,7 +19,7 @@ def show_confidence(run: Run) -> None:
         chart(
             "reliability",
             cache.state_of(run),
-            lambda: reliability.reliability_chart(confidence.reliability(found), cache.dark()),
+            lambda: reliability.reliability_chart(confidence.reliability(found), figures.dark()),
             "The network's accuracy over its confidence, with 95% intervals",
         )
         st.caption(
@@ -43,7 +43,7 @@ def show_confidence(run: Run) -> None:
             "coverage",
             (*cache.state_of(run), percent),
             lambda: reliability.coverage_chart(
-                confidence.coverage_curve(found), point, cache.dark()
+                confidence.coverage_curve(found), point, figures.dark()
             ),
             "Accuracy of the answers given, over the share of images that are answered",
         )

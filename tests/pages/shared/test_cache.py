@@ -459,7 +459,7 @@ def test_the_secret_is_remembered_by_the_browser_and_shown_nowhere(open_page):
 
 
 def test_curves_that_change_all_the_time_push_no_heatmap_out():
-    from pages.shared import cache
+    from pages.shared import figures
 
     made = []
 
@@ -467,10 +467,10 @@ def test_curves_that_change_all_the_time_push_no_heatmap_out():
         made.append("heatmap")
         return "heatmap"
 
-    cache.cached_for_all(("confusion", "cnn"), heatmap)
+    figures.cached_for_all(("confusion", "cnn"), heatmap)
     for number in range(200):
-        cache.cached_for_all(("accuracy_curves", number), lambda: "x" * 100_000)
-    cache.cached_for_all(("confusion", "cnn"), heatmap)
+        figures.cached_for_all(("accuracy_curves", number), lambda: "x" * 100_000)
+    figures.cached_for_all(("confusion", "cnn"), heatmap)
     assert made == ["heatmap"]
 
 
