@@ -92,14 +92,18 @@ def live(run_id: str, visitor: str, polled: float | None) -> None:
     # Each in a container of its own, so that what comes and goes in them does not change the
     # position of the charts: Streamlit would rebuild them, and they would blink.
     with st.container():
+        if run.state == RUNNING:
+            show_progress(run, reports)
         show_state(run, visitor)
+    with st.container():
+        if reports:
+            show_curves(run, reports)
+    # Below the curves, which are what people came to see.
     with st.container():
         show_numbers(run, reports)
         if run.test_accuracy is not None and not run.active:
             images = run.test_images or 0
             run_picker.warn_of_guessing(run, run.test_accuracy, images, "test")
-    if reports:
-        show_curves(run, reports)
 
 
 def show_curves(run: Run, reports: list[Progress]) -> None:
@@ -168,8 +172,6 @@ def show_numbers(run: Run, reports: list[Progress]) -> None:
     if not reports and run.state != RUNNING:
         return
     last = reports[-1] if reports else None
-    if run.state == RUNNING:
-        show_progress(run, reports)
     ends = epoch_ends(reports)
     numbers = {
         "Validation": f"{ends[-1].validation_accuracy:.2%}" if ends else NONE,
