@@ -156,7 +156,7 @@ def train(dataset: Dataset, config: TrainConfig) -> Measured:
     # As a worker loads it; the other lines may load what they like.
     worker.load_training_alone()
     from mnist_core import classifier, training
-    from mnist_core.training import models
+    from mnist_core.training import models, scoring
 
     checkpoints: list[Any] = []
     training.train(config, dataset, on_checkpoint=checkpoints.append)
@@ -166,9 +166,9 @@ def train(dataset: Dataset, config: TrainConfig) -> Measured:
         for variable, value in zip(network.variables, checkpoint.model, strict=True):
             variable.assign(value)
         probabilities = classifier.predict_with_views(
-            lambda images: training.predict(network, images), dataset.x_test, config.looks
+            lambda images: scoring.predict(network, images), dataset.x_test, config.looks
         )
-        accuracies.append(training.accuracy(probabilities, dataset.y_test))
+        accuracies.append(float((probabilities.argmax(axis=1) == dataset.y_test).mean()))
     # A checkpoint knows the seconds since the start.
     since_start = [checkpoint.seconds for checkpoint in checkpoints]
     return Measured(np.diff(since_start, prepend=0.0).tolist(), accuracies)
