@@ -1,8 +1,7 @@
-"""Classifier: a trained network that answers, through LiteRT.
+"""Classifier: runs an exported network with LiteRT.
 
-LiteRT runs the exported network in a thousandth of the time that Keras's ``predict``
-takes for one picture, and needs a twentieth of TensorFlow's memory, so the server can
-afford it. It knows nothing of runs or pages: it is given the bytes of a model.
+For a single picture LiteRT is a thousand times faster than Keras's ``predict``, and it needs a
+twentieth of TensorFlow's memory, so the server can afford it.
 """
 
 import json
@@ -18,35 +17,32 @@ from ai_edge_litert.interpreter import Interpreter
 from mnist_core.data import CLASSES, SIDE, scale
 from mnist_core.errors import RunNotFound
 
-# The views of a picture: moved by so many rows down and columns to the right.
+# The views of a picture: shifted by rows down and columns to the right.
 MOVES = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
 PRETRAINED = Path(__file__).parent / "assets" / "pretrained"
 MODEL_FILE, RUN_FILE = "model.tflite", "run.json"
-# Memory grows with the pictures handed over at once: 10,000 took more than a gigabyte. And
-# 250 take twice as long a picture as 50.
+# 10,000 images at once take more than a gigabyte, and 250 twice as long per image as 50.
 CHUNK = 50
-# The signatures of a file as export.py writes it, and the output of the former. TensorFlow sorts
-# signatures by name, and the first is the one that an interpreter runs where none is named.
+# The signatures of a file written by export.py, and the output of the first. An interpreter runs
+# the first one by default, and TensorFlow sorts them by name.
 CLASSIFY, LAYERS, PROBABILITIES = "classify", "layers", "probabilities"
 
 
 class Classifier:
-    """A network that answers, and shows what its layers make of a picture.
-
-    One may be shared by many threads: LiteRT's interpreter may not, so calls take turns.
+    """A network's probabilities and the activations of its layers. Safe to use from many threads.
 
     Attributes:
-        complete: whether the file scales pixels and averages over views by itself. Files of
-            earlier versions do neither, and it is done here.
+        complete: whether the file itself scales pixels and averages over views. For files of
+            earlier versions it is done here.
     """
 
     def __init__(self, model: bytes, looks: int = 1) -> None:
-        """Read the model.
+        """Load a model.
 
         Args:
-            model: a LiteRT file as ``export.litert_file`` writes it, or one of an earlier
-                version, whose outputs ``output_0`` and so on are the layers in order.
-            looks: ``TrainConfig.looks`` of the run it is of.
+            model: a LiteRT file written by ``export.litert_file``, or by an earlier version, with
+                the layers' outputs ``output_0`` and so on.
+            looks: ``TrainConfig.looks`` of its run.
         """
         self._looks = looks
         self._interpreter = Interpreter(model_content=model, num_threads=1)
@@ -55,18 +51,14 @@ class Classifier:
         if self.complete:
             self._classify = self._interpreter.get_signature_runner(CLASSIFY)
         self._input = next(iter(self._layers.get_input_details()))
-        # The number of a layer is before its name, or at the end.
+        # A layer's number is before its name, or at the end.
         names = self._layers.get_output_details()
         self._outputs = sorted(names, key=lambda name: int(re.findall(r"^\d+|\d+$", name)[0]))
         self._lock = threading.Lock()
 
     @classmethod
     def bundled(cls, name: str = "cnn") -> "Classifier":
-        """A network that ships with the project: ``"cnn"`` or ``"classic"``.
-
-        Raises:
-            RunNotFound: none of that name is shipped.
-        """
+        """A built-in network, ``"cnn"`` or ``"classic"``. Raises RunNotFound."""
         path = PRETRAINED / name / MODEL_FILE
         if path.parent.parent != PRETRAINED or not path.is_file():
             raise RunNotFound(f"No network called {name} ships with this project.")
@@ -74,13 +66,13 @@ class Classifier:
         return cls(path.read_bytes(), settings.get("looks", 1))
 
     def activations(self, images: np.ndarray) -> list[np.ndarray]:
-        """What every layer gives for these pictures, in a single look.
+        """The output of every layer, without test-time augmentation.
 
         Args:
-            images: uint8 (n, 28, 28), n of a few hundred at most.
+            images: uint8 (n, 28, 28), a few hundred at most.
 
         Returns:
-            One float32 array for each layer, in order; the first axis counts pictures.
+            A float32 array (n, ...) for each layer, in order.
         """
         _check(images)
         pixels = images if self.complete else scale(images)
@@ -107,7 +99,7 @@ def _check(images: np.ndarray) -> None:
 
 
 def _in_chunks(answer: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
-    """What is answered for a few pictures at a time, put together."""
+    """The answers to all images, a few at a time."""
     chunks = [answer(images[start : start + CHUNK]) for start in range(0, len(images), CHUNK)]
     return np.concatenate(chunks) if chunks else np.zeros((0, CLASSES), np.float32)
 
@@ -117,22 +109,19 @@ def predict_with_views(
 ) -> np.ndarray:
     """Test-time augmentation: the normalised geometric mean of the answers to several views.
 
-    A network with strides sees every second pixel first, and so answers a little differently
-    when a digit moves by one. Asked about five places it is wrong about a tenth less often,
-    on MNIST's validation images and on drawings, for five times the fraction of a millisecond
-    that an answer takes.
-
-    That is the softmax of the mean of their logits, so that a temperature built into the
-    network means the same for one look and for five.
+    A network with strides sees every second pixel, so its answer changes a little when a digit
+    moves by one. With five views it is wrong about a tenth less often, on MNIST's validation images
+    and on drawings. The geometric mean is the softmax of the mean logits, so a temperature built
+    into the network means the same for any number of views.
 
     Args:
         predict: uint8 (n, 28, 28) -> float32 (n, 10).
         images: uint8 (n, 28, 28).
-        looks: how many of ``MOVES`` to take, 1 to 5; with 1 it is ``predict`` itself.
+        looks: the number of ``MOVES`` to use, 1 to 5; 1 is ``predict`` itself.
     """
     if looks == 1 or not len(images):
         return predict(images)
-    # What leaves at one side is lost, and paper comes in at the other.
+    # Pixels shifted out are lost, and paper comes in.
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
     height, width = images.shape[1:]
     moved = [

@@ -1,7 +1,6 @@
-"""TrainConfig: every choice that makes one training run, checked, and as plain text.
+"""TrainConfig: the validated settings of a training run, as JSON and as parameters of a link.
 
-It round-trips to JSON (stored with each run) and to an address bar (a teacher's link).
-It knows nothing of TensorFlow, so that pages can check settings without loading it.
+Loads no TensorFlow, so pages can check settings.
 """
 
 import contextlib
@@ -14,12 +13,11 @@ from typing import Any
 from mnist_core import architecture
 from mnist_core.errors import InvalidConfig
 
-# Of the training images, set aside to choose by.
+# Share of the training images set aside for validation.
 VALIDATION_SHARE = 0.1
-# For so many drawn digits one scribble, which is no digit.
+# One scribble, which is no digit, for this many drawn digits.
 SCRIBBLE_EVERY = 10
-# Lowest and highest value of every number a visitor may set. They bound the time and
-# the memory that one run can take from everybody else on the machine.
+# Bounds of every number a visitor may set: they limit the time and memory of a run.
 LIMITS: dict[str, tuple[float, float]] = {
     "epochs": (1, 30),
     "batch_size": (16, 1024),
@@ -52,37 +50,30 @@ class TrainConfig:
 
     Attributes:
         preset: name of the entry of ``PRESETS`` this one started from.
-        convolutions: one ``(filters, kernel side in pixels, stride in pixels)`` for each
-            convolution, in order. Empty: the picture is flattened at once.
-        dense: units of each hidden dense layer, in order.
+        convolutions, dense: ``(filters, kernel side, stride)`` of each convolution, in pixels, and
+            units of each hidden dense layer.
         batch_normalization: normalise after each convolution and hidden dense layer.
-        dropout: share of hidden units silenced at each step, 0 to 0.8.
-        augmentation: show each training image turned, bent, with another pen; less and
-            less so from epoch to epoch, so that it ends with images nearly as they are.
-        drawn_digits: train also on so many digits that the project drew itself, with
-            habits that MNIST has few of, and on a tenth as many scribbles; 0 to 10,000.
-        weight_decay: share of each weight, times the learning rate, that is lost at each
-            step (AdamW), 0 to 0.3.
-        label_smoothing: share of certainty taken from the true digit, 0 to 0.3.
-        looks: how often the trained network looks at a picture, each time moved by a
-            pixel, before it answers; 1 to 5. It changes nothing in training.
-        optimizer: "adam"; "momentum", which is stochastic gradient descent with Nesterov
-            momentum of 0.9; or "sgd" without.
-        schedule: how the learning rate goes: "cosine" or "linear" down to nothing, both
-            after a warm-up over the first tenth of the steps; or "constant".
+        dropout: share of hidden units dropped at each step, 0 to 0.8.
+        augmentation: distort the training images, less from epoch to epoch.
+        drawn_digits: number of the project's own drawings to train on as well, with styles that
+            are rare in MNIST, and a tenth as many scribbles; 0 to 10,000.
+        weight_decay: decoupled weight decay (AdamW), 0 to 0.3.
+        label_smoothing: 0 to 0.3.
+        looks: test-time augmentation: views of a picture, each shifted by a pixel, to average
+            over, 1 to 5.
+        optimizer: "adam", "sgd", or "momentum": SGD with a Nesterov momentum of 0.9.
+        schedule: "cosine" or "linear" to 0, after a warm-up in a tenth of the steps; or "constant".
         epochs: passes over the training images, 1 to 30.
-        more_epochs: for each time the run went on after its end, by how many epochs; the
-            learning rate begins anew each time. At most 30 with ``epochs``.
+        more_epochs: epochs added each time the run was continued, with a new schedule.
         batch_size: images per step, 16 to 1024.
-        learning_rate: the highest of the schedule, 1e-5 to 1.
-        training_images: train on no more than so many of MNIST's images, 100 to 60,000,
-            of each digit the same share; on as large a share of the drawn digits.
-        shuffled_labels: share of the training images whose labels are dealt out among them
-            at random, 0 to 1.
-        seed: start of every random choice: first weights, split, order, augmentation.
+        learning_rate: the peak of the schedule, 1e-5 to 1.
+        training_images: the most of MNIST's images to train on, 100 to 60,000, stratified; the
+            drawn digits are reduced by the same share.
+        shuffled_labels: share of the training labels replaced at random, 0 to 1.
+        seed: of every random choice: initial weights, split, order, augmentation.
 
     Raises:
-        InvalidConfig: a value is out of its range or of the wrong kind.
+        InvalidConfig: a value is out of range or of the wrong type.
     """
 
     preset: str = "classic"
@@ -122,7 +113,7 @@ class TrainConfig:
 
     @property
     def all_epochs(self) -> int:
-        """Passes over the training images in all."""
+        """All epochs, including those added later."""
         return self.epochs + sum(self.more_epochs)
 
     @property
@@ -134,25 +125,20 @@ class TrainConfig:
 
     @property
     def parameters(self) -> int:
-        """Numbers in the network."""
+        """Number of parameters of the network."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def multiplications(self) -> int:
-        """Multiply-adds for one picture, forwards."""
+        """Multiply-adds per image in a forward pass."""
         return sum(layer.multiplications for layer in self.layers)
 
     def fit_images(self, training_images: int) -> int:
-        """How many of a dataset's images it is trained on, give or take the rounding for each
-        digit: a tenth is set aside for validation, and ``training_images`` may allow fewer.
-
-        Args:
-            training_images: how many the dataset has.
-        """
+        """About how many images it is trained on, of a dataset with this many training images."""
         return min(self.training_images, round((1 - VALIDATION_SHARE) * training_images))
 
     def drawn_images(self, training_images: int) -> int:
-        """How many of the project's own drawings it is trained on besides, scribbles included."""
+        """How many of the project's own drawings it is trained on as well, scribbles included."""
         available = round((1 - VALIDATION_SHARE) * training_images)
         share = min(1.0, self.training_images / max(available, 1))
         digits = round(share * self.drawn_digits)
@@ -164,17 +150,17 @@ class TrainConfig:
             raise InvalidConfig("More epochs must be a list of whole numbers above 0.")
         most = int(LIMITS["epochs"][1])
         if self.all_epochs > most:
-            raise InvalidConfig(f"More epochs must not bring a run over {most} in all.")
+            raise InvalidConfig(f"A run has at most {most} epochs in all; add fewer.")
 
     def _check_cost(self) -> None:
         if self.parameters > MAX_PARAMETERS:
             raise InvalidConfig(
-                f"This network has {self.parameters:,} parameters, of {MAX_PARAMETERS:,} allowed. "
+                f"This network has {self.parameters:,} parameters; {MAX_PARAMETERS:,} are allowed. "
                 "Use narrower dense layers, or larger strides before them."
             )
         if self.multiplications * self.all_epochs > MAX_MULTIPLICATIONS:
             raise InvalidConfig(
-                "This training would keep the machine from everybody else for too long. "
+                "This training would take too long on a machine that is shared. "
                 "Use fewer filters, larger strides or fewer epochs."
             )
 
@@ -223,7 +209,7 @@ class TrainConfig:
             ) from error
 
     def to_query(self) -> dict[str, str]:
-        """The settings as address parameters: the preset, and what differs from it."""
+        """The settings as parameters of a link: the preset, and what differs from it."""
         base = PRESETS.get(self.preset, PRESETS["classic"])
         return {"preset": self.preset} | {
             name: to_text(name, getattr(self, name))
@@ -233,13 +219,11 @@ class TrainConfig:
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> tuple["TrainConfig", list[str]]:
-        """Read address parameters that anyone may have typed.
-
-        Parameters that do not belong to a training run are ignored.
+        """Read the parameters of a link, which anyone may have typed; others are ignored.
 
         Returns:
-            The settings, with the preset's own value wherever the address is no use, and
-            one sentence for each parameter that was not used.
+            The settings, with the preset's value for each invalid parameter, and one sentence
+            about each of those.
         """
         problems = []
         name = query.get("preset", "classic")
@@ -247,46 +231,41 @@ class TrainConfig:
             problems.append(f"There is no preset of that name; using {cls.preset}.")
             name = cls.preset
         config = PRESETS[name]
+        using = {name: f"Using {to_text(name, getattr(config, name))}." for name in ADDRESS_FIELDS}
         values: dict[str, Any] = {}
-        for field in ADDRESS_FIELDS:
-            if field not in query:
-                continue
+        for field in [name for name in ADDRESS_FIELDS if name in query]:
             try:
                 values[field] = from_text(field, query[field])
             except InvalidConfig as error:
-                problems.append(f"{error} {_using(field, config)}")
+                problems.append(f"{error} {using[field]}")
             except (ValueError, OverflowError):
-                problems.append(f"{words(field)} must be a number. {_using(field, config)}")
-        # All at once, for wide layers may be possible only with other layers than the preset's.
-        # Where they do not go together, one by one shows which of them do.
+                problems.append(f"{words(field)} must be a number. {using[field]}")
+        # All at once first, because some values are only valid together; then one by one, to
+        # find those that are not.
         with contextlib.suppress(InvalidConfig):
             return dataclasses.replace(config, **values), problems
         for field, value in values.items():
             try:
                 config = dataclasses.replace(config, **{field: value})
             except InvalidConfig as error:
-                problems.append(f"{error} {_using(field, config)}")
+                problems.append(f"{error} {using[field]}")
         return config, problems
 
 
 def describe(config: TrainConfig) -> str:
-    """The settings in a line: the preset, and what differs from it."""
+    """The settings in one line: the preset, and what differs from it."""
     query = config.to_query()
     parts = [f"{words(name).lower()} {query[name]}" for name in ADDRESS_FIELDS if name in query]
     return " · ".join([config.preset, *parts])
 
 
 def words(name: str) -> str:
-    """A setting's name as one says it."""
+    """A setting's name for people, such as "Batch size"."""
     return name.replace("_", " ").capitalize()
 
 
-def _using(field: str, config: TrainConfig) -> str:
-    return f"Using {to_text(field, getattr(config, field))}."
-
-
 def to_text(name: str, value: Any) -> str:
-    """A setting's value as an address carries it."""
+    """A setting's value as it appears in a link."""
     if name == "convolutions":
         return architecture.convolutions_text(value)
     if name in ("dense", "more_epochs"):
@@ -297,16 +276,15 @@ def to_text(name: str, value: Any) -> str:
 
 
 def from_text(name: str, text: str) -> Any:
-    """Read what ``to_text`` wrote, or a stranger. Raises ValueError and its kin."""
+    """Read what ``to_text`` wrote or somebody typed. Raises ValueError or OverflowError."""
     if name == "convolutions":
         return architecture.parse_convolutions(text)
     if name == "dense":
         return architecture.parse_dense(text)
     if name == "more_epochs":
-        try:
+        with contextlib.suppress(InvalidConfig):
             return architecture.parse_dense(text)
-        except InvalidConfig:
-            raise InvalidConfig("More epochs are written as numbers, such as 4-2.") from None
+        raise InvalidConfig("More epochs are written as numbers, such as 4-2.")
     if name in ("batch_normalization", "augmentation"):
         if text not in ("yes", "no"):
             raise InvalidConfig(f"{words(name)} must be yes or no.")
@@ -330,9 +308,8 @@ def _check_number(name: str, value: object, whole: bool) -> None:
 
 
 PRESETS: dict[str, TrainConfig] = {
-    # The network of the first notebook: 784 pixels, 128 and 64 units, 10 digits.
     "classic": TrainConfig(drawn_digits=3000, batch_size=256, learning_rate=0.006),
-    # Above 99% while a class looks on.
+    # Above 99% in the time a class will watch.
     "quick": TrainConfig(
         preset="quick",
         convolutions=((16, 5, 2), (32, 3, 2)),
@@ -344,8 +321,7 @@ PRESETS: dict[str, TrainConfig] = {
         batch_size=256,
         learning_rate=0.01,
     ),
-    # The network that reads drawings. Strides instead of pooling, and 4x4 places at the
-    # end, keep it small.
+    # The network that reads drawings. Strides instead of pooling keep it small.
     "cnn": TrainConfig(
         preset="cnn",
         convolutions=((24, 5, 2), (48, 3, 2), (64, 3, 1), (64, 3, 2)),
@@ -363,8 +339,8 @@ PRESETS: dict[str, TrainConfig] = {
     ),
 }
 
-# What an address may carry beside the preset: all else. Epochs come before layers, for
-# fewer of them may make room for larger ones.
+# The settings that a link may have besides the preset. Epochs come before layers, because fewer
+# epochs may allow larger layers.
 ADDRESS_FIELDS = tuple(
     sorted(
         (field.name for field in dataclasses.fields(TrainConfig) if field.name != "preset"),

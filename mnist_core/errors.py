@@ -1,7 +1,7 @@
 """The exceptions a visitor may see.
 
-Each carries one clear sentence that says what happened and what to do next. Pages
-show that sentence; the command line prints it. Anything else that is raised is a bug.
+Each has one sentence that says what happened and what to do next, which pages and the command line
+show. Any other exception is a bug.
 """
 
 
@@ -10,35 +10,35 @@ class UserError(Exception):
 
 
 class InvalidConfig(UserError, ValueError):
-    """A training setting is out of its range or of the wrong kind."""
+    """A training setting is out of range or of the wrong type."""
 
 
 class BrokenDataFile(UserError):
-    """A data file exists but does not hold MNIST."""
+    """A data file exists but is not MNIST."""
 
 
 class DownloadFailed(UserError):
-    """MNIST could not be fetched from the internet.
+    """MNIST could not be downloaded.
 
-    ``str(error)`` gives the reason, for the command line and for a server's log. Visitors of
-    a page can do nothing about it and are shown ``for_visitors``.
+    ``str(error)`` gives the reason, for the command line and the server's log; ``for_visitors``
+    is shown to visitors, who can do nothing about it.
     """
 
     NO_INTERNET = "No internet connection"
     FAILED = "The whole of MNIST could not be downloaded"
 
     def __init__(self, sentence: str, *, offline: bool = False) -> None:
-        """offline: nothing answered, as opposed to a refusal, a wrong checksum or a full disk."""
+        """offline: there was no connection; not a refusal, a wrong checksum or a full disk."""
         super().__init__(sentence)
         self.for_visitors = self.NO_INTERNET if offline else self.FAILED
 
 
 class EmptyDrawing(UserError):
-    """A picture holds no ink, so there is no digit to read."""
+    """A picture has no ink, so there is no digit to read."""
 
 
 class UnreadablePicture(UserError):
-    """A file is not a picture, or not one this project reads."""
+    """A file is not a picture, or not of a supported kind."""
 
 
 class StoreUnavailable(UserError):
@@ -46,15 +46,15 @@ class StoreUnavailable(UserError):
 
 
 class RunNotFound(UserError):
-    """No run has the identifier that was asked for."""
+    """There is no run with this id."""
 
 
 class CannotResume(UserError):
-    """A run cannot go on from where it stood: its state or its images are gone."""
+    """A run cannot continue: its state or its images are gone."""
 
 
 class NotAllowed(UserError):
-    """A visitor asked for something only another visitor may do."""
+    """A visitor asked for something that only another visitor may do."""
 
 
 class Diverged(UserError, ArithmeticError):

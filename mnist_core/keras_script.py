@@ -1,8 +1,7 @@
-"""keras_script: settings -> a short Keras script that trains the same network by itself; and
-``use_keras`` and ``use_litert``, how to use the files of a trained network.
+"""keras_script: settings -> a Keras script that trains the same network without this project; and
+``use_keras`` and ``use_litert``: scripts that use the files of a trained network.
 
-For whoever wants to go on without this project. The text is put together here, of numbers
-and of names known beforehand only; what it imports is not known to this project's server.
+They contain only numbers and fixed names, never a visitor's text.
 """
 
 import json
@@ -11,7 +10,7 @@ from mnist_core.config import TrainConfig
 
 STEPS = "steps = epochs * int(np.ceil(len(x_train) / batch_size))"
 WARMUP = "warmup = max(1, steps // 10)"
-# Along what the learning rate falls after the warm-up, ``done`` being the share of the way.
+# How the learning rate falls after the warm-up; ``done`` goes from 0 to 1.
 DECAYS = {
     "cosine": ("a cosine", "0.5 + 0.5 * np.cos(np.pi * done)"),
     "linear": ("a line", "1 - done"),
@@ -19,10 +18,8 @@ DECAYS = {
 
 
 def keras_script(config: TrainConfig) -> str:
-    """The script's text: the same layers, optimizer, schedule, batches and epochs.
-
-    It is as ``ruff format`` leaves it, and needs Keras and NumPy only.
-    """
+    """A script with the same layers, optimizer, schedule, batches and epochs, formatted by ruff's
+    rules; it needs only Keras and NumPy."""
     schedule, rate, fit = _schedule(config)
     return f'''"""Train a network to read handwritten digits: MNIST, with Keras.
 
@@ -119,7 +116,7 @@ def _layers(config: TrainConfig) -> str:
 
 
 def _schedule(config: TrainConfig) -> tuple[str, str, str]:
-    """What goes before ``compile``, the optimizer's first argument, and the call of ``fit``."""
+    """The code before ``compile``, the optimizer's first argument, and the call of ``fit``."""
     if config.more_epochs or config.schedule == "linear":
         return _step_by_step(config)
     validation = "validation_data=(x_validation, y_validation)"
@@ -139,10 +136,10 @@ rate = optimizers.schedules.CosineDecay(
 
 
 def _step_by_step(config: TrainConfig) -> tuple[str, str, str]:
-    """The same, for a learning rate that is set from outside before each step.
+    """The same with a callback that sets the learning rate before each step.
 
-    A schedule class of the script's own would have to be at hand wherever the saved network
-    is loaded, and a new optimizer for epochs added later would forget its moments.
+    Loading the saved network would need the class of a custom schedule, and a new optimizer for
+    added epochs would forget its moments.
     """
     if config.schedule == "constant":
         shape, body = "always the same", "return np.full(steps, learning_rate)"
@@ -202,12 +199,10 @@ def _loss(config: TrainConfig) -> str:
 
 
 def use_keras(file: str, complete: bool = True) -> str:
-    """A short script that measures a downloaded ``.keras`` file on MNIST's test images.
+    """A script that tests a downloaded ``.keras`` file on MNIST.
 
     Args:
-        file: its name.
-        complete: whether the file scales pixels and averages over views by itself, as all do
-            that ``export.py`` wrote.
+        complete: see ``Classifier``.
     """
     scaled = "" if complete else " / np.float32(255)"
     return f"""# pip install tensorflow
@@ -225,7 +220,7 @@ def use_litert(file: str, complete: bool = True, layers: int = 0) -> str:
     """The same for a ``.tflite`` file.
 
     Args:
-        layers: how many layers the network has; an incomplete file's last output is its answer.
+        layers: the number of layers; the last output of an incomplete file has the probabilities.
     """
     signature = '"classify"' if complete else ""
     images = "images=batch" if complete else "**{name: batch / np.float32(255)}"

@@ -1,8 +1,4 @@
-"""Progress: what is known after some training steps, as plain numbers.
-
-The one thing that training, the database of runs and the charts all speak of; it stands
-alone so that reading it does not load TensorFlow.
-"""
+"""Progress: a report from a training in plain numbers, for callbacks, database and charts."""
 
 import csv
 import dataclasses
@@ -15,17 +11,15 @@ class Progress:
     """One report from a training run.
 
     Attributes:
-        step: steps done, from 1; one step is one batch.
-        epoch: passes over the training images done, with its fraction.
-        loss: mean loss, in nats, over the batches since the last report: cross-entropy,
-            against smoothed labels where the settings ask for it.
+        step: number of steps (batches) taken.
+        epoch: number of epochs, with a fraction.
+        loss: mean loss, in nats, over the batches since the last report, against smoothed labels
+            if the settings have label smoothing.
         accuracy: share of those batches' images classified correctly, 0 to 1.
-        learning_rate: the one of the latest step.
+        learning_rate: of the latest step.
         seconds: spent in training steps since the start.
-        validation_loss: cross-entropy on the validation images, in nats, at the end of an
-            epoch; None in between.
-        validation_accuracy: share of the validation images classified correctly, 0 to 1; None in
-            between.
+        validation_loss, validation_accuracy: cross-entropy in nats, and share classified correctly,
+            0 to 1, at the end of an epoch; None in between.
     """
 
     step: int
@@ -39,12 +33,12 @@ class Progress:
 
 
 def epoch_ends(reports: list[Progress]) -> list[Progress]:
-    """Those at the end of an epoch, which know of the validation images."""
+    """The reports at the end of an epoch, which have validation results."""
     return [report for report in reports if report.validation_loss is not None]
 
 
 def steps_per_second(reports: list[Progress], latest: int = 10) -> float | None:
-    """The pace over the latest reports; None before there are two."""
+    """The speed over the latest reports; None before there are two."""
     if len(reports) < 2:
         return None
     first, last = reports[-min(latest, len(reports))], reports[-1]
@@ -53,10 +47,7 @@ def steps_per_second(reports: list[Progress], latest: int = 10) -> float | None:
 
 
 def thin(reports: list[Progress], most: int) -> list[Progress]:
-    """At most about ``most`` reports, evenly spread; every epoch's end is kept.
-
-    A chart a thousand pixels wide shows no more, and a phone need not fetch more.
-    """
+    """About ``most`` evenly spaced reports, every end of an epoch and the last one."""
     stride = max(1, -(-len(reports) // most))
     return [
         report
@@ -66,7 +57,7 @@ def thin(reports: list[Progress], most: int) -> list[Progress]:
 
 
 def to_csv(reports: list[Progress]) -> str:
-    """The reports as comma-separated values, a line each under a line of names."""
+    """The reports as comma-separated values with a header."""
     text = io.StringIO()
     names = [field.name for field in dataclasses.fields(Progress)]
     writer = csv.DictWriter(text, names, lineterminator="\n")

@@ -1,7 +1,6 @@
-"""A sweep: one network trained with several settings, to see which of them serve it best.
+"""A sweep: one network trained with several settings, to see which work best.
 
-Plain Python and no Optuna: with at most twelve runs, all of which are known before the first
-begins, there is nothing to search that ``itertools.product`` does not list.
+Without Optuna: all of the at most twelve runs are known beforehand, so there is nothing to search.
 """
 
 import dataclasses
@@ -17,13 +16,11 @@ from mnist_core.errors import InvalidConfig
 
 GRID, RANDOM = "grid", "random"
 METHODS = (GRID, RANDOM)
-# Each takes a place in the queue, and the machine for a while.
 MOST_RUNS = 12
 MOST_SETTINGS = 4
-# Far more than anybody asks for, and soon listed.
 MOST_COMBINATIONS = 10_000
-# The settings that may be tried, and values worth trying. Not the seed, for the best of
-# several seeds is luck and nothing else; nor what changes the data instead of the network.
+# The settings that can be tried, with values worth trying. Not the seed, because the best of
+# several seeds is luck, and nothing that changes the data.
 SUGGESTED: dict[str, tuple[Any, ...]] = {
     "learning_rate": (0.001, 0.002, 0.006, 0.02, 0.06),
     "batch_size": (32, 64, 128, 256, 512),
@@ -44,11 +41,11 @@ class Sweep:
     """Settings to try.
 
     Attributes:
-        base: the settings of which the others differ in what is tried.
-        choices: for each setting that is tried, its values.
-        method: "grid" tries every combination, "random" some of them.
-        count: how many combinations "random" tries.
-        seed: which ones those are.
+        base: all other settings.
+        choices: the values of each setting that is tried.
+        method: "grid" tries every combination, "random" a random subset.
+        count: size of the random subset.
+        seed: of the random subset.
     """
 
     base: TrainConfig
@@ -59,11 +56,11 @@ class Sweep:
 
 
 def settings(sweep: Sweep) -> list[TrainConfig]:
-    """The settings of each run, no two alike, always in the same order.
+    """The settings of each run, all different.
 
     Raises:
-        InvalidConfig: nothing is tried, or what may not be, or what no run may have; or there
-            would be more than 12 runs.
+        InvalidConfig: nothing is tried, a setting or value is invalid, or there would be more than
+            12 runs.
     """
     choices = _checked_choices(sweep.choices)
     combinations = math.prod(len(values) for values in choices.values())
@@ -86,7 +83,7 @@ def settings(sweep: Sweep) -> list[TrainConfig]:
 
 
 def varied(configs: list[TrainConfig]) -> list[str]:
-    """The settings in which these differ, in the order of ``SUGGESTED``."""
+    """The names of the settings in which these differ, in the order of ``SUGGESTED``."""
     return [name for name in SUGGESTED if len({getattr(config, name) for config in configs}) > 1]
 
 
@@ -101,7 +98,7 @@ def summary(config: TrainConfig, names: list[str]) -> str:
 
 
 def _checked_choices(choices: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
-    """The same without values that are named twice."""
+    """The choices without duplicate values. Raises InvalidConfig."""
     if not choices:
         raise InvalidConfig("Choose at least one setting to try.")
     if len(choices) > MOST_SETTINGS:

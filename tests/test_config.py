@@ -261,18 +261,18 @@ def test_what_is_of_use_in_an_address_is_used_where_the_rest_is_not():
 @pytest.mark.parametrize("epochs", [29, 30])
 def test_a_run_goes_on_for_thirty_epochs_in_all_and_no_more(epochs):
     assert TrainConfig(epochs=epochs - 1, more_epochs=(31 - epochs,)).all_epochs == 30
-    with pytest.raises(InvalidConfig, match=r"^More epochs must not bring a run over 30 in all\.$"):
+    with pytest.raises(InvalidConfig, match=r"^A run has at most 30 epochs in all; add fewer\.$"):
         TrainConfig(epochs=epochs, more_epochs=(1, 1))
 
 
 def test_a_network_too_large_or_too_slow_is_refused_with_a_way_out():
-    with pytest.raises(InvalidConfig, match=r"1,863,690 parameters, of 1,000,000 allowed\. Use"):
+    with pytest.raises(InvalidConfig, match=r"1,863,690 parameters; 1,000,000 are allowed\. Use"):
         TrainConfig(dense=(1024, 1024))
     slow = {"convolutions": ((64, 5, 1), (64, 3, 2)), "dense": ()}
-    with pytest.raises(InvalidConfig, match=r"from everybody else for too long\. Use fewer"):
+    with pytest.raises(InvalidConfig, match=r"too long on a machine that is shared\. Use fewer"):
         TrainConfig(**slow, epochs=30)
     assert TrainConfig(**slow, epochs=1)
-    with pytest.raises(InvalidConfig, match=r"from everybody else for too long\."):
+    with pytest.raises(InvalidConfig, match=r"too long on a machine that is shared\."):
         TrainConfig(**slow, epochs=1, more_epochs=(29,))
 
 

@@ -1,8 +1,8 @@
-"""Calibration: how far a network's probabilities can be believed, and when it should doubt.
+"""Calibration: making a network's probabilities match its accuracy, and when to doubt an answer.
 
-A network that says 90% should be right nine times in ten. One number, the temperature,
-brings its probabilities there; two thresholds say from where on it answers without doubt,
-and from where on there is a digit at all. All three are chosen on validation images.
+Answers with 90% probability should be right nine times in ten. A temperature achieves that; one
+threshold separates sure answers from unsure ones, another digits from no digit. All three are
+chosen on validation images.
 """
 
 import dataclasses
@@ -27,13 +27,13 @@ SURE, UNSURE, NO_DIGIT = "sure", "unsure", "no digit"
 
 @dataclass(frozen=True)
 class Calibration:
-    """What is known of one network's probabilities.
+    """Temperature and thresholds of one network.
 
     Attributes:
-        temperature: its logits were divided by this after training; 1 changes nothing.
-        sure_from: lowest probability, 0 to 1, at which its answer is given without doubt.
-        digit_from: lowest probability of the two likeliest digits together at which there
-            is a digit at all. Who hesitates between a 1 and a 7 sees a digit.
+        temperature: what its logits were divided by after training.
+        sure_from: minimum confidence, 0 to 1, of an answer that is called sure.
+        digit_from: minimum probability of the two most probable digits together; below it the
+            picture is called no digit. Hesitating between a 1 and a 7 means seeing a digit.
     """
 
     temperature: float = 1.0
@@ -41,18 +41,16 @@ class Calibration:
     digit_from: float = 0.5
 
     def verdict(self, probabilities: np.ndarray) -> str:
-        """One of "sure", "unsure" and "no digit", from the probabilities (10,) of one picture."""
+        """ "sure", "unsure" or "no digit", from the probabilities (10,) of one picture."""
         if two_likeliest(probabilities) < self.digit_from:
             return NO_DIGIT
         return SURE if probabilities.max() >= self.sure_from else UNSURE
 
     def to_json(self) -> str:
-        """The three numbers as one JSON object."""
         return json.dumps(dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Calibration":
-        """Read what ``to_json`` wrote."""
         return cls(**json.loads(text))
 
 
@@ -69,22 +67,22 @@ def calibrate(predictions: Predictions) -> Calibration:
 
 
 def best_two(probabilities: np.ndarray) -> tuple[int, int]:
-    """The likeliest digit and the next, from probabilities (10,)."""
+    """The two most probable digits, from probabilities (10,)."""
     first, second = np.argsort(-probabilities, kind="stable")[:2].tolist()
     return first, second
 
 
 def two_likeliest(probabilities: np.ndarray) -> np.ndarray:
-    """The probability that it is one of the two likeliest digits: (n,) for (n, 10)."""
+    """The sum of the two highest probabilities: (n,) for (n, 10)."""
     return np.asarray(np.sort(probabilities, axis=-1)[..., -2:].sum(axis=-1))
 
 
 def choose_temperature(predictions: Predictions) -> float:
-    """The temperature, 0.2 to 5, at which the true digits are likeliest.
+    """The temperature, 0.2 to 5, with the lowest cross-entropy.
 
     Guo et al. 2017, On Calibration of Modern Neural Networks, arXiv:1706.04599.
     """
-    # Here, because only a training needs it and the server would carry its memory.
+    # Imported here because only training needs it, and it would use the server's memory.
     from scipy import optimize
 
     labels = predictions.labels
@@ -99,7 +97,7 @@ def choose_temperature(predictions: Predictions) -> float:
 
 
 def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """The probabilities, float64 (n, 10), of a network whose logits are divided so."""
+    """The probabilities, float64 (n, 10), after dividing the logits by a temperature."""
     logits = np.log(np.maximum(probabilities.astype(np.float64), 1e-30)) / temperature
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))

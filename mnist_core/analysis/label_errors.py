@@ -1,12 +1,9 @@
 """Suspects: training images whose label may be wrong.
 
-Each is judged by a network that never saw it: the images are dealt into five folds, and
-those of each fold are read by a network trained on the other four. Where the label got
-least of the probability, a person should look. Northcutt, C., Jiang, L. and Chuang, I.
-(2021), Confident Learning, Journal of Artificial Intelligence Research 70, 1373-1411,
-arXiv:1911.00068; ranked by what it calls self-confidence.
-
-They are computed by training/cross_validation.py.
+Each is classified by a network that was not trained on it (training/cross_validation.py). Those
+whose label is least probable are worth a look: the "self-confidence" of Northcutt, C., Jiang, L.
+and Chuang, I. (2021), Confident Learning, Journal of Artificial Intelligence Research 70,
+1373-1411, arXiv:1911.00068.
 """
 
 import dataclasses
@@ -26,13 +23,11 @@ MOST_SUSPECTS = 500
 
 @dataclass(frozen=True)
 class Suspect:
-    """One training image that a network would have labelled otherwise.
+    """One training image whose label and predicted digit differ.
 
     Attributes:
-        place: its place among the training images.
-        label: the digit it is labelled as.
-        predicted: the digit that is likeliest.
-        confidence: the probability of that digit, 0 to 1.
+        place: its index among the training images.
+        confidence: the probability of the predicted digit, 0 to 1.
         probability: the probability of its label, 0 to 1.
     """
 
@@ -49,10 +44,10 @@ class Suspects:
 
     Attributes:
         fingerprint: ``Dataset.train_fingerprint`` of that dataset.
-        network: the preset whose networks judged.
-        images: how many training images there are.
-        differing: how many of them were read as another digit than their label.
-        ranked: of these at most 500, the least probable label first.
+        network: the preset that was trained.
+        images: number of training images.
+        differing: number of images whose predicted digit is not their label.
+        ranked: at most 500 of these, least probable label first.
     """
 
     fingerprint: str
@@ -62,31 +57,30 @@ class Suspects:
     ranked: tuple[Suspect, ...]
 
     def to_json(self) -> str:
-        """All of it as one JSON object, a suspect a line."""
+        """One JSON object, with one suspect per line."""
         values = vars(self) | {"ranked": []}
         rows = [json.dumps(dataclasses.astuple(suspect)) for suspect in self.ranked]
         return json.dumps(values)[:-2] + "\n" + ",\n".join(rows) + "]}\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Suspects":
-        """Read what ``to_json`` wrote."""
         values = json.loads(text)
         ranked = tuple(Suspect(*row) for row in values.pop("ranked"))
         return cls(**values, ranked=ranked)
 
 
 def study_key(fingerprint: str) -> str:
-    """Under which key of studies.py the suspects of a dataset are kept."""
+    """The key of a dataset's suspects in the table of studies."""
     return f"suspects/{fingerprint}"
 
 
 def path_of(fingerprint: str) -> Path:
-    """Where the suspects of a dataset are, if they ship with the project."""
+    """The file of a dataset's suspects, if they are built in."""
     return SHIPPED / f"{fingerprint}.json"
 
 
 def shipped(fingerprint: str) -> Suspects | None:
-    """The suspects of a dataset that came with the project; None if they did not."""
+    """The built-in suspects of a dataset, if there are any."""
     path = path_of(fingerprint)
     return Suspects.from_json(path.read_text()) if path.is_file() else None
 

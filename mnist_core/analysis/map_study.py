@@ -1,4 +1,4 @@
-"""A t-SNE map as a study: its key, the computation, and the points as bytes."""
+"""A t-SNE map as a study: its key, its computation, and its points as bytes."""
 
 import io
 import re
@@ -17,16 +17,16 @@ MAP_KEY = re.compile(r"tsne/(train|test)/([0-9a-f]{16})/([A-Za-z0-9_-]{1,40})/(0
 
 @dataclass(frozen=True)
 class MapKey:
-    """What a t-SNE map is of; its ``text`` is the study's key.
+    """Identifies a t-SNE map; its ``text`` is the study's key.
 
     Attributes:
-        split: "train" or "test": which images ``maps.choose`` takes its points from.
+        split: "train" or "test".
         fingerprint: ``Dataset.train_fingerprint`` or ``test_fingerprint``.
-        features: "pixels", or the id of the run whose last hidden layer is looked at.
-        version: ``Run.version`` of that run; 0 for pixels and for shipped runs.
+        features: "pixels", or the id of the run whose last hidden layer is used.
+        version: ``Run.version`` of that run; 0 for pixels and built-in runs.
 
     Raises:
-        ValueError: these make no key.
+        ValueError: a value is invalid.
     """
 
     split: str
@@ -45,11 +45,7 @@ class MapKey:
 
     @classmethod
     def parse(cls, text: str) -> "MapKey":
-        """Read what ``text`` gave.
-
-        Raises:
-            ValueError: it is no such key.
-        """
+        """Read a ``text``. Raises ValueError."""
         match = MAP_KEY.fullmatch(text)
         if not match:
             raise ValueError(f"{text!r} is not the key of a map.")
@@ -58,19 +54,18 @@ class MapKey:
 
 
 def perform(key: str, dataset: Dataset, artifact: bytes | None = None) -> bytes:
-    """Compute a study: for now a t-SNE map.
+    """Compute a map.
 
     Args:
-        key: as ``MapKey.text`` gives it.
-        dataset: the digits at hand.
-        artifact: the LiteRT model of the run that the key names; None for pixels.
+        key: a ``MapKey.text``.
+        artifact: the LiteRT model of the run in the key; None for pixels.
 
     Returns:
-        The points as ``unpack_points`` reads them, in the order of ``maps.choose``.
+        The points for ``unpack_points``, in the order of ``maps.choose``.
 
     Raises:
-        ValueError: the key is of no kind that is known, or the model does not go with it.
-        UserError: the digits are no longer those at hand, or the network is too wide.
+        ValueError: the key is invalid, or there should be a model or none.
+        UserError: the dataset is another one, or the network is too wide.
     """
     wanted = MapKey.parse(key)
     if (artifact is None) != (wanted.features == PIXELS):
@@ -87,12 +82,12 @@ def perform(key: str, dataset: Dataset, artifact: bytes | None = None) -> bytes:
 
 
 def pack_points(points: np.ndarray) -> bytes:
-    """Points float32 (n, 2) as bytes: eight each, and a short header."""
+    """Points float32 (n, 2) as bytes."""
     buffer = io.BytesIO()
     np.save(buffer, points.astype(np.float32), allow_pickle=False)
     return buffer.getvalue()
 
 
 def unpack_points(data: bytes) -> np.ndarray:
-    """What ``pack_points`` was given: float32 (n, 2)."""
+    """Read what ``pack_points`` wrote: float32 (n, 2)."""
     return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))

@@ -1,6 +1,6 @@
-"""A map of some digits in two dimensions, on which those alike lie near each other.
+"""Maps of digits in two dimensions on which similar ones are near each other.
 
-``pca`` takes a moment, ``tsne`` half a minute: that is the worker's, and scikit-learn's.
+``pca`` takes a moment; ``tsne`` takes half a minute and scikit-learn, so a worker computes it.
 """
 
 import io
@@ -14,40 +14,35 @@ from mnist_core.data import SIDE
 from mnist_core.errors import UserError
 
 MOST_POINTS = 5000
-# The time that PCA takes grows with the cube of this. Dense layers have at most 1,024
-# units; only a network that ends with convolutions can have more.
+# PCA's time grows with the cube of this. Only a network that ends with convolutions has more.
 MOST_FEATURES = 2048
-# t-SNE's usual preparation: van der Maaten and Hinton 2008, section 4.2, take 30.
+# Of the PCA before t-SNE; van der Maaten and Hinton 2008, section 4.2, use 30.
 COMPONENTS = 50
 PERPLEXITY = 30.0
-# Pictures side by side in a sprite, at most.
+# Images side by side in a sprite, at most.
 COLUMNS = 100
 ROWS_AT_ONCE = 500
 GREYS = 16
-# Points lie on a grid of so many steps: finer than the screen, and short to write.
+# Points are rounded to a grid, finer than the screen and short to write.
 STEPS = 1000
 
 
 def choose(labels: np.ndarray, most: int = MOST_POINTS, seed: int = 0) -> np.ndarray:
-    """Places of the images to map, in ascending order: all, or ``most`` chosen at random.
-
-    Returns:
-        int64 of at most ``most`` indices into ``labels``; the same for the same seed.
-    """
-    # Not by ``sample_indices``: maps that are stored are of these places.
+    """Indices of the images to map, int64, ascending: all, or ``most`` chosen at random."""
+    # Stored maps depend on this choice.
     return np.sort(np.random.default_rng(seed).permutation(len(labels))[:most])
 
 
 def pixels(images: np.ndarray) -> np.ndarray:
-    """The pixels as features: uint8 (n, 784) of uint8 (n, 28, 28), in the same memory."""
+    """The pixels as features: a view of shape (n, 784)."""
     return images.reshape(len(images), -1)
 
 
 def pca(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The plane in which the features vary most: principal component analysis.
+    """Principal component analysis: the plane in which the features vary most.
 
     Pearson, K. (1901), On lines and planes of closest fit to systems of points in space,
-    Philosophical Magazine 2, 559-572. Nothing here is random.
+    Philosophical Magazine 2, 559-572.
 
     Args:
         features: float32 or uint8 (n, d), n of at least 2.
@@ -66,14 +61,13 @@ def pca(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
     columns = features.shape[1]
     covariance = np.zeros((columns, columns))
-    # In parts and not with scikit-learn: a server has neither its 80 MB nor a copy to spare.
+    # In parts and without scikit-learn, to save the server 80 MB and a copy of the features.
     for start in range(0, len(features), ROWS_AT_ONCE):
         part = features[start : start + ROWS_AT_ONCE] - mean
         covariance += part.T @ part
     total = np.trace(covariance)
     variances, axes = eigh(covariance, subset_by_index=[columns - 2, columns - 1])
-    # The largest first; and of the two directions of an axis the one in which its largest
-    # part is positive, so that no library turns the map around.
+    # Largest first, and with a positive largest component, so that no library flips the map.
     variances, axes = variances[::-1], axes[:, ::-1]
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), range(2)])
     points = [
@@ -84,16 +78,14 @@ def pca(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def tsne(features: np.ndarray, seed: int = 0) -> np.ndarray:
-    """A map on which each point's nearest neighbours stay near: t-SNE.
+    """t-SNE: a map on which each point's nearest neighbours stay near.
 
-    Distances between groups mean little, and neither do the axes. van der Maaten, L. and
-    Hinton, G. (2008), Visualizing Data using t-SNE, Journal of Machine Learning Research 9,
-    2579-2605; begun from PCA, as Kobak and Berens (2019), Nature Communications 10, 5416,
-    advise, so that the same features give much the same map.
+    Axes and distances between groups mean little. van der Maaten, L. and Hinton, G. (2008),
+    Visualizing Data using t-SNE, Journal of Machine Learning Research 9, 2579-2605; initialised
+    with PCA, as Kobak and Berens (2019), Nature Communications 10, 5416, advise.
 
     Args:
         features: float32 or uint8 (n, d), n of at least 2.
-        seed: the same seed and features give the same map.
 
     Returns:
         float32 (n, 2); zeros if all features are the same.
@@ -112,26 +104,25 @@ def tsne(features: np.ndarray, seed: int = 0) -> np.ndarray:
     features = features.astype(np.float32)
     if min(features.shape) > COMPONENTS:
         features = PCA(COMPONENTS, svd_solver="covariance_eigh").fit_transform(features)
-    # A point cannot have more neighbours than there are others; scikit-learn wants fewer.
+    # scikit-learn requires it to be below the number of points.
     perplexity = min(PERPLEXITY, (len(features) - 1) / 3)
     found = TSNE(2, perplexity=perplexity, init="pca", random_state=seed, n_jobs=1)
-    # On one core, for it is not alone: threads that wait for each other a thousand times
-    # take many times as long once something else wants a core too.
+    # One thread: several, waiting for each other, are many times slower on a busy machine.
     with threadpool_limits(1):
         return np.asarray(found.fit_transform(features), np.float32)
 
 
 def check_width(columns: int) -> None:
-    """Raises: UserError: so many features are too many for a map."""
+    """Raises UserError if there are too many features for a map."""
     if columns > MOST_FEATURES:
         raise UserError(
-            f"This network's last hidden layer gives {columns:,} numbers for a picture; a map "
-            f"is made of at most {MOST_FEATURES:,}. Choose another network, or the pixels."
+            f"This network's last hidden layer has {columns:,} outputs, and a map can use "
+            f"{MOST_FEATURES:,}. Choose another network, or the pixels."
         )
 
 
 def _checked(features: np.ndarray) -> np.ndarray:
-    """The features, with a column of zeros beside one that is alone."""
+    """The features, with a column of zeros added to a single column."""
     rows, columns = features.shape
     if rows < 2:
         raise ValueError(f"Expected at least 2 rows of features, got {rows}.")
@@ -140,54 +131,40 @@ def _checked(features: np.ndarray) -> np.ndarray:
 
 
 def _all_alike(features: np.ndarray) -> bool:
-    """Whether there is nothing to tell the rows by: scikit-learn would divide by zero."""
+    """Whether all rows are equal: scikit-learn would divide by zero."""
     return bool((features == features[0]).all())
 
 
 def compact(points: np.ndarray) -> dict[str, list[int]]:
-    """Points as whole numbers from 0 to 1,000, for a browser.
-
-    Both axes are divided by the same number, so that nothing is stretched. The axes of a
-    map have no unit, so none is lost.
-
-    Args:
-        points: float32 (n, 2).
-
-    Returns:
-        "x" and "y", n numbers each.
-    """
+    """Points float32 (n, 2) as "x" and "y", whole numbers from 0 to 1,000, for a browser."""
     lowest = points.min(axis=0)
-    # Points that all lie in one place have no extent.
+    # The extent of equal points is 0.
     extent = float((points.max(axis=0) - lowest).max()) or 1.0
     x, y = np.round((points - lowest) * (STEPS / extent)).astype(int).T.tolist()
     return {"x": x, "y": y}
 
 
 def sprite_columns(count: int) -> int:
-    """How many of so many pictures are in a row of their sprite: 100, or all if fewer."""
+    """Images in a row of a sprite: 100, or all if fewer."""
     return max(1, min(count, COLUMNS))
 
 
 def sprite(images: np.ndarray) -> bytes:
-    """One PNG that holds all the pictures, 100 in a row, for a browser to cut out.
+    """One PNG of all images, uint8 (n, 28, 28), side by side, for a browser to cut out.
 
-    With c = ``sprite_columns(n)``, picture number i begins ``28 * (i % c)`` pixels from the left
-    and ``28 * (i // c)`` from the top. White on black, in 16 greys: of 5,000 digits half a
-    megabyte.
-
-    Args:
-        images: uint8 (n, 28, 28), at least one.
+    With c = ``sprite_columns(n)``, image i starts ``28 * (i % c)`` pixels from the left and
+    ``28 * (i // c)`` from the top. In 16 greys, 5,000 digits take half a megabyte.
     """
     columns = sprite_columns(len(images))
     rows = -(-len(images) // columns)
     greys = np.zeros((rows * columns, SIDE, SIDE), np.uint8)
-    # Rounded to the nearest: 255 is 15 times 17.
+    # Rounded: 255 is 15 times 17.
     greys[: len(images)] = ((np.arange(256) + 8) // 17).astype(np.uint8)[images]
     sheet = greys.reshape(rows, columns, SIDE, SIDE).swapaxes(1, 2)
     picture = Image.fromarray(sheet.reshape(rows * SIDE, columns * SIDE), "P")
     picture.putpalette([17 * grey for grey in range(GREYS) for _ in "rgb"])
     buffer = io.BytesIO()
-    # The quickest compression: half the time for an eighth more bytes.
+    # The fastest compression: half the time for an eighth more bytes.
     picture.save(buffer, "PNG", bits=4, compress_level=1)
     return buffer.getvalue()
 
@@ -201,14 +178,11 @@ def features_of(
         images: uint8 (n, 28, 28), at least one.
         activations: ``Classifier.activations``; None for the pixels.
 
-    Returns:
-        float32 (n, d).
-
     Raises:
-        UserError: that layer is wider than a map can be made from.
+        UserError: the layer is too wide for a map.
     """
     if activations is None:
         return pixels(images)
-    # Of one first: all of a layer that is too wide might not fit into memory.
+    # One image first: all outputs of a layer that is too wide might not fit into memory.
     check_width(explanation.hidden(activations, images[:1]).shape[1])
     return explanation.hidden(activations, images)

@@ -3,8 +3,8 @@
 ``matrix`` is a confusion matrix, int (10, 10): row is the true digit, column the predicted one.
 ``between`` selects images by confidence: the lowest and the highest, 0 to 1, both included.
 
-scipy.stats would cost a server 45 MB for three short formulas, and scikit-learn 35 more for
-sums and quotients of a ten by ten matrix: the tests check both against those libraries.
+scipy.stats would need 45 MB of a server's memory for three short formulas, and scikit-learn 35 MB
+for sums of a ten by ten matrix. Tests compare the results with both.
 """
 
 import functools
@@ -21,37 +21,26 @@ ANY_CONFIDENCE = (0.0, 1.0)
 
 
 def share_of_row(matrix: np.ndarray) -> np.ndarray:
-    """float64 (10, 10), each row summing to 1: what became of each true digit.
-
-    A digit that does not occur has a row of zeros.
-    """
+    """float64 (10, 10), each row divided by its sum; zeros for a digit that does not occur."""
     return np.asarray(matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1))
 
 
 def share_of_column(matrix: np.ndarray) -> np.ndarray:
-    """float64 (10, 10), each column summing to 1: what each predicted digit really was.
-
-    A digit that is never predicted has a column of zeros.
-    """
+    """float64 (10, 10), each column divided by its sum; zeros for a digit never predicted."""
     return np.asarray(matrix / np.maximum(matrix.sum(axis=0, keepdims=True), 1))
 
 
 def accuracy(matrix: np.ndarray) -> float:
-    """Share of right answers, 0 to 1."""
+    """Share of correct answers, 0 to 1."""
     return float(np.trace(matrix) / max(int(matrix.sum()), 1))
 
 
-@functools.lru_cache(maxsize=1000)  # A table of all runs asks for the same ones at every rerun.
+@functools.lru_cache(maxsize=1000)
 def wilson_interval(right: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Confidence interval of the true share, given ``right`` of ``total``.
+    """Confidence interval of the true share, 0 to 1, given ``right`` of ``total``.
 
-    It bounds the share among all images of the kind, not the count among the next few: that is
-    ``prediction_interval``.
-
+    (0, 1) for a total of 0. For a count among other images see ``prediction_interval``.
     Wilson, E. B. (1927), Journal of the American Statistical Association 22, 209-212.
-
-    Returns:
-        Lowest and highest share, within 0 to 1; (0, 1) if there is nothing to go by.
     """
     if total == 0:
         return 0.0, 1.0
@@ -59,23 +48,21 @@ def wilson_interval(right: int, total: int, confidence: float = 0.95) -> tuple[f
     centre = share + z**2 / (2 * total)
     spread = z * math.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2)
     scale = 1 + z**2 / total
-    # Rounding must not leave a trace of an error where there was none, or the other way round.
+    # Exactly 0 and 1 where rounding would be slightly off.
     low = 0.0 if right == 0 else (centre - spread) / scale
     return low, 1.0 if right == total else (centre + spread) / scale
 
 
 @functools.lru_cache(maxsize=1000)
 def prediction_interval(wrong: int, total: int, confidence: float = 0.95) -> tuple[int, int]:
-    """How many of ``total`` other images of the same kind are misclassified, with this confidence.
+    """Prediction interval: how many of ``total`` other images would be misclassified.
 
-    Wider than an interval for the true rate, because chance is at work twice: in the images
-    that were seen and in those to come. The equal-tailed interval of the beta-binomial
-    distribution that follows from Jeffreys' prior; Meeker, Hahn and Escobar (2017), Statistical
-    Intervals, 2nd edition, section 6.7.
+    Wider than a confidence interval of the rate, because both samples are random. Equal-tailed,
+    from the beta-binomial distribution with Jeffreys' prior; Meeker, Hahn and Escobar (2017),
+    Statistical Intervals, 2nd edition, section 6.7.
 
     Args:
         wrong: misclassified so far, of as many images.
-        total: images seen, and images to come.
 
     Returns:
         Fewest and most, both included: 37 wrong of 10,000 give (22, 56).
@@ -96,20 +83,19 @@ def prediction_interval(wrong: int, total: int, confidence: float = 0.95) -> tup
     return int(fewest), int(most)
 
 
-# Always answering 1, the most common digit, is right for 11.35% of MNIST's test images. No
-# constant answer does better, so neither does a network that learned nothing.
+# 11.35% of MNIST's test images are a 1, the most common digit.
 GUESSING = 0.1
 BEST_CONSTANT_ANSWER = 0.1135
 
 
 def is_guessing(accuracy: float, total: int) -> bool:
-    """Whether an accuracy, 0 to 1, on so many images could be a constant answer's."""
+    """Whether always answering the same digit could reach this accuracy, 0 to 1."""
     low, _ = wilson_interval(round(accuracy * total), total)
     return low <= BEST_CONSTANT_ANSWER
 
 
 def percent(probability: float, decimals: int = 0) -> str:
-    """A probability, 0 to 1, as a percentage that never claims certainty: ">99%", not "100%"."""
+    """A probability, 0 to 1, as a percentage, but ">99%" instead of "100%"."""
     text = f"{probability:.{decimals}%}"
     if not text.startswith("100"):
         return text
@@ -123,12 +109,8 @@ def percent(probability: float, decimals: int = 0) -> str:
 class DigitScores:
     """Scores of each digit; float64 (10,) between 0 and 1, support int64 (10,).
 
-    precision: of the images called this digit, the share that are.
-    recall: of the images of this digit, the share that were called so.
-    f1: harmonic mean of the two.
-    support: images of this digit.
-
-    Where a share has nothing below its line it is 0, as in scikit-learn.
+    Support is the number of images of each digit. Where a denominator is 0 the score is 0, as in
+    scikit-learn.
     """
 
     precision: np.ndarray
@@ -150,15 +132,14 @@ def digit_scores(matrix: np.ndarray) -> DigitScores:
 
 @dataclass(frozen=True)
 class DigitRow:
-    """What a table says of one digit, in numbers that can be sorted by.
+    """One digit's row in a table.
 
     Attributes:
         digit: 0 to 9.
         precision, recall, f1: 0 to 1, as in ``DigitScores``.
-        images: how many there are of this digit.
-        wrong: how many of them were read as another.
-        taken_for: the digit it is most often taken for; None if it never is.
-        times: how often it is taken for that.
+        images, wrong: number of images of this digit, and of those misclassified.
+        taken_for: the digit it is most often confused with; None if never.
+        times: how often.
     """
 
     digit: int
@@ -172,7 +153,7 @@ class DigitRow:
 
 
 def digit_rows(matrix: np.ndarray) -> list[DigitRow]:
-    """Ten rows, one for each digit, from a confusion matrix."""
+    """Ten rows from a confusion matrix."""
     scores = digit_scores(matrix)
     mistakes = _mistakes(matrix)
     return [
@@ -191,13 +172,13 @@ def digit_rows(matrix: np.ndarray) -> list[DigitRow]:
 
 
 def commonest_mistake(matrix: np.ndarray, digit: int) -> str:
-    """What this digit is most often taken for, as "9 (12×)"; a dash if never."""
+    """What this digit is most often confused with, such as "9 (12×)"; a dash if never."""
     row = _mistakes(matrix)[digit]
     return f"{row.argmax()} ({row.max()}×)" if row.any() else "–"
 
 
 def worst_confusion(matrix: np.ndarray) -> tuple[int, int, int] | None:
-    """The commonest mistake as (true digit, predicted digit, how many), or None."""
+    """The most common mistake as (true digit, predicted digit, count), or None."""
     mistakes = _mistakes(matrix)
     if not mistakes.any():
         return None
@@ -206,7 +187,7 @@ def worst_confusion(matrix: np.ndarray) -> tuple[int, int, int] | None:
 
 
 def _mistakes(matrix: np.ndarray) -> np.ndarray:
-    """The matrix without its diagonal of right answers."""
+    """The matrix without its diagonal."""
     return np.asarray(matrix - np.diag(np.diag(matrix)))
 
 

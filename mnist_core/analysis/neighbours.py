@@ -1,7 +1,4 @@
-"""The images nearest to one of them, pixel by pixel.
-
-explanation.nearest finds those that a network thinks alike; this knows no network.
-"""
+"""The images nearest to one of them, pixel by pixel (explanation.py has a network's view)."""
 
 import numpy as np
 
@@ -11,23 +8,19 @@ from mnist_core.data import in_chunks
 def nearest_images(
     images: np.ndarray, query: np.ndarray, count: int, exclude: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The images whose pixels differ least from those of one picture.
-
-    All are looked at, some at a time: 60,000 take a tenth of a second.
+    """The images with the smallest Euclidean distance to one picture; 60,000 take 0.1 s.
 
     Args:
-        images: uint8 (n, 28, 28), to choose from.
-        query: uint8 (28, 28), the picture at hand.
-        count: how many are wanted.
-        exclude: the picture's own place among the images, if it is one of them.
+        images: uint8 (n, 28, 28).
+        query: uint8 (28, 28).
+        exclude: index of the picture itself, if it is one of the images.
 
     Returns:
-        Places of the nearest, int64 (count,), nearest first and of equals the first one
-        first, and their Euclidean distances, float32 (count,): 0 the same picture, 7,140
-        (255 times 28) black against white. Fewer if there are not so many.
+        Indices of the nearest, int64 (count,), in order, and their distances, float32 (count,), 0
+        to 7,140 (255 times 28). Fewer if there are not as many.
 
     Raises:
-        ValueError: the query is no picture like the images.
+        ValueError: the query has another shape or type than the images.
     """
     if query.shape != images.shape[1:] or query.dtype != images.dtype:
         raise ValueError(
@@ -35,8 +28,7 @@ def nearest_images(
         )
     squares = np.zeros(len(images), np.int32)
     for where, chunk in in_chunks(images):
-        # Bytes would wrap around: a difference needs 16 bits, and the sum of 784 squares of
-        # up to 65,025 needs 32.
+        # Differences need 16 bits, and the sum of 784 squares of up to 65,025 needs 32.
         differences = np.subtract(chunk, query, dtype=np.int16).reshape(len(chunk), -1)
         squares[where] = np.einsum("ij,ij->i", differences, differences, dtype=np.int32)
     order = np.argsort(squares, kind="stable")

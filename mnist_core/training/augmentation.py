@@ -1,7 +1,7 @@
-"""augment: the same digit as another hand might have written it. Loads TensorFlow.
+"""augment: the same digit as in another handwriting. Loads TensorFlow.
 
-Moderate on purpose: with shear to 0.5 and rotation to 20 degrees a 1 becomes a 7, and
-drawings are read worse than without.
+Moderate on purpose: with a shear of 0.5 and 20 degrees of rotation a 1 becomes a 7, and accuracy on
+drawings is lower than without augmentation.
 """
 
 import numpy as np
@@ -13,36 +13,36 @@ ROTATION_DEGREES = 10.0
 SHEAR = 0.2
 SCALE = 0.15
 SHIFT_PIXELS = 2.0
-# Waves bend the strokes (Simard et al. 2003): so many each way, the longest the strongest.
+# Waves that bend the strokes (Simard et al. 2003), per axis; long ones are the strongest.
 WAVES = 4
 WAVE_PIXELS = 0.6
-# Pens differ in width more than MNIST's do. In pixels on each side of a stroke.
+# Pens vary more in width than MNIST's. In pixels on each side of a stroke.
 THINNER = 0.7
 THICKER = 1.3
 LAST_STRENGTH = 0.2
 
 
 def strength_in(epoch: int, epochs: int) -> float:
-    """How strongly to redraw in this epoch, counted from 0: 1 at first, 0.2 in the last.
+    """Strength of the augmentation in an epoch, counted from 0: from 1 in the first to 0.2.
 
-    A network of this size never fits strongly changed images wholly; one that ends with
-    images nearly as they are reads such images better.
+    A network this small cannot fit strongly distorted images completely; accuracy is better if
+    the last epochs have nearly undistorted ones.
     """
     return 1.0 - (1.0 - LAST_STRENGTH) * epoch / max(epochs - 1, 1)
 
 
 def augment(images: tf.Tensor, seed: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
-    """Redraw each picture with another pen, turned, sheared, scaled, bent and moved.
+    """Images with another stroke width, rotated, sheared, scaled, bent and shifted.
 
     Args:
         images: float32 (n, 28, 28).
         seed: int32 (2,); the same seed gives the same amounts.
-        strength: float32, 0 to 1: what all amounts are multiplied by.
+        strength: float32, 0 to 1: factor of all amounts.
 
     Returns:
         float32 (n, 28, 28).
     """
-    # One row of random numbers for each picture: seven amounts, and the waves.
+    # One row of random numbers per image: seven amounts, then the waves.
     uniform = tf.random.stateless_uniform(
         [tf.shape(images)[0], 7 + 2 * (WAVES**2 - 1)], seed, -1.0, 1.0
     )
@@ -52,7 +52,7 @@ def augment(images: tf.Tensor, seed: tf.Tensor, strength: tf.Tensor) -> tf.Tenso
 
 
 def affine(uniform: tf.Tensor) -> tf.Tensor:
-    """From six numbers in -1 to 1 for each picture, [[a, b, x], [c, d, y]] of its move."""
+    """Affine maps, rows (a, b, x, c, d, y), from six numbers in -1 to 1 per image."""
     angle = uniform[:, 0] * (ROTATION_DEGREES * np.pi / 180.0)
     shear = uniform[:, 1] * SHEAR
     width = 1.0 + uniform[:, 2] * SCALE
@@ -71,17 +71,17 @@ def affine(uniform: tf.Tensor) -> tf.Tensor:
 
 
 def bend(images: tf.Tensor, moves: tf.Tensor, waves: tf.Tensor) -> tf.Tensor:
-    """Each picture, bilinear, read at places that its move and its waves give.
+    """Each image, resampled bilinearly at positions given by its affine map and its waves.
 
-    Every place is a sum of the same few patterns over the picture (across, down, one,
-    and the waves), each times an amount of its own: one matrix product finds them all.
+    Positions are weighted sums of the same few patterns (x, y, 1 and the waves), so one matrix
+    product computes all of them.
     """
     count = tf.shape(images)[0]
     amounts = tf.concat(
         [tf.reshape(moves, [count, 2, 3]), tf.reshape(waves, [count, 2, -1])], axis=2
     )
     places = tf.reshape(tf.reshape(amounts, [count * 2, -1]) @ PATTERNS, [count, 2, SIDE * SIDE])
-    # Beyond the edge is what is on the edge, which is paper.
+    # Beyond the edge the edge is repeated, which is paper.
     places = tf.clip_by_value(places + (SIDE - 1) / 2, 0.0, SIDE - 1.001)
     whole = tf.floor(places)
     x, y = tf.unstack(places - whole, axis=1)
@@ -95,7 +95,7 @@ def bend(images: tf.Tensor, moves: tf.Tensor, waves: tf.Tensor) -> tf.Tensor:
 
 
 def _patterns() -> np.ndarray:
-    """float32 (3 + waves, 784): across and down from the middle, one, then the waves."""
+    """float32 (3 + waves, 784): x and y from the centre, 1, then the waves."""
     steps = np.arange(SIDE) - (SIDE - 1) / 2
     down, across = np.meshgrid(steps, steps, indexing="ij")
     cosines = [np.cos(np.pi * k * (np.arange(SIDE) + 0.5) / SIDE) for k in range(WAVES)]
@@ -113,7 +113,7 @@ PATTERNS = _patterns()
 
 
 def vary_stroke(images: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
-    """Strokes thicker by so many pixels on each side, -1 to 2, below 0 thinner."""
+    """Strokes thicker by ``pixels`` on each side, -1 to 2; thinner below 0."""
     pixels = pixels[:, tf.newaxis, tf.newaxis]
     thin = -_widest(-images)
     thick = _widest(images)
@@ -127,8 +127,8 @@ def vary_stroke(images: tf.Tensor, pixels: tf.Tensor) -> tf.Tensor:
 
 
 def _widest(images: tf.Tensor) -> tf.Tensor:
-    """The greatest value within one pixel; an edge has only itself beyond it."""
-    # Two passes of three values each, which cost less here than a pooling of nine.
+    """The maximum of each pixel and its eight neighbours; edges are repeated."""
+    # Two passes of three values are faster here than a pooling of nine.
     padded = tf.pad(images, [[0, 0], [1, 1], [0, 0]], "SYMMETRIC")
     rows = tf.maximum(tf.maximum(padded[:, :-2], padded[:, 2:]), images)
     padded = tf.pad(rows, [[0, 0], [0, 0], [1, 1]], "SYMMETRIC")

@@ -1,4 +1,4 @@
-"""Five-fold cross-validation: networks judge training images that they never saw."""
+"""Five-fold cross-validation: predictions for training images by networks not trained on them."""
 
 import dataclasses
 from collections.abc import Callable
@@ -18,14 +18,7 @@ EPOCHS = FOLDS * PRESETS[NETWORK].epochs
 
 
 def folds(labels: np.ndarray, count: int = FOLDS, seed: int = SEED) -> np.ndarray:
-    """Deal images into folds, those of each digit as evenly as can be.
-
-    Args:
-        labels: uint8 (n,).
-
-    Returns:
-        int64 (n,): the number of each image's fold, 0 to ``count - 1``.
-    """
+    """Stratified folds: the fold of each image, int64 (n,), 0 to ``count - 1``."""
     random = np.random.default_rng(seed)
     numbers = np.zeros(len(labels), np.int64)
     for digit in range(CLASSES):
@@ -35,14 +28,11 @@ def folds(labels: np.ndarray, count: int = FOLDS, seed: int = SEED) -> np.ndarra
 
 
 def cross_validate(dataset: Dataset, answer: Callable[[Dataset], np.ndarray]) -> np.ndarray:
-    """What networks that never saw them think of the training images.
+    """Probabilities of all training images, float32 (n, 10), by networks not trained on them.
 
     Args:
-        answer: trains on a dataset and gives the probabilities of its test images,
-            float32 (n, 10); called once for each fold.
-
-    Returns:
-        float32 (n, 10), for every training image in order.
+        answer: trains on a dataset and returns the probabilities of its test images, float32
+            (n, 10); called once for each fold.
     """
     numbers = folds(dataset.y_train)
     probabilities = np.zeros((len(numbers), CLASSES), np.float32)
@@ -61,11 +51,10 @@ def cross_validate(dataset: Dataset, answer: Callable[[Dataset], np.ndarray]) ->
 
 
 def compute(dataset: Dataset, on_progress: Callable[[Progress], None] | None = None) -> Suspects:
-    """Train five networks and rank what they suspect: a minute for all of MNIST.
+    """Train five networks and rank the labels they doubt: a minute for all of MNIST.
 
     Args:
-        on_progress: told as by ``training.train``, with ``epoch`` counted over all five
-            trainings, up to ``EPOCHS``.
+        on_progress: as in ``train``, with ``epoch`` counted over all five, up to ``EPOCHS``.
     """
     config = PRESETS[NETWORK]
     epochs_before = 0

@@ -1,11 +1,10 @@
-"""export: a trained network -> the two files that people take away, and that this app reads with.
+"""export: a trained network -> a ``.keras`` and a LiteRT file, for this app and for download.
 
-Both do by themselves all that the app does around the network: they take images as MNIST has
-them, scale the pixels, and average over as many views as the settings ask for. So they are as
+Both take MNIST's images, scale the pixels and average over views by themselves, so they are as
 accurate as the run's page says. Loads TensorFlow.
 
-``python -m mnist_core.training.export FOLDER...`` writes the two files of shipped runs again, from
-the weights in the one that is there.
+``python -m mnist_core.training.export FOLDER...`` rewrites both files of built-in runs from the
+weights in ``model.keras``.
 """
 
 import io
@@ -30,15 +29,14 @@ IMAGES = "images"
 
 
 def classifying_model(network: keras.Sequential, looks: int) -> keras.Model:
-    """The network with all that goes before and after it.
+    """The network with scaling and ``classifier.predict_with_views`` in Keras's own layers.
 
     Args:
-        network: as ``build_model`` makes it; its weights are shared, not copied.
-        looks: how many of ``classifier.MOVES`` to average over, 1 to 5.
+        network: from ``build_model``; its weights are shared, not copied.
+        looks: number of views, 1 to 5.
 
     Returns:
-        A model of uint8 (n, 28, 28), 0 paper to 255 ink, that gives float32 (n, 10), the same
-        as ``classifier.predict_with_views``. It is made of Keras's own layers only.
+        A model of uint8 (n, 28, 28), 0 paper to 255 ink, with output float32 (n, 10).
     """
     images = keras.Input((SIDE, SIDE), dtype="uint8", name=IMAGES)
     pixels = layers.Rescaling(1 / 255, name="scale")(images)
@@ -55,11 +53,7 @@ def classifying_model(network: keras.Sequential, looks: int) -> keras.Model:
 
 
 def keras_file(network: keras.Sequential, looks: int) -> bytes:
-    """``classifying_model`` as a ``.keras`` file.
-
-    Raises:
-        OSError: the disk took no temporary file.
-    """
+    """``classifying_model`` as a ``.keras`` file. Raises OSError if the disk is full."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         classifying_model(network, looks).save(path)
@@ -67,14 +61,14 @@ def keras_file(network: keras.Sequential, looks: int) -> bytes:
 
 
 def litert_file(network: keras.Sequential, looks: int) -> bytes:
-    """The same as a LiteRT file, with two signatures.
+    """The same as a LiteRT file with two signatures.
 
-    "classify", which runs where none is named: ``images`` uint8 (n, 28, 28) ->
-    ``probabilities`` float32 (n, 10). "layers": the same images, in a single view -> what each
-    layer gives, by the layer's number and name, such as ``01_conv1``.
+    "classify", the default: ``images`` uint8 (n, 28, 28) -> ``probabilities`` float32 (n, 10).
+    "layers": the same images, in a single view -> the output of each layer by its number and name,
+    such as ``01_conv1``.
 
     Raises:
-        OSError, tf.errors.OpError: the disk took no temporary files.
+        OSError, tf.errors.OpError: the disk is full.
     """
     every_layer = keras.Model(network.inputs, [layer.output for layer in network.layers])
     classify, activate = _frozen(classifying_model(network, looks)), _frozen(every_layer)
@@ -101,8 +95,8 @@ def litert_file(network: keras.Sequential, looks: int) -> bytes:
 
 
 def _frozen(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The model as a function of its input alone: LiteRT stores variables of several signatures
-    without their values."""
+    """The model as a function with constant weights: with several signatures LiteRT would not store
+    the values of variables."""
     weights, others = (
         [tf.constant(variable.numpy()) for variable in variables]
         for variables in (model.trainable_variables, model.non_trainable_variables)
@@ -111,21 +105,18 @@ def _frozen(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
 
 
 def write_again(folder: Path) -> None:
-    """Write ``model.keras`` and ``model.tflite`` of a shipped run from the weights in the former.
-
-    The same weights give the same bytes.
-    """
+    """Rewrite both files of a built-in run; the same weights give the same bytes."""
     config = TrainConfig.from_json(
         json.dumps(json.loads((folder / "run.json").read_text())["config"])
     )
     network = build_model(config)
     with zipfile.ZipFile(folder / "model.keras") as archive:
         kind = json.loads(archive.read("config.json"))["class_name"]
-    # Earlier versions stored the network alone.
+    # Earlier versions stored only the network.
     stored = network if kind == "Sequential" else classifying_model(network, config.looks)
     stored.load_weights(folder / "model.keras")
     weights = network.get_weights()
-    # Layers without a name of their own are numbered through the process.
+    # Keras numbers unnamed layers within the process.
     keras.utils.clear_session()
     network = build_model(config)
     network.set_weights(weights)
@@ -135,7 +126,7 @@ def write_again(folder: Path) -> None:
 
 
 def _reproducible(archive: bytes) -> bytes:
-    """A ``.keras`` file without the time at which it was saved, nor addresses in memory."""
+    """A ``.keras`` file without its date and without memory addresses."""
     numbers: dict[str, int] = {}
 
     def numbered(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Which images a run is trained on and validated with, and where they are held in memory."""
+"""Which images a run is trained on and validated with, and where they are in memory."""
 
 import math
 import mmap
@@ -8,20 +8,18 @@ import numpy as np
 import tensorflow as tf
 
 from mnist_core.config import TrainConfig
-from mnist_core.data import SIDE, VALIDATION_SHARE, Dataset, give_back, stratified_split
+from mnist_core.data import SIDE, VALIDATION_SHARE, Dataset, in_chunks, stratified_split
 from mnist_core.drawing.synthetic import SCRIBBLE, choose_drawn, load_drawn
-
-IMAGES_AT_ONCE = 5000
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Which images a run sees.
+    """Which images a run uses.
 
     Attributes:
-        fit: int64 (n,), places among ``hold``'s images of those trained on.
-        labels: uint8 (n,), what the run is told of them; some ``SCRIBBLE``.
-        validation: int64 (m,), places among the training images of those set aside.
+        fit: int64 (n,), indices of the images to train on, in ``shared_images``.
+        labels: uint8 (n,), their labels; ``SCRIBBLE`` for a scribble.
+        validation: int64 (m,), indices of the training images set aside.
     """
 
     fit: np.ndarray
@@ -29,40 +27,38 @@ class Choice:
     validation: np.ndarray
 
 
-# The last dataset's images, of which another copy would be 56 MB for nothing.
-_held: list[tuple[Dataset, tf.Tensor]] = []
+# The images of the last run's dataset, kept for the next run: at most one entry.
+_shared: list[tuple[Dataset, tf.Tensor]] = []
 
 
-def hold(dataset: Dataset) -> tf.Tensor:
-    """All images there are to train on, in one tensor that all runs share.
+def shared_images(dataset: Dataset) -> tf.Tensor:
+    """All images that can be trained on, in one tensor for all runs of this process.
 
     Returns:
         uint8 (n, 28, 28): the dataset's training images, then the project's own drawings.
     """
-    if not _held or _held[0][0] is not dataset:
-        _held.clear()
-        drawn, _ = load_drawn()
-        count = len(dataset.x_train)
-        # Filled bit by bit and then lent to TensorFlow, which takes whole pages as they
-        # are: each copy on the way would be another 56 MB that never comes back.
-        shape = count + len(drawn), SIDE, SIDE
-        pages = mmap.mmap(-1, math.prod(shape))
-        images = np.frombuffer(pages, np.uint8).reshape(shape)
-        for start in range(0, count, IMAGES_AT_ONCE):
-            part = dataset.x_train[start : start + IMAGES_AT_ONCE]
-            images[start : start + len(part)] = part
-            give_back(dataset.x_train)
-        images[count:] = drawn
-        _held.append((dataset, tf.experimental.dlpack.from_dlpack(images.__dlpack__())))
-    return _held[0][1]
+    if not _shared or _shared[0][0] is not dataset:
+        # The old images are freed before the new ones are loaded.
+        _shared.clear()
+        _shared.append((dataset, _as_tensor(dataset)))
+    return _shared[0][1]
+
+
+def _as_tensor(dataset: Dataset) -> tf.Tensor:
+    drawn, _ = load_drawn()
+    count = len(dataset.x_train)
+    shape = count + len(drawn), SIDE, SIDE
+    # tf.constant would copy the array, another 56 MB. DLPack hands over the array's own memory
+    # if it is aligned as TensorFlow wants it, and a memory map starts at a page boundary.
+    images = np.frombuffer(mmap.mmap(-1, math.prod(shape)), np.uint8).reshape(shape)
+    for where, chunk in in_chunks(dataset.x_train):
+        images[:count][where] = chunk
+    images[count:] = drawn
+    return tf.experimental.dlpack.from_dlpack(images.__dlpack__())
 
 
 def choose_images(config: TrainConfig, dataset: Dataset) -> Choice:
-    """The images to train on and to validate with, as the settings say.
-
-    Labels are shuffled among the images trained on only, the project's own drawings
-    included: validation tells the truth.
-    """
+    """The images to train and to validate with. Validation labels are never shuffled."""
     fit, validation = stratified_split(dataset.y_train, VALIDATION_SHARE, config.seed)
     share = min(1.0, config.training_images / len(fit))
     if share < 1:

@@ -1,10 +1,8 @@
-"""train: settings and a dataset -> a trained network, telling of its progress in numbers.
+"""train: settings and a dataset -> a trained network.
 
-Keras's ``fit`` goes back to Python after every step, which costs more than the step
-itself for networks this small. Here one compiled function runs many steps a call over
-images held in memory; loss, optimizer, schedule and layers are Keras's own. Nobody
-listening is known here: one callback is told plain numbers, and one is asked whether to
-stop. Loads TensorFlow.
+Keras's ``fit`` returns to Python after every step, which takes longer than the step itself for
+networks this small. Here one compiled function runs many steps per call; loss, optimizer, schedule
+and layers are Keras's own. Callbacks receive plain numbers. Loads TensorFlow.
 """
 
 import dataclasses
@@ -30,34 +28,33 @@ from mnist_core.drawing.synthetic import SCRIBBLE
 from mnist_core.errors import CannotResume, Diverged
 from mnist_core.progress import Progress
 from mnist_core.training.augmentation import LAST_STRENGTH, strength_in
-from mnist_core.training.images import choose_images, hold
+from mnist_core.training.images import choose_images, shared_images
 from mnist_core.training.models import build_model
 from mnist_core.training.scoring import cross_entropy, divide_logits, predict
 from mnist_core.training.steps import put_back_trainer, restore, take_trainer
 
-# A call of the compiled function should take about this long: the callback is then told
-# ten times a second, and calling costs little beside the steps.
+# How long a call of the compiled function should take: ten reports a second.
 SECONDS_PER_CALL = 0.1
 CURVES = ("epoch", "loss", "accuracy", "validation_loss", "validation_accuracy")
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """A finished, or stopped, training.
+    """A finished or stopped training.
 
     Attributes:
-        model: the trained network, calibrated.
-        calibration: how it was, and from where on its answers are to be believed.
+        model: the trained network, with the temperature built in.
+        calibration: its temperature and thresholds.
         test_accuracy: share of the test images classified correctly, 0 to 1.
-        test_probabilities: float32 (n, 10), for every test image in order, from as many
-            looks as the settings ask for. The curves' validation points are of one look.
-        train_seconds: the steps alone: no import, no evaluation, no export.
-        history: for each finished epoch "epoch", "loss", "accuracy",
-            "validation_loss" and "validation_accuracy", as lists of equal length.
-        parameters: trainable and other numbers in the network.
-        epochs: epochs finished.
-        stopped: whether it ended early because ``should_stop`` said so.
-        checkpoint: from where it can go on; of the network before it was calibrated.
+        test_probabilities: float32 (n, 10), with test-time augmentation if the settings ask for
+            it; validation in the curves is without.
+        train_seconds: of the steps alone, without evaluation and export.
+        history: "epoch", "loss", "accuracy", "validation_loss" and "validation_accuracy" of each
+            finished epoch.
+        parameters: number of parameters, trainable or not.
+        epochs: number of finished epochs.
+        stopped: whether ``should_stop`` ended it early.
+        checkpoint: the state to continue from, before calibration.
     """
 
     model: keras.Model
@@ -80,40 +77,33 @@ def train(
     on_checkpoint: Callable[[Checkpoint], None] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> TrainResult:
-    """Train a network, and test it once at the end.
+    """Train a network, calibrate it on validation images, and test it once at the end.
 
-    A tenth of the training images, stratified, is set aside for validation and never
-    trained on; its probabilities are calibrated with them at the end. Same settings, data
-    and machine give the same network, however often progress is reported, and however
-    often it was stopped and went on from a checkpoint.
+    A tenth of the training images, stratified, is set aside for validation. The same settings,
+    data and machine give the same network, however often it was stopped and continued.
 
     Args:
         config: the settings.
-        dataset: its test images are looked at only after the last step.
-        on_progress: called some ten times a second, and at the end of each epoch.
-        should_stop: asked as often; once it says True the network is kept as it is.
+        dataset: its test images are used only after the last step.
+        on_progress: called about ten times a second, and at the end of each epoch.
+        should_stop: called as often; training ends once it returns True.
         on_checkpoint: called at the end of each epoch, just before ``on_progress``.
-        checkpoint: go on from there, instead of from the start.
+        checkpoint: where to continue, instead of starting from scratch.
 
     Raises:
         Diverged: the loss became infinite or not a number.
-        CannotResume: the checkpoint is of other settings or of other images.
+        CannotResume: the checkpoint belongs to other settings or images.
     """
     training = _Training(config, dataset, on_progress, should_stop, on_checkpoint)
     if checkpoint:
-        training.go_on_from(checkpoint)
+        training.resume_from(checkpoint)
     while training.step < training.steps and not training.stopped:
         training.run_epoch()
     return training.result()
 
 
 class _Training:
-    """One training under way: the network, its images, and how far it is.
-
-    Attributes:
-        step, steps: how many steps were taken, and how many there are in all.
-        stopped: whether ``should_stop`` said so.
-    """
+    """The state of a training: network, images, and ``step`` of ``steps``."""
 
     def __init__(
         self,
@@ -124,7 +114,7 @@ class _Training:
         on_checkpoint: Callable[[Checkpoint], None] | None,
     ) -> None:
         self.config, self.dataset = config, dataset
-        self.images = hold(dataset)
+        self.images = shared_images(dataset)
         self.choice = choose_images(config, dataset)
         self.checksum = zlib.crc32(self.choice.labels.tobytes())
         self.x_validation = tf.gather(self.images, self.choice.validation).numpy()
@@ -138,22 +128,22 @@ class _Training:
         self.should_stop = should_stop or (lambda: False)
         self.on_checkpoint = on_checkpoint
         self.stopped = self.should_stop()
-        # How many steps the next call takes; None before the first, which also compiles.
+        # None until the first call, which also compiles.
         self.steps_per_call: int | None = None
 
-        # A trainer that was used before has the last run's numbers.
+        # A reused trainer has the last run's variables.
         optimizer = self.trainer.optimizer
         restore(self.trainer.model.variables, [one.value for one in self.model.variables])
         restore(optimizer.variables, [tf.zeros_like(one) for one in optimizer.variables])
         self.step, self.seconds, self.epoch_loss, self.epoch_correct = 0, 0.0, 0.0, 0.0
         self.history: dict[str, list[float]] = {name: [] for name in CURVES}
 
-    def go_on_from(self, start: Checkpoint) -> None:
-        """Be as far as the training was that left this. Raises CannotResume."""
+    def resume_from(self, start: Checkpoint) -> None:
+        """Continue from a checkpoint. Raises CannotResume."""
         if start.images != self.checksum:
             raise CannotResume(
-                "The digits this run was trained with are no longer those at hand, so it cannot "
-                "go on; start it anew."
+                "The images this run was trained with are no longer available, so it cannot "
+                "continue; start a new run."
             )
         restore(self.trainer.model.variables, start.model)
         restore(self.trainer.optimizer.variables, start.optimizer)
@@ -162,7 +152,6 @@ class _Training:
         self.history = {name: list(start.history[name]) for name in CURVES}
 
     def checkpoint(self) -> Checkpoint:
-        """All that it takes to go on from here."""
         return Checkpoint(
             step=self.step,
             seconds=self.seconds,
@@ -175,12 +164,12 @@ class _Training:
         )
 
     def run_epoch(self) -> None:
-        """Take the steps that are left of this epoch, and validate; or stop on the way."""
+        """Take the remaining steps of this epoch, then validate, unless stopped."""
         config = self.config
         epoch, done = divmod(self.step, self.steps_per_epoch)
         order = np.random.default_rng((config.seed, epoch)).permutation(len(self.choice.labels))
         is_digit = self.choice.labels[order] != SCRIBBLE
-        # Epochs added later go on with images as they were at the end.
+        # Epochs added later keep the strength of the last epoch.
         strength = strength_in(epoch, config.epochs) if epoch < config.epochs else LAST_STRENGTH
         while done < self.steps_per_epoch and not self.stopped:
             count = self._steps_in_next_call(self.steps_per_epoch - done)
@@ -203,27 +192,34 @@ class _Training:
             self._end_epoch(progress, max(int(is_digit.sum()), 1))
 
     def _steps_in_next_call(self, left: int) -> int:
-        # The rest of an epoch goes into one call unless it is clearly more than one: the mean
-        # over a few left-over steps would be a spike in the curve.
-        wished = self.steps_per_call or 1
-        return wished if left > 1.5 * wished else left
+        # A few left-over steps are joined to the last call: their mean would be a spike in the
+        # curve.
+        usual = self.steps_per_call or 1
+        return usual if left > 1.5 * usual else left
 
     def _take_steps(
         self, order: np.ndarray, first: int, count: int, strength: float
     ) -> tuple[float, float]:
-        """Take so many steps in one call: the sum of their losses, and the right answers."""
+        """Take ``count`` steps in one call: the sum of their losses, and the correct answers."""
         started = time.perf_counter()
         sums = self.trainer.run_steps(
-            self.images, self.choice, order, first, count, self.step, strength, self.config.seed
+            self.images,
+            self.choice.fit[order],
+            self.choice.labels[order],
+            first,
+            count,
+            self.step,
+            strength,
+            self.config.seed,
         )
         loss_sum, correct = (float(value) for value in sums)
         elapsed = time.perf_counter() - started
-        # The first call also compiles, so its time says nothing about the next.
+        # The first call's time includes compiling.
         if self.steps_per_call is None:
             self.steps_per_call = 1
         else:
-            wished = SECONDS_PER_CALL / max(elapsed / count, 1e-6)
-            self.steps_per_call = max(1, min(int(wished), 2 * self.steps_per_call))
+            fitting = SECONDS_PER_CALL / max(elapsed / count, 1e-6)
+            self.steps_per_call = max(1, min(int(fitting), 2 * self.steps_per_call))
         _check_finite(loss_sum, self.step + count, self.config)
         self.seconds += elapsed
         self.step += count
@@ -232,16 +228,11 @@ class _Training:
         return loss_sum, correct
 
     def _end_epoch(self, progress: Progress, digits: int) -> None:
-        """Validate, and tell of the epoch as a whole.
-
-        Args:
-            progress: at its last step.
-            digits: how many images of it were digits.
-        """
+        """Validate, and report the epoch, with ``digits`` images that are no scribbles."""
         probabilities = predict(self.trainer.forward, self.x_validation)
         predictions = Predictions(self.y_validation, probabilities)
         validation_loss = cross_entropy(predictions)
-        # The last step before it may have been the one that went too far.
+        # The loss of the last step is the one before its update.
         _check_finite(validation_loss, self.step, self.config)
         validation_accuracy = accuracy(predictions.matrix)
         for name, value in (

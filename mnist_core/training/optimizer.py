@@ -6,19 +6,18 @@ import tensorflow as tf
 from mnist_core.config import TrainConfig
 
 MOMENTUM = 0.9
-# A network that has settled is only unsettled by the learning rate it began with; epochs
-# added later begin with this share of it.
+# Epochs added later have this share of the learning rate: the full one would undo what a trained
+# network has learned.
 LATER_SHARE = 0.1
 
 
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
     """The learning rate at each step of a run, which may have several parts.
 
-    In each part: up from a twentieth of the peak over the first tenth of the steps, then
-    down to nothing, along a cosine or a line; or always at the peak, which is
-    ``LATER_SHARE`` of the first part's in all later ones. Warm-up: Goyal et al.
-    2017, arXiv:1706.02677. Cosine, begun anew in each part: Loshchilov and Hutter 2016,
-    arXiv:1608.03983.
+    In each part it rises from a twentieth of the peak over the first tenth of the steps, then
+    falls to 0 along a cosine or a line; or it is constant. In later parts the peak is
+    ``LATER_SHARE`` of the first. Warm-up: Goyal et al. 2017, arXiv:1706.02677. Cosine with
+    restarts: Loshchilov and Hutter 2016, arXiv:1608.03983.
     """
 
     def __init__(self, kind: str, peak: float, parts: list[int]) -> None:
@@ -59,7 +58,7 @@ def learning_rate_schedule(config: TrainConfig, steps_per_epoch: int) -> Learnin
 
 
 def build_optimizer(config: TrainConfig, schedule: LearningRate) -> keras.optimizers.Optimizer:
-    """Keras's optimizer of these settings; with weight decay Adam is AdamW."""
+    """Keras's optimizer with these settings; Adam with weight decay is AdamW."""
     decay = config.weight_decay or None
     if config.optimizer == "adam":
         return keras.optimizers.Adam(schedule, weight_decay=decay)

@@ -22,7 +22,7 @@ def predict(forward: Callable[[tf.Tensor], tf.Tensor], images: np.ndarray) -> np
 
 
 def divide_logits(model: keras.Model, temperature: float) -> None:
-    """Build the temperature into the last layer, so that whoever asks gets calibrated answers."""
+    """Build the temperature into the last layer's weights."""
     last = model.layers[-1]
     last.set_weights([weights / np.float32(temperature) for weights in last.get_weights()])
 

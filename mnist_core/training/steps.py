@@ -14,7 +14,7 @@ from mnist_core.data import CLASSES, SIDE, Dataset
 from mnist_core.drawing.synthetic import SCRIBBLE
 from mnist_core.errors import CannotResume
 from mnist_core.training.augmentation import augment
-from mnist_core.training.images import Choice, choose_images, hold
+from mnist_core.training.images import choose_images, shared_images
 from mnist_core.training.models import build_model
 from mnist_core.training.optimizer import LearningRate, build_optimizer, learning_rate_schedule
 from mnist_core.training.scoring import EVALUATION_BATCH, predict
@@ -25,12 +25,12 @@ Sums = tuple[tf.Tensor, tf.Tensor]
 
 @dataclass(frozen=True)
 class Trainer:
-    """A network, its optimizer and the functions compiled for them, for one run at a time.
+    """A network, its optimizer and the functions compiled for them; used by one run at a time.
 
     Attributes:
-        key: the settings it is for, with seed 0, and the steps of an epoch.
+        key: its settings, with seed 0, and the steps per epoch.
         forward: float32 (n, 28, 28), 0 to 1 -> probabilities, float32 (n, 10).
-        run_steps: as ``compile_steps`` returns it.
+        run_steps: see ``compile_steps``.
     """
 
     key: tuple[TrainConfig, int]
@@ -41,32 +41,32 @@ class Trainer:
     run_steps: Callable[..., Sums]
 
 
-# The trainer of the last run: compiling takes longer than a run's first steps, and most
-# runs of a class have the same settings. Whoever uses it takes it out meanwhile.
+# The trainer of the last run, unless in use: compiling takes seconds, and most runs of a class
+# have the same settings.
 _spare: dict[tuple[TrainConfig, int], Trainer] = {}
 
 
 def warm_up(dataset: Dataset) -> None:
-    """Take one step as a run of ``classic`` does, so that such a run has nothing to wait for."""
+    """Take one step with ``classic``'s settings, so that such a run starts at once."""
     config = PRESETS["classic"]
     choice = choose_images(config, dataset)
     trainer = take_trainer(config, math.ceil(len(choice.labels) / config.batch_size))
-    order = np.arange(len(choice.labels))
-    trainer.run_steps(hold(dataset), choice, order, 0, 1, 0, 1.0, config.seed)
+    images = shared_images(dataset)
+    trainer.run_steps(images, choice.fit, choice.labels, 0, 1, 0, 1.0, config.seed)
     predict(trainer.forward, dataset.x_test[:EVALUATION_BATCH])
     put_back_trainer(trainer)
 
 
 def take_trainer(config: TrainConfig, steps_per_epoch: int) -> Trainer:
-    """A trainer for these settings: the spare one if it is of the same, or a new one."""
-    # The seed is told at each step; all else is part of what is compiled.
+    """The spare trainer if it has these settings, or a new one."""
+    # The seed is an argument of the compiled function; everything else is compiled into it.
     key = dataclasses.replace(config, seed=0), steps_per_epoch
     trainer = _spare.pop(key, None)
     return trainer or _build_trainer(*key)
 
 
 def put_back_trainer(trainer: Trainer) -> None:
-    """Keep this trainer, and no other, for the next run of the same settings."""
+    """Keep this trainer, and no other, for the next run with the same settings."""
     _spare.clear()
     _spare[trainer.key] = trainer
 
@@ -90,14 +90,14 @@ def _build_trainer(config: TrainConfig, steps_per_epoch: int) -> Trainer:
 
 
 def restore(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
-    """Give each variable its value again."""
+    """Assign each variable its value. Raises CannotResume if the shapes differ."""
     if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
-        raise CannotResume("This run's network is another than the stored one; start it anew.")
+        raise CannotResume("The stored network has another layout; start a new run.")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 
 
-# What the compiled function takes; numbers are tensors, so that it is compiled once for all.
+# Arguments of the compiled function. Numbers are tensors: it would be compiled for each number.
 SIGNATURE = [
     tf.TensorSpec([None, SIDE, SIDE], tf.uint8),
     tf.TensorSpec([None], tf.int64),
@@ -112,66 +112,40 @@ SIGNATURE = [
 
 def compile_steps(
     model: keras.Model, optimizer: keras.optimizers.Optimizer, config: TrainConfig
-) -> Callable[[tf.Tensor, Choice, np.ndarray, int, int, int, float, int], Sums]:
-    """One function that runs many training steps a call.
+) -> Callable[..., Sums]:
+    """A function that takes many training steps per call.
 
-    Of a picture labelled ``SCRIBBLE`` every digit is to be equally likely, so that the
-    network learns to doubt (Hendrycks et al. 2019, arXiv:1812.04606).
+    The target of a scribble is the same probability for every digit, so that the network learns
+    to be uncertain (Hendrycks et al. 2019, arXiv:1812.04606).
 
     Returns:
-        ``run_steps(images, choice, order, first, count, step, strength, seed)``: trains on
-        batches ``first`` to ``first + count - 1`` of the epoch that sees the images of the
-        choice in this order; ``step`` counts from the start of the run and seeds, with
-        ``seed``, the augmentation, which is as strong as ``strength`` says, 0 to 1. It
-        returns the sum of the losses over those batches' digits, scribbles not counted,
-        and the number of right answers.
+        ``run_steps(images, indices, labels, first, count, step, strength, seed)``: trains on
+        batches ``first`` to ``first + count - 1`` of the images at these indices. ``step``, counted
+        from the start of the run, and ``seed`` seed the augmentation; ``strength`` is 0 to 1.
+        Returns the sum of the losses, without scribbles, and the number of correct answers.
     """
-    compiled = _compile(model, optimizer, config)
-
-    def run_steps(
-        images: tf.Tensor,
-        choice: Choice,
-        order: np.ndarray,
-        first: int,
-        count: int,
-        step: int,
-        strength: float,
-        seed: int,
-    ) -> Sums:
-        seen = choice.fit[order], choice.labels[order]
-        sums: Sums = compiled(images, *seen, first, count, step, strength, seed)
-        return sums
-
-    return run_steps
-
-
-def _compile(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer, config: TrainConfig
-) -> Callable[..., Sums]:
-    """Many steps as one function of ``SIGNATURE``; see ``compile_steps``."""
     loss_function = keras.losses.CategoricalCrossentropy(
         label_smoothing=config.label_smoothing, reduction="none"
     )
 
-    # Images are handed over at each call, for what a compiled function refers to is never
-    # given back.
+    # Images are an argument, because a compiled function never frees what it refers to.
     @tf.function(input_signature=SIGNATURE)  # type: ignore[untyped-decorator]
-    def compiled(
+    def run_steps(
         images: tf.Tensor,
-        places: tf.Tensor,
+        indices: tf.Tensor,
         labels: tf.Tensor,
         first: tf.Tensor,
         count: tf.Tensor,
         step: tf.Tensor,
         strength: tf.Tensor,
         seed: tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> Sums:
         loss_sum = tf.constant(0.0)
         correct = tf.constant(0.0)
         for offset in tf.range(count):
             start = (first + offset) * config.batch_size
             batch = slice(start, start + config.batch_size)
-            x = tf.cast(tf.gather(images, places[batch]), tf.float32) / 255.0
+            x = tf.cast(tf.gather(images, indices[batch]), tf.float32) / 255.0
             if config.augmentation:
                 x = augment(x, tf.stack([seed, step + offset]), strength)
             label = tf.cast(labels[batch], tf.int32)
@@ -187,12 +161,12 @@ def _compile(
             correct += tf.reduce_sum(tf.cast(answer == label, tf.float32))
         return loss_sum, correct
 
-    steps: Callable[..., Sums] = compiled
-    return steps
+    function: Callable[..., Sums] = run_steps
+    return function
 
 
 def _targets(label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """What the network is to answer, float32 (n, 10), and which are digits: 1.0, else 0.0."""
+    """Target probabilities, float32 (n, 10), and 1.0 for digits, 0.0 for scribbles."""
     is_digit = tf.cast(label != SCRIBBLE, tf.float32)
     # Beyond the last digit one_hot gives zeros.
     return tf.one_hot(label, CLASSES) + (1.0 - is_digit)[:, tf.newaxis] / CLASSES, is_digit

@@ -113,7 +113,7 @@ def test_one_point_makes_no_map(draw):
 
 @pytest.mark.parametrize("draw", [maps.pca, maps.tsne])
 def test_features_that_would_take_all_memory_are_refused_with_a_sentence(draw):
-    with pytest.raises(UserError, match=r"gives 94,080 numbers for a picture"):
+    with pytest.raises(UserError, match=r"has 94,080 outputs"):
         draw(np.zeros((2, 94_080), np.float32))
 
 
