@@ -24,7 +24,7 @@ from mnist_core.classifier import Classifier
 from mnist_core.config import PRESETS, TrainConfig, from_text, words
 from mnist_core.drawing import photo
 from mnist_core.errors import InvalidConfig, UserError
-from mnist_core.jobs import follow
+from mnist_core.jobs import download, follow
 from mnist_core.progress import Progress
 from mnist_core.shipped import FILES, export_run, shipped_runs
 from mnist_core.store.database import Database
@@ -127,8 +127,6 @@ def config_of(options: argparse.Namespace) -> TrainConfig:
 
 
 def run_fetch(options: argparse.Namespace) -> int:
-    from mnist_core.jobs import download
-
     say(f"MNIST is in {download.fetch()}")
     return 0
 
@@ -164,8 +162,6 @@ def run_train(options: argparse.Namespace) -> int:
 
 def load_data(sample: bool = False) -> data.Dataset:
     """The digits, downloaded if necessary, or the bundled ones; says which."""
-    from mnist_core.jobs import download
-
     dataset = data.load_sample() if sample else download.load_or_fetch()
     if dataset.note:
         say(dataset.note, "yellow")

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mnist_core.data import CLASSES
-from mnist_core.plots.style import DIGIT_COLOURS, FONT_SIZE, text_font
+from mnist_core.plots.style import DIGIT_COLOURS, FONT_SIZE, STILL, text_font
 
 
 def digit_counts(counts: np.ndarray, dark: bool = False) -> go.Figure:
@@ -79,9 +79,7 @@ def _over_digits(figure: go.Figure, dark: bool) -> None:
         height=320,
         margin={"l": 72, "r": 12, "t": 8, "b": 52},
         font={"size": FONT_SIZE},
-        dragmode=False,
-        hovermode="closest",
-        hoverlabel={"font": {"size": FONT_SIZE}},
+        **STILL,
     )
 
 

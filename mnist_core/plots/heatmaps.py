@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from mnist_core.analysis.metrics import share_of_column, share_of_row
 from mnist_core.data import CLASSES
-from mnist_core.plots.style import FONT_SIZE, INK, VERMILION, WHITE, counted, text_font
+from mnist_core.plots.style import INK, STILL, VERMILION, WHITE, counted, text_font
 
 # From zero, which looks like the page, to the maximum; on light and on dark pages.
 LIGHT_SCALE = [[0, "#F7FBFF"], [0.3, "#B5D4EC"], [0.7, "#3B87BD"], [1, "#08306B"]]
@@ -138,18 +138,15 @@ def _lay_out(figure: go.Figure, dark: bool) -> None:
         "ticks": "",
         "showgrid": False,
         "zeroline": False,
-        # A swipe over the chart should scroll the page.
         "fixedrange": True,
     }
     figure.update_xaxes(title={"text": "Predicted digit", "font": font}, range=[-0.5, 9.5], **axis)
     figure.update_yaxes(title={"text": "True digit", "font": font}, range=[9.5, -0.5], **axis)
     figure.update_layout(
         clickmode="event+select",
-        dragmode=False,
-        hovermode="closest",
-        hoverlabel={"font": {"size": FONT_SIZE}},
         height=560,
         margin={"l": 56, "r": 8, "t": 8, "b": 56},
+        **STILL,
     )
 
 

@@ -7,7 +7,7 @@ import math
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from mnist_core.plots.style import BLUE, DARK_PAGE, FONT_SIZE, GREY, VERMILION, WHITE
+from mnist_core.plots.style import BLUE, DARK_PAGE, FONT_SIZE, GREY, STILL, VERMILION, WHITE
 
 # All colours from blue to vermilion stand out from light and dark pages.
 WORST_TO_BEST = [[0, BLUE], [1, VERMILION]]
@@ -60,9 +60,7 @@ def parallel_coordinates(
         height=ROW_HEIGHT * len(rows),
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         font={"size": FONT_SIZE},
-        dragmode=False,
-        hovermode="closest",
-        hoverlabel={"font": {"size": FONT_SIZE}},
+        **STILL,
     )
     return figure
 

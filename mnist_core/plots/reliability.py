@@ -4,7 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mnist_core.analysis.confidence import Coverage, CoverageCurve, ReliabilityBin
-from mnist_core.plots.style import BLUE, FONT_SIZE, VERMILION, text_font
+from mnist_core.plots.style import BLUE, STILL, VERMILION, text_font
 
 
 def reliability_chart(bins: list[ReliabilityBin], dark: bool = False) -> go.Figure:
@@ -90,7 +90,6 @@ def coverage_chart(curve: CoverageCurve, chosen: Coverage, dark: bool = False) -
 def _curve_layout(figure: go.Figure, dark: bool, across: str, up: str) -> None:
     """The layout that both figures share."""
     font = text_font(dark)
-    # A swipe over the chart should scroll the page.
     axis = {"tickfont": font, "zeroline": False, "fixedrange": True}
     figure.update_xaxes(title={"text": across, "font": font}, **axis)
     figure.update_yaxes(title={"text": up, "font": font}, **axis)
@@ -99,7 +98,5 @@ def _curve_layout(figure: go.Figure, dark: bool, across: str, up: str) -> None:
         margin={"l": 76, "r": 24, "t": 64, "b": 56},
         # Above the plot, because a poor network's points may lie anywhere in it.
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": font},
-        dragmode=False,
-        hovermode="closest",
-        hoverlabel={"font": {"size": FONT_SIZE}},
+        **STILL,
     )

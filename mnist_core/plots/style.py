@@ -20,6 +20,13 @@ DIGIT_COLOURS = [
 ]  # fmt: skip
 GREY, DARK_PAGE = "#8A949E", "#0E1420"
 FONT_SIZE = 16
+# The layout of figures without zoom: a swipe over the chart should scroll the page. Their axes
+# have ``fixedrange``.
+STILL: dict[str, Any] = {
+    "dragmode": False,
+    "hovermode": "closest",
+    "hoverlabel": {"font": {"size": FONT_SIZE}},
+}
 
 
 def counted(count: int, noun: str) -> str:
