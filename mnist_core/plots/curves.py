@@ -112,11 +112,7 @@ def overlaid_curves(
     legend_height = 0
     validations: list[float] = []
     for place, (name, reports) in enumerate(runs):
-        # Plotly interprets names as HTML.
-        lines = [
-            html.escape(line, quote=False)
-            for line in textwrap.wrap(name, LEGEND_CHARACTERS, break_on_hyphens=False)
-        ]
+        lines = _legend_lines(name)
         legend_height += LEGEND_ENTRY + LEGEND_LINE * (len(lines) - 1)
         validation = _validated(reports, value)
         validations += validation
@@ -149,6 +145,12 @@ def overlaid_curves(
         hovermode="closest",
     )
     return figure
+
+
+def _legend_lines(name: str) -> list[str]:
+    """A name in lines that fit the legend. Plotly interprets names as HTML."""
+    lines = textwrap.wrap(name, LEGEND_CHARACTERS, break_on_hyphens=False)
+    return [html.escape(line, quote=False) for line in lines]
 
 
 def _curves(reports: list[Progress], epochs: int, value: str) -> go.Figure:
