@@ -306,7 +306,7 @@ def test_a_run_whose_digits_are_gone_says_so(store, tiny_dataset, sample):
     failed = worker.execute(store, store.claim_run("worker"), "worker", sample)
     logging.getLogger("mnist_core.jobs.worker").setLevel(logging.NOTSET)
     assert failed.state == FAILED
-    assert failed.message.startswith("The digits this run was trained with are no longer those")
+    assert failed.message.startswith("The images this run was trained with are no longer available")
     assert failed.trained, "the network it had is kept"
 
 
