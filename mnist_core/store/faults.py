@@ -66,27 +66,32 @@ def note_statement(_1: object, _2: object, statement: str, *_3: object) -> None:
     _thread.statements.append(" ".join(statement.split()[:3]))
 
 
-class Outage:
-    """Tells the log when something stops working and when it works again, and not in between.
+QUIET_SECONDS = 60.0
 
-    On a nearly full disk small rows can be written and large ones cannot: the outage is over
-    when what failed works again, not when anything does.
+
+class Outage:
+    """Logs when something stops working and when it works again, and nothing in between.
+
+    On a nearly full disk small rows can be written and large ones cannot. So the outage is over
+    when what failed works again, not when anything does; or when nothing has failed for a minute,
+    because what failed may never be tried again.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._sentence = ""
-        self._since = 0.0
+        self._since = self._last = 0.0
         self._statement = ""
 
     def failed(self, sentence: str, statement: str, cause: BaseException) -> None:
         """A statement could not be done; an empty one if there was not even a connection."""
         with self._lock:
+            self._last = self._clock()
             if sentence == self._sentence:
                 return
             if not self._sentence:
-                self._since = self._clock()
+                self._since = self._last
             self._sentence, self._statement = sentence, statement
         # The first line says what; further ones may quote what was to be stored.
         detail = (str(cause).splitlines() or [""])[0]
@@ -97,7 +102,8 @@ class Outage:
         if not self._sentence:
             return
         with self._lock:
-            if not self._sentence or self._statement not in statements:
+            quiet = self._clock() - self._last > QUIET_SECONDS
+            if not self._sentence or not (self._statement in statements or quiet):
                 return
             self._sentence = ""
             seconds = self._clock() - self._since

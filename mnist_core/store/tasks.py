@@ -80,5 +80,7 @@ class TaskStore:
 
 
 def _check_key(key: str) -> None:
-    if not 0 < len(key) <= KEY_LENGTH or key == MNIST:
+    if not 0 < len(key) <= KEY_LENGTH:
         raise ValueError(f"Expected a key of 1 to {KEY_LENGTH} characters, got {len(key)}.")
+    if key == MNIST:
+        raise ValueError(f"{key!r} is the key of the download; choose another one.")

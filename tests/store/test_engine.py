@@ -275,6 +275,19 @@ def test_an_outage_is_over_when_what_failed_works_again(caplog):
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
+def test_an_outage_is_over_when_nothing_has_failed_for_a_minute(caplog):
+    caplog.set_level("INFO")
+    now = [0.0]
+    outage = faults.Outage(clock=lambda: now[0])
+    outage.failed("The disk is full.", "INSERT INTO artifacts", OSError())
+    for now[0] in (30.0, 59.0):
+        outage.worked(["", "BEGIN IMMEDIATE", "INSERT INTO metrics"])
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    now[0] = 61.0
+    outage.worked(["", "BEGIN IMMEDIATE", "INSERT INTO metrics"])
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
 @pytest.mark.databases
 def test_a_database_that_lacks_a_table_is_named(database_url, store):
     store.close()
