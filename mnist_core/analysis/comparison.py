@@ -36,51 +36,53 @@ def compare(first: Predictions, second: Predictions) -> Comparison:
 
 
 def luck(only_first: int, only_second: int) -> float:
-    """How likely luck alone makes a difference this large or larger, 0 to 1.
+    """The probability that chance alone makes a difference this large or larger, 0 to 1.
 
-    The p-value of the exact test of McNemar 1947, Psychometrika 12, 153-157: of the images
-    that one network alone reads, each is as likely the first's as the second's, like the
-    toss of a coin, if both are equally good. Images on which they agree tell nothing.
+    The p-value of the exact test of McNemar 1947, Psychometrika 12, 153-157: if both networks are
+    equally good, each image that only one of them classifies correctly is as likely the first's as
+    the second's, like the toss of a coin. Images on which they agree say nothing.
 
     Args:
-        only_first, only_second: how many images only the first, only the second reads.
+        only_first, only_second: how many images only the first, only the second classifies
+            correctly.
     """
     from scipy.special import bdtr
 
     disagreements = only_first + only_second
-    # A fair coin's two tails are equal. They overlap where both numbers are.
+    # The two tails are equal, and overlap if the two numbers are equal.
     return min(1.0, 2 * float(bdtr(min(only_first, only_second), disagreements, 0.5)))
 
 
 def verdict(only_first: int, only_second: int) -> str:
-    """The comparison in words, for who has never heard of a p-value.
+    """The comparison in words, for someone who has never heard of a p-value.
 
     Args:
-        only_first, only_second: how many images only the first, only the second reads.
+        only_first, only_second: how many images only the first, only the second classifies
+            correctly.
     """
     if not only_first and not only_second:
-        return "Both read the very same images, so nothing here tells them apart."
+        return "Both classify exactly the same images correctly: neither is better here."
     images = "1 image" if only_first == 1 else f"{only_first:,} images"
     if only_first == only_second:
-        return f"Each reads {images} that the other does not: neither is better here."
+        return f"Each alone classifies {images} correctly: neither is better here."
     chance = luck(only_first, only_second)
     better = "first" if only_first > only_second else "second"
     conclusion = (
-        f"so it is hardly luck: the {better} reads such images better"
+        f"so the {better} is very probably better on such images"
         if chance < SIGNIFICANCE_LEVEL
-        else "so it may well be luck"
+        else "so it may well be chance"
     )
     return (
-        f"The first reads {images} that the second does not, the second {only_second:,} that "
-        "the first does not. If both were equally good, a difference this large or larger would "
-        f"come by luck in {_of_tests(chance)} such tests, {conclusion}."
+        f"The first alone classifies {images} correctly, the second alone {only_second:,}. If both "
+        "were equally good, chance would make a difference this large or larger in "
+        f"{_of_tests(chance)} such tests, {conclusion}."
     )
 
 
 def _of_tests(chance: float) -> str:
     if chance < 0.001:
         return "fewer than 1 of 1,000"
-    # Two figures where it matters most: 4 and 5 of 100 lie on either side of the bound.
+    # More digits near the limit: 49 and 51 of 1,000 are on either side of it.
     tests = 1000 if chance < 0.1 else 100
     return f"{chance * tests:.0f} of {tests:,}"
 

@@ -19,7 +19,7 @@ def reliability_chart(bins: list[ReliabilityBin], dark: bool = False) -> go.Figu
         x=[0, 1],
         y=[0, 1],
         mode="lines",
-        name="As often right as it says",
+        name="Confidence equals accuracy",
         line={"color": VERMILION, "width": 3, "dash": "dash"},
         hoverinfo="skip",
     )
@@ -40,7 +40,7 @@ def reliability_chart(bins: list[ReliabilityBin], dark: bool = False) -> go.Figu
         "(%{customdata[1]:.1%} to %{customdata[2]:.1%})<extra></extra>",
     )
     whole = {"range": [-0.03, 1.03], "tickformat": ".0%", "dtick": 0.2}
-    _curve_layout(figure, dark, "How sure it is", "How often it is right")
+    _curve_layout(figure, dark, "Confidence", "Accuracy")
     figure.update_xaxes(**whole)
     figure.update_yaxes(**whole)
     return figure

@@ -53,43 +53,45 @@ def test_luck_agrees_with_scipy(only_first, only_second):
 
 def test_a_difference_that_may_be_luck_in_words():
     assert verdict(23, 17) == (
-        "The first reads 23 images that the second does not, the second 17 that the first does "
-        "not. If both were equally good, a difference this large or larger would come by luck in "
-        "43 of 100 such tests, so it may well be luck."
+        "The first alone classifies 23 images correctly, the second alone 17. If both were equally "
+        "good, chance would make a difference this large or larger in 43 of 100 such tests, so it "
+        "may well be chance."
     )
 
 
 def test_a_difference_that_is_hardly_luck_names_the_better_one():
     # 2 / 2**6 = 0.031.
     assert verdict(0, 6).endswith(
-        "in 31 of 1,000 such tests, so it is hardly luck: the second reads such images better."
+        "in 31 of 1,000 such tests, so the second is very probably better on such images."
     )
-    assert "hardly luck: the first reads" in verdict(6, 0)
+    assert "the first is very probably better" in verdict(6, 0)
 
 
 def test_the_bound_is_five_of_a_hundred():
     # 2 / 2**5 = 0.0625, and 2 * (1 + 8) / 2**8 = 0.0703.
-    assert "62 of 1,000 such tests, so it may well be luck." in verdict(5, 0)
-    assert "70 of 1,000 such tests, so it may well be luck." in verdict(1, 7)
+    assert "62 of 1,000 such tests, so it may well be chance." in verdict(5, 0)
+    assert "70 of 1,000 such tests, so it may well be chance." in verdict(1, 7)
     # 2 * (1 + 9) / 2**9 = 0.0391.
-    assert "39 of 1,000 such tests, so it is hardly luck" in verdict(1, 8)
+    assert "39 of 1,000 such tests, so the " in verdict(1, 8)
 
 
 def test_a_tiny_chance_is_not_called_none():
-    assert "in fewer than 1 of 1,000 such tests, so it is hardly luck" in verdict(1200, 30)
-    assert verdict(1200, 30).startswith("The first reads 1,200 images that")
+    assert "in fewer than 1 of 1,000 such tests, so the " in verdict(1200, 30)
+    assert verdict(1200, 30).startswith("The first alone classifies 1,200 images")
 
 
 def test_one_image_is_one_image():
     assert verdict(1, 0).startswith(
-        "The first reads 1 image that the second does not, the second 0"
+        "The first alone classifies 1 image correctly, the second alone 0"
     )
 
 
 def test_networks_that_do_not_differ_are_said_not_to():
-    assert verdict(0, 0) == "Both read the very same images, so nothing here tells them apart."
-    assert verdict(7, 7) == "Each reads 7 images that the other does not: neither is better here."
-    assert verdict(1, 1).startswith("Each reads 1 image that")
+    assert verdict(0, 0) == (
+        "Both classify exactly the same images correctly: neither is better here."
+    )
+    assert verdict(7, 7) == "Each alone classifies 7 images correctly: neither is better here."
+    assert verdict(1, 1).startswith("Each alone classifies 1 image correctly")
 
 
 def test_accuracies_within_the_interval_of_the_best_are_level_with_it():

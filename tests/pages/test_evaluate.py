@@ -643,7 +643,7 @@ def test_two_networks_are_compared_image_by_image(open_page, store, full_data, r
     assert_shown(tab, "evaluate")
     assert tab.query_params["beside"] == other.id
     assert_one_sentence(
-        sentences(tab), "The first reads 2 images that the second does not, the second 5"
+        sentences(tab), "The first alone classifies 2 images correctly, the second alone 5"
     )
     assert headings(tab) == [
         "More images in the first (+) or in the second (−)",
@@ -681,7 +681,7 @@ def test_two_networks_that_read_the_same_images_are_said_to(open_page, store, fu
     other = run_on(store, full_data, {(4, 9): 3, (7, 1): 2, (8, 3): 1})
     tab = open_page("evaluate", run=run.id, view="Compare two", beside=other.id)
     assert_shown(tab, "evaluate")
-    assert_one_sentence(sentences(tab), "Both read the very same images")
+    assert_one_sentence(sentences(tab), "Both classify exactly the same images correctly")
     assert {"Only the first is right: 0 images", "Both are wrong: 6 images"} <= set(headings(tab))
 
 
@@ -695,7 +695,7 @@ def test_networks_that_were_tested_on_different_images_are_not_compared(open_pag
 def test_shipped_networks_are_compared_without_pictures_where_the_sample_is_at_hand(open_page):
     tab = open_page("evaluate", run="cnn", view="Compare two", beside="classic")
     assert_shown(tab, "evaluate")
-    assert any("so it is hardly luck: the first reads" in t for t in sentences(tab, "info"))
+    assert any("so the first is very probably better" in t for t in sentences(tab, "info"))
     assert any(NO_PICTURES in text for text in sentences(tab, "info"))
 
 
