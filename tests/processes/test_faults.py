@@ -50,7 +50,9 @@ UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 SERVER = """
 import threading
 from mnist_core.jobs.local_pool import LocalPool
-LocalPool(Store(), limit=1).start()
+from mnist_core.store.database import Database
+from mnist_core.store.workers import WorkerStore
+LocalPool(WorkerStore(Database()), limit=1).start()
 threading.Event().wait()
 """
 # Python reads a file of this name before anything else: today, yesterday and tomorrow, each
