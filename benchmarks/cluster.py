@@ -72,7 +72,7 @@ def training(url: str, workers: int, workers_url: str = "") -> Iterator[Room]:
         os.environ["MNIST_DATABASE_URL"] = workers_url or url
         cluster = Cluster(Path(folder), workers, own_cores=True)
         store = Store(url)
-        pool = open_pool(store, {"DASK_SCHEDULER_ADDRESS": cluster.address}).start()
+        pool = open_pool(store.database, {"DASK_SCHEDULER_ADDRESS": cluster.address}).start()
         try:
             yield Room(store, cluster)
         finally:

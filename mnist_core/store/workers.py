@@ -13,7 +13,7 @@ from mnist_core.store import queue, quotas, reports, rows, schema
 from mnist_core.store.database import Database
 from mnist_core.store.run import CHECKPOINT, RUNNING, WAITING, Run
 
-log = logging.getLogger("mnist_core.store.workers")
+log = logging.getLogger("mnist_core.store.runs")
 
 
 @dataclass(frozen=True)

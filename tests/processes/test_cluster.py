@@ -47,7 +47,7 @@ def pool(store, cluster):
     second_store = Store()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DASK_SCHEDULER_ADDRESS", cluster.address)
-        pools = [open_pool(one).start() for one in (store, second_store)]
+        pools = [open_pool(one.database).start() for one in (store, second_store)]
     yield pools[0]
     for pool in pools:
         pool.end()

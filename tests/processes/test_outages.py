@@ -54,7 +54,7 @@ def room(user_data) -> Iterator[Room]:
         cluster = Cluster(user_data, workers=1)
         patch.setenv("MNIST_DATABASE_URL", url)
         store = Store()
-        pool = open_pool(store, {"DASK_SCHEDULER_ADDRESS": cluster.address}).start()
+        pool = open_pool(store.database, {"DASK_SCHEDULER_ADDRESS": cluster.address}).start()
         yield Room(store, postgres, network, cluster)
         pool.end()
         cluster.close()
