@@ -13,7 +13,15 @@ import pytest
 from mnist_core.jobs.dask_pool import CLUSTER_EMPTY, SCHEDULER_AWAY
 from mnist_core.jobs.opening import open_pool
 from mnist_core.progress import epoch_ends
-from mnist_core.store.run import FINISHED, RUNNING, STOPPED, WAITING, owner_of
+from mnist_core.store.run import (
+    ACTIVE,
+    FINISHED,
+    RUNNING,
+    STOPPED,
+    WAITING,
+    owner_of,
+    runs_ahead_of,
+)
 from tests.cluster import Cluster
 from tests.extras import needs
 from tests.helpers import Store, wait_for_end, wait_until
@@ -81,7 +89,8 @@ def test_two_runs_train_at_once_and_a_third_has_its_place_in_the_queue(store, un
     long = dataclasses.replace(CONFIG, dense=(512, 512), epochs=30, batch_size=16)
     pair = [submit(store, long, OWNER), submit(store, long, OTHER)]
     third = submit(store, owner=THIRD)
-    assert [run.id for run in store.runs_ahead_of(store.get(third))] == pair
+    ahead = runs_ahead_of(store.get(third), store.list_runs(states=ACTIVE))
+    assert [run.id for run in ahead] == pair
     wait_until(lambda: {store.get(run_id).state for run_id in pair} == {RUNNING})
     workers = {worker.id: worker.pid for worker in store.registered()}
     assert len({workers[store.get(run_id).worker] for run_id in pair}) == 2
