@@ -98,12 +98,13 @@ def test_a_run_that_loses_its_worker_is_logged(lines, store):
 
 
 def test_an_outage_of_the_database_is_logged_once_and_so_is_its_end(lines, store, monkeypatch):
-    times = iter([100.0, 142.0])
-    monkeypatch.setattr(faults, "outage", faults.Outage(clock=lambda: next(times)))
+    now = [100.0]
+    monkeypatch.setattr(faults, "outage", faults.Outage(clock=lambda: now[0]))
     cause = OSError(f"no connection to postgres://app:{SECRET}@db/mnist")
     for _ in range(3):
         with pytest.raises(StoreUnavailable), faults.explained():
             raise sa.exc.OperationalError("SELECT 1", {}, cause)
+    now[0] = 142.0
     for _ in range(3):
         store.waiting()
     away, back = lines()
