@@ -18,6 +18,7 @@ from mnist_core.errors import DownloadFailed
 from mnist_core.jobs import download, follow, opening, worker
 from mnist_core.shipped import FILES, shipped_artifact
 from mnist_core.store.run import FAILED, FINISHED, INTERRUPTED
+from mnist_core.store.runs import RunStore
 from mnist_core.store.workers import WorkerStore
 from mnist_core.training import cross_validation
 from tests import pictures as pictures_of
@@ -220,7 +221,7 @@ def pool(monkeypatch):
                 return
         store.report(claimed.id, "fake", reports(10))
         # Somebody has to have had a look at who trains.
-        seen.wait(60)
+        assert seen.wait(60)
         if FakePool.ending == FINISHED:
             results = {
                 "test_accuracy": 0.5, "train_seconds": 1.5, "epochs": 2, "parameters": 109_386,
@@ -233,15 +234,15 @@ def pool(monkeypatch):
         store.close()
 
     seen = threading.Event()
-    metrics = Store.metrics
+    watch = RunStore.watch
 
-    def metrics_and_tell(self, *arguments):
-        found = metrics(self, *arguments)
-        if found:
+    def watch_and_tell(self, *arguments):
+        followed, reports = watch(self, *arguments)
+        if reports:
             seen.set()
-        return found
+        return followed, reports
 
-    monkeypatch.setattr(Store, "metrics", metrics_and_tell)
+    monkeypatch.setattr(RunStore, "watch", watch_and_tell)
     monkeypatch.setattr(opening, "open_pool", FakePool)
     monkeypatch.setattr(FakePool, "ending", FINISHED)
     thread = threading.Thread(target=work)
