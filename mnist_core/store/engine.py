@@ -129,8 +129,14 @@ def read_version(engine: sa.Engine) -> str | None:
         query = sa.text("SELECT value FROM facts WHERE name = 'schema_version'")
     else:
         return None
-    with engine.connect() as connection:
-        version = connection.execute(query).scalar()
+    try:
+        with engine.connect() as connection:
+            version = connection.execute(query).scalar()
+    except (sa.exc.OperationalError, sa.exc.ProgrammingError):
+        if "facts" in tables and not sa.inspect(engine).has_table("facts"):
+            # Another process has upgraded the database since the tables were listed.
+            return read_version(engine)
+        raise
     return None if version is None else str(version)
 
 

@@ -1104,7 +1104,7 @@ def test_a_worker_process_loads_no_pandas_and_can_still_import_it_later():
 @needs("processes")
 def test_nothing_is_hidden_where_another_thread_could_miss_it():
     assert output_of(LOAD_WITH_A_THREAD) == [
-        "Other threads would not find what is hidden here.",
+        "Other threads would not find the modules that are hidden here.",
         "False",
     ]
 
