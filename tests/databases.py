@@ -67,7 +67,7 @@ def load_0_4_0(url: str) -> None:
             connection.connection.dbapi_connection.executescript(VERSION_0_4_0.read_text())
             return
         # The tables it would have made here, filled with the same rows.
-        migrations.upgrade(connection, "0004")
+        migrations.upgrade(connection, None, "0004")
         connection.exec_driver_sql("DROP TABLE alembic_version")
         tables = sa.MetaData()
         tables.reflect(connection)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import socket
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -50,6 +51,26 @@ def free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
         return port
+
+
+def at_once(actions: list[Callable[[], object]]) -> list[object]:
+    """Do all of these at the same time; their answers, or what they raised."""
+    answers: list[object] = [None] * len(actions)
+    ready = threading.Barrier(len(actions))
+
+    def act(place: int) -> None:
+        ready.wait()
+        try:
+            answers[place] = actions[place]()
+        except Exception as error:
+            answers[place] = error
+
+    threads = [threading.Thread(target=act, args=(place,)) for place in range(len(actions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
 
 
 def wait_until(condition: Callable[[], T], timeout: float = PATIENCE_SECONDS) -> T:

@@ -1,7 +1,7 @@
 """What only a database with many writers at once can get wrong, on a real Postgres."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -13,33 +13,13 @@ from mnist_core.jobs import recorder as recorder_module
 from mnist_core.store import engine
 from mnist_core.store.run import CHECKPOINT, FINISHED, RUNNING, WAITING, owner_of
 from tests.extras import needs
-from tests.helpers import Store, add_worker, reports, running_run, wait_until, waiting_run
+from tests.helpers import Store, add_worker, at_once, reports, running_run, wait_until, waiting_run
 
 pytestmark = [
     needs("postgres"),
     pytest.mark.parametrize("database_url", ["postgres"], indirect=True),
 ]
 MANY = 20
-
-
-def at_once(actions: list[Callable[[], object]]) -> list[object]:
-    """Do all of these at the same time; their answers, or what they raised."""
-    answers: list[object] = [None] * len(actions)
-    ready = threading.Barrier(len(actions))
-
-    def act(place: int) -> None:
-        ready.wait()
-        try:
-            answers[place] = actions[place]()
-        except Exception as error:
-            answers[place] = error
-
-    threads = [threading.Thread(target=act, args=(place,)) for place in range(len(actions))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answers
 
 
 @pytest.fixture

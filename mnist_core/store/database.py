@@ -43,8 +43,8 @@ class Database:
         Raises:
             StoreUnavailable: a newer version of the app has changed it in the meantime.
         """
-        with faults.explained():
-            version = engine.read_version(self.engine)
+        with self.read() as connection:
+            version = engine.read_revision(connection)
         engine.check_version(version)
 
     @contextmanager

@@ -100,12 +100,10 @@ def open_engine(url: str) -> sa.Engine:
             sa.event.listen(engine, "connect", _prepare_postgres)
         sa.event.listen(engine, "begin", _begin_postgres)
     with explained():
-        version = read_version(engine)
-        if version is None:
-            _create(engine, is_sqlite)
-        elif version.isdigit() and int(version) < int(REVISION):
-            _migrate(engine)
-        version = read_version(engine)
+        with engine.connect() as connection:
+            version = read_revision(connection)
+        if version is None or _is_older(version):
+            version = _bring_up_to_date(engine, is_sqlite)
         missing = metadata.tables.keys() - set(sa.inspect(engine).get_table_names())
     check_version(version)
     if missing:
@@ -117,27 +115,16 @@ def open_engine(url: str) -> sa.Engine:
     return engine
 
 
-def read_version(engine: sa.Engine) -> str | None:
-    """The revision of the tables in a database; None if it has none of ours.
-
-    Up to version 0.5 of the app it was not in Alembic's table but in one called ``facts``.
-    """
-    tables = sa.inspect(engine).get_table_names()
-    if revision.name in tables:
-        query: sa.Executable = sa.select(revision.c.version_num)
-    elif "facts" in tables:
-        query = sa.text("SELECT value FROM facts WHERE name = 'schema_version'")
-    else:
+def read_revision(connection: sa.Connection) -> str | None:
+    """Alembic's name for the tables in a database; None if it has no table of Alembic's."""
+    if not sa.inspect(connection).has_table(revision.name):
         return None
-    try:
-        with engine.connect() as connection:
-            version = connection.execute(query).scalar()
-    except (sa.exc.OperationalError, sa.exc.ProgrammingError):
-        if "facts" in tables and not sa.inspect(engine).has_table("facts"):
-            # Another process has upgraded the database since the tables were listed.
-            return read_version(engine)
-        raise
-    return None if version is None else str(version)
+    version: str | None = connection.execute(sa.select(revision.c.version_num)).scalar()
+    return version
+
+
+def _is_older(version: str) -> bool:
+    return version.isdigit() and int(version) < int(REVISION)
 
 
 def check_version(version: str | None) -> None:
@@ -165,28 +152,38 @@ def _connect_arguments(url: sa.URL) -> dict[str, Any]:
     return {}
 
 
-def _create(engine: sa.Engine, is_sqlite: bool) -> None:
-    """Make the tables as they are now: quicker than all revisions one after the other."""
+def _bring_up_to_date(engine: sa.Engine, is_sqlite: bool) -> str | None:
+    """Create the tables, or upgrade older ones, all or nothing; the revision they have then."""
     if is_sqlite:
         # Readers and one writer no longer wait for each other; the file remembers it.
         with engine.connect() as connection:
             driver: Any = connection.connection.dbapi_connection
             driver.execute("PRAGMA journal_mode = WAL")
     with engine.execution_options(write=True).begin() as connection:
-        metadata.create_all(connection)
-        # Another process may have been quicker.
-        if connection.execute(sa.select(revision)).first() is None:
+        # Read again, now that nobody else writes: another process may have been quicker.
+        version = read_revision(connection) or _read_version_before_alembic(connection)
+        if version is None:
+            # The tables as they are now: quicker than all revisions one after the other.
+            metadata.create_all(connection)
             connection.execute(sa.insert(revision).values(version_num=REVISION))
+        elif _is_older(version):
+            # Imported here because it is seldom needed and brings Alembic, which loads slowly.
+            from mnist_core.store import migrations
+
+            migrations.upgrade(connection, version)
+        else:
+            return version
+    return REVISION
 
 
-def _migrate(engine: sa.Engine) -> None:
-    """Bring an older database up to date, all or nothing."""
-    # Imported here because it is seldom needed and brings Alembic, which takes a while to load.
-    from mnist_core.store import migrations
-
-    with engine.execution_options(write=True).begin() as connection:
-        # Nothing to do if another process was quicker.
-        migrations.upgrade(connection)
+def _read_version_before_alembic(connection: sa.Connection) -> str | None:
+    """The version of a database that version 0.5 of the app or an older one wrote, which is in a
+    table called ``facts``; None if there is no such table."""
+    if not sa.inspect(connection).has_table("facts"):
+        return None
+    query = sa.text("SELECT value FROM facts WHERE name = 'schema_version'")
+    version: str | None = connection.execute(query).scalar()
+    return version
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

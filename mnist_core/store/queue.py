@@ -86,13 +86,12 @@ def add(
     worker: str | None = None,
     result: bytes | None = None,
 ) -> None:
-    """Put a task at the end of the queue, in place of one with the same id.
+    """Put a task at the end of the queue.
 
     Raises:
         ValueError: the result has more than a million bytes.
     """
     _check_size(result)
-    delete(connection, [task_id])
     connection.execute(
         sa.insert(tasks).values(
             id=task_id,
@@ -104,6 +103,22 @@ def add(
             result=result,
         )
     )
+
+
+def replace(
+    connection: sa.Connection,
+    task_id: str,
+    kind: str,
+    state: str = WAITING,
+    result: bytes | None = None,
+) -> None:
+    """Put a task at the end of the queue, in place of one with the same id, if there is one.
+
+    Raises:
+        ValueError: the result has more than a million bytes.
+    """
+    delete(connection, [task_id])
+    add(connection, task_id, kind, state, result=result)
     _forget_oldest_studies(connection)
 
 

@@ -45,7 +45,7 @@ class TaskStore:
                 return known
             if queue.count_waiting(connection, STUDY) >= MOST_WAITING:
                 raise NotAllowed("Too much is being computed already; try again in a few minutes.")
-            queue.add(connection, key, STUDY)
+            queue.replace(connection, key, STUDY)
             asked = queue.read(connection, key)
             assert asked is not None
         log.info("study %s asked for", key)
@@ -65,7 +65,7 @@ class TaskStore:
         """
         _check_key(key)
         with self.database.write() as connection:
-            queue.add(connection, key, STUDY, DONE, result=data)
+            queue.replace(connection, key, STUDY, DONE, data)
 
     def download(self) -> Task | None:
         """The latest download of MNIST; None if nobody asked for one."""
@@ -76,7 +76,7 @@ class TaskStore:
         with self.database.write() as connection:
             known = queue.read(connection, MNIST)
             if known is None or known.state not in ACTIVE:
-                queue.add(connection, MNIST, DOWNLOAD)
+                queue.replace(connection, MNIST, DOWNLOAD)
 
 
 def _check_key(key: str) -> None:

@@ -232,11 +232,6 @@ def has_learned_the_sample(run: Run) -> bool:
 # --- runs ---
 
 
-def find_run(run_id: str) -> Run:
-    """A built-in or stored run. Raises RunNotFound."""
-    return shipped.shipped_runs().get(run_id) or store().get(run_id)
-
-
 def active_run_and_sweep(visitor: str) -> tuple[Run | None, Run | None]:
     """A visitor's active run outside sweeps, and the run of their sweep whose turn it is."""
     runs = sorted(store().list_runs(states=ACTIVE, owner=visitor), key=queue_place)

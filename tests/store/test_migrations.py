@@ -1,7 +1,6 @@
 import shutil
 import subprocess
 import sys
-import threading
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +14,7 @@ from mnist_core.store import migrations, schema
 from mnist_core.store.queue import DONE
 from mnist_core.store.run import FINISHED, INTERRUPTED, RUNNING, WAITING
 from tests.databases import load_0_4_0
-from tests.helpers import PROJECT, Store, add_worker, waiting_run
+from tests.helpers import PROJECT, Store, add_worker, at_once, waiting_run
 
 pytestmark = pytest.mark.databases
 
@@ -90,7 +89,7 @@ def test_brought_up_to_date_it_is_as_a_new_one(old_database):
 def test_all_revisions_together_make_what_a_new_database_has(database_url):
     engine = sa.create_engine(database_url)
     with engine.begin() as connection:
-        migrations.upgrade(connection)
+        migrations.upgrade(connection, None)
     engine.dispose()
     assert differences(database_url) == []
     assert columns(database_url) == columns("sqlite://")
@@ -134,11 +133,7 @@ def test_many_may_bring_it_up_to_date_at_once(old_database):
         found.append(store.get("done000000").turn)
         store.close()
 
-    threads = [threading.Thread(target=open_and_look) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert at_once([open_and_look] * 8) == [None] * 8
     assert found == [1] * 8
 
 

@@ -2,6 +2,7 @@ import dataclasses
 import subprocess
 import sys
 import threading
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -37,6 +38,7 @@ from tests.helpers import (
     PROJECT,
     Store,
     add_worker,
+    at_once,
     finished_run,
     reports,
     running_run,
@@ -94,11 +96,7 @@ def test_two_clicks_at_once_make_one_run(store):
             refused.append(1)
         own.close()
 
-    clicks = [threading.Thread(target=click) for _ in range(8)]
-    for thread in clicks:
-        thread.start()
-    for thread in clicks:
-        thread.join()
+    assert at_once([click] * 8) == [None] * 8
     assert len(store.list_runs()) == 1
     assert len(refused) == 7
 
@@ -152,21 +150,17 @@ def test_each_run_is_given_to_exactly_one_of_many_workers(store, monkeypatch):
     monkeypatch.setattr(engine, "BUSY_SECONDS", 60)
     expected = {waiting_run(store, f"visitor {i}").id for i in range(30)}
     claimed: list[tuple[str, str]] = []
-    at_once = threading.Barrier(6)
+    ready = threading.Barrier(6)
 
     def work(worker_id):
         own = Store()
         add_worker(own, worker_id)
-        at_once.wait()
+        ready.wait()
         while run := own.claim_run(worker_id):
             claimed.append((run.id, worker_id))
         own.close()
 
-    workers = [threading.Thread(target=work, args=(f"w{i}",)) for i in range(6)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    assert at_once([partial(work, f"w{i}") for i in range(6)]) == [None] * 6
     assert len(claimed) == 30
     assert {run_id for run_id, _ in claimed} == expected
     assert {(run.id, run.worker) for run in store.list_runs()} == set(claimed)

@@ -1,4 +1,4 @@
-import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from mnist_core.shipped import shipped_artifact
 from mnist_core.store import queue, tasks
 from mnist_core.store.queue import DONE, DOWNLOAD, LOST, STUDY, Task
 from mnist_core.store.run import FAILED, RUNNING, WAITING
-from tests.helpers import Store, add_worker, first_of_each_digit
+from tests.helpers import Store, add_worker, at_once, first_of_each_digit
 
 pytestmark = pytest.mark.databases
 
@@ -77,11 +77,7 @@ def test_a_failed_study_says_why_and_can_be_asked_for_again(store, worker):
 
 
 def test_two_who_ask_at_once_ask_for_one_study(store):
-    threads = [threading.Thread(target=store.request, args=("a",)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once([lambda: store.request("a")] * 8)
     assert store.waiting(STUDY) == 1
 
 
@@ -158,13 +154,8 @@ def test_each_study_is_given_to_exactly_one_of_many_workers(store):
         while study := store.claim(worker_id, STUDY):
             claimed.append(study.id)
 
-    threads = [
-        threading.Thread(target=work, args=(add_worker(store, str(number)),)) for number in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    workers = [add_worker(store, str(number)) for number in range(4)]
+    assert at_once([partial(work, worker_id) for worker_id in workers]) == [None] * 4
     assert sorted(claimed) == sorted(keys)
 
 

@@ -22,13 +22,15 @@ from alembic.config import Config
 FOLDER = Path(__file__).parent
 
 
-def upgrade(connection: sa.Connection, target: str = "head") -> None:
-    """Bring a database up to date, or to an earlier revision, in the transaction under way."""
+def upgrade(connection: sa.Connection, version: str | None, target: str = "head") -> None:
+    """Bring a database up to date, or to an earlier revision, in the transaction under way.
+
+    Args:
+        version: what it is now; None for an empty one.
+    """
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(FOLDER))
-    tables = sa.inspect(connection).get_table_names()
-    if "alembic_version" not in tables and "facts" in tables:
-        # Up to version 0.5 of the app, the revision was in a table of our own.
-        query = sa.text("SELECT value FROM facts WHERE name = 'schema_version'")
-        command.stamp(config, f"{int(connection.execute(query).scalar_one()):04}")
+    if version is not None:
+        # Alembic does not know it yet if version 0.5 of the app or an older one wrote it.
+        command.stamp(config, f"{int(version):04}")
     command.upgrade(config, target)
