@@ -197,6 +197,8 @@ def test_each_epoch_and_each_seed_has_an_order_of_images_of_its_own(tiny_dataset
     # Both epochs of a run train on the same images.
     assert sorted(orders[0]) == sorted(orders[1])
     assert sorted(orders[2]) == sorted(orders[3])
+    # Each seed sets other images aside; the order of the rest is another one, too.
+    assert len({tuple(np.searchsorted(sorted(order), order)) for order in orders}) == 4
 
 
 def test_however_often_progress_is_told_the_network_is_the_same(trained, tiny_dataset, monkeypatch):
