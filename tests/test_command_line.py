@@ -15,7 +15,7 @@ from mnist_core import data
 from mnist_core.analysis import label_errors
 from mnist_core.config import PRESETS
 from mnist_core.errors import DownloadFailed
-from mnist_core.jobs import download, follow, opening, worker
+from mnist_core.jobs import download, opening, worker
 from mnist_core.shipped import FILES, shipped_artifact
 from mnist_core.store.run import FAILED, FINISHED, INTERRUPTED
 from mnist_core.store.runs import RunStore
@@ -360,7 +360,8 @@ def test_a_key_pressed_in_a_sweep_stops_all_of_it(run, store, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(opening, "open_pool", FakePool)
-    monkeypatch.setattr(follow.time, "sleep", press)
+    # Looked at while the sweep is waited for.
+    monkeypatch.setattr(FakePool, "problem", property(press))
     status, out, err = run("sweep", *TRY)
     assert (status, out, "Stopped." in err) == (130, "", True)
     assert [found.state for found in store.list_runs()] == [INTERRUPTED] * 4

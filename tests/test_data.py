@@ -193,12 +193,13 @@ def test_the_training_fingerprint_tells_one_collection_of_digits_from_another(ti
     assert len({same, fewer, fingerprint(x_train=looked_at), fingerprint(y_train=label)}) == 4
 
 
-def test_the_training_fingerprint_is_the_same_for_images_on_the_disk(tiny_dataset, monkeypatch):
+def test_the_training_fingerprint_is_the_same_for_images_on_the_disk(
+    tiny_dataset, monkeypatch, tmp_path
+):
     monkeypatch.setattr(data, "MOST_BYTES_IN_MEMORY", 0)
-    on_disk = data._on_disk(tiny_dataset.x_train)
-    arrays = arrays_of(tiny_dataset) | {"x_train": on_disk}
-    assert isinstance(on_disk, np.memmap)
-    assert data.Dataset(**arrays, source="file").train_fingerprint == tiny_dataset.train_fingerprint
+    on_disk = data.Dataset(*data.read(write_archive(tmp_path / "m.npz", tiny_dataset)), "file")
+    assert isinstance(on_disk.x_train, np.memmap)
+    assert on_disk.train_fingerprint == tiny_dataset.train_fingerprint
 
 
 # --- which source is used ---

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,24 +24,41 @@ def chromium() -> Iterator[object]:
         running.close()
 
 
-@pytest.fixture
-def wide(chromium):
-    """A page as on a projector."""
-    context = chromium.new_context(viewport={"width": 1366, "height": 900})
-    context.set_default_timeout(30_000)
-    yield context.new_page()
-    context.close()
+@pytest.fixture(scope="session")
+def contexts(chromium) -> Iterator[dict[str, Any]]:
+    """One browser context a device, because the next page of the same context has the scripts
+    and styles of the one before in its cache."""
+    devices = {
+        "wide": {"viewport": {"width": 1366, "height": 900}},
+        "phone": {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True},
+    }
+    opened = {name: chromium.new_context(**options) for name, options in devices.items()}
+    for context in opened.values():
+        context.set_default_timeout(30_000)
+    yield opened
+    for context in opened.values():
+        context.close()
+
+
+def new_page(context: Any) -> Iterator[Any]:
+    """A page of a visitor who was never here; nothing of it is left afterwards."""
+    page = context.new_page()
+    yield page
+    page.evaluate("if (location.protocol === 'http:') localStorage.clear()")
+    page.close()
+    context.clear_cookies()
 
 
 @pytest.fixture
-def phone(chromium):
+def wide(contexts):
+    """A page as on a laptop."""
+    yield from new_page(contexts["wide"])
+
+
+@pytest.fixture
+def phone(contexts):
     """A page as on a phone, with touch."""
-    context = chromium.new_context(
-        viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True
-    )
-    context.set_default_timeout(30_000)
-    yield context.new_page()
-    context.close()
+    yield from new_page(contexts["phone"])
 
 
 @pytest.fixture

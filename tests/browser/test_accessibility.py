@@ -2,20 +2,21 @@
 
 import pytest
 
-from tests.browser.tour import tour
+from tests.browser.tour import paint, tour
 from tests.extras import needs
 
 pytestmark = needs("browser")
 
 WIDE, PHONE = {"width": 1366, "height": 860}, {"width": 360, "height": 740}
+INVALID_LINK = "The link has invalid values"
 # WCAG 2.0 to 2.2, A and AA, and axe's best practices.
 ALL = {
     "type": "tag",
     "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
 }
-INVALID_LINK = "The link has invalid values"
-# The rules among them that depend on colours.
+# The rules among them that depend on colours, and on places and sizes.
 COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+SIZES = {"type": "rule", "values": ["target-size", "scrollable-region-focusable", "meta-viewport"]}
 # Faults of Streamlit's own widgets that cannot be fixed here: rule, part of the target, reason.
 # There is none.
 KNOWN: list[tuple[str, str, str]] = []
@@ -37,14 +38,6 @@ def axe() -> str:
 
 def violations(page, only: dict) -> list[str]:
     """What is serious or critical: the rule, where, and why."""
-    if found := look_once(page, only):
-        # Colours fade from one theme to the other: look again when they have.
-        page.wait_for_timeout(1000)
-        found = look_once(page, only)
-    return found
-
-
-def look_once(page, only: dict) -> list[str]:
     # Loading style sheets and media again ("preload") is for rules that do not apply here.
     options = {"runOnly": only, "resultTypes": ["violations"], "preload": False}
     run = "options => axe.run(options).then(results => results.violations)"
@@ -57,15 +50,6 @@ def look_once(page, only: dict) -> list[str]:
     ]
 
 
-def switch(page, theme: str) -> None:
-    """Change the theme, as a computer does that turns dark in the evening."""
-    page.emulate_media(color_scheme=theme)
-    page.wait_for_function(
-        "theme => getComputedStyle(document.querySelector('.stApp')).colorScheme === theme",
-        arg=theme,
-    )
-
-
 # What reaches beyond the right edge, except where it can be scrolled, as in a table.
 BEYOND = """() => [...document.querySelectorAll('[data-testid=stMain] *')]
   .filter(part => part.getBoundingClientRect().right > innerWidth + 1
@@ -75,7 +59,7 @@ BEYOND = """() => [...document.querySelectorAll('[data-testid=stMain] *')]
 
 
 def test_nothing_keeps_anybody_out_and_nothing_overflows(everything, axe, chromium):
-    page = chromium.new_context(color_scheme="light").new_page()
+    page = chromium.new_context().new_page()
     page.set_default_timeout(30_000)
     faults = []
     for state in everything.states:
@@ -84,16 +68,14 @@ def test_nothing_keeps_anybody_out_and_nothing_overflows(everything, axe, chromi
         page.evaluate(axe)
         if page.get_by_text(INVALID_LINK).count() and state.name != "address-wrong":
             faults.append((state.name, "address", "is not understood"))
-        for device, size in (("wide", WIDE), ("phone", PHONE)):
-            page.set_viewport_size(size)
-            page.wait_for_function("document.scrollingElement.scrollWidth <= innerWidth")
-            faults += [(state.name, device, text) for text in violations(page, ALL)]
+        # A scheme changes nothing but colours, and a screen nothing but places and sizes.
+        for scheme, only in (("light", ALL), ("dark", COLOURS), ("forced", COLOURS)):
+            paint(page, scheme)
+            faults += [(state.name, scheme, text) for text in violations(page, only)]
+        paint(page, "light")
+        page.set_viewport_size(PHONE)
+        page.wait_for_function("document.scrollingElement.scrollWidth <= innerWidth")
+        faults += [(state.name, "phone", text) for text in violations(page, SIZES)]
         faults += [(state.name, "beyond", part) for part in page.evaluate(BEYOND)]
-        # The theme changes nothing but colours, so only they are checked again.
-        switch(page, "dark")
-        for device, size in (("phone", PHONE), ("wide", WIDE)):
-            page.set_viewport_size(size)
-            faults += [(state.name, device, text) for text in violations(page, COLOURS)]
-        switch(page, "light")
     page.context.close()
     assert not faults, "\n".join(map(str, faults))

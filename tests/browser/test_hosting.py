@@ -5,10 +5,12 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from mnist_core.store.run import FINISHED, owner_of
+from mnist_core.store.run import FINISHED, Run, owner_of
+from tests.browser.server import Server
 from tests.browser.test_pages import HEADINGS, assert_no_fault, open_page
 from tests.container import build, instructions
 from tests.extras import needs
@@ -41,16 +43,34 @@ def offline(chromium):
     context.close()
 
 
-@pytest.mark.parametrize("address", [*HEADINGS, "explore?show=A+map&split=Test"])
-def test_every_page_asks_no_other_host_for_anything(server, offline, address):
+def mapped(server) -> str:
+    """The files that a server's process has loaded."""
+    return Path(f"/proc/{server.process.pid}/maps").read_text()
+
+
+def test_no_page_asks_another_host_for_anything_or_makes_the_server_load_tensorflow(
+    new_server, offline
+):
+    """Pandas would take 60 MB. On Draw the canvas hands Streamlit a dictionary, which loads it."""
+    server = new_server(MNIST_WORKERS="0", https_proxy="http://127.0.0.1:9")
     page, asked = offline
-    open_page(page, server, address)
-    if address.split("?")[0] in ("train", "evaluate") or "map" in address:
-        page.locator(".js-plotly-plot").first.wait_for()
-    if address == "draw":
-        page.locator("canvas.upper-canvas").wait_for()
-    page.evaluate("document.fonts.ready.then(() => null)")
+    for address, charts in (
+        *((address, address in ("train", "evaluate")) for address in HEADINGS if address != "draw"),
+        ("explore?show=A+map&split=Test", True),
+        ("explore?image=train-7", False),
+        ("evaluate?view=Confidence", True),
+    ):
+        open_page(page, server, address)
+        if charts:
+            page.locator(".js-plotly-plot").first.wait_for()
+        assert_no_fault(page)
+        assert page.get_by_role("link", name="Evaluate").first.is_visible()
+    assert not re.search("pandas|pyarrow|scipy/stats|scipy/optimize", mapped(server))
+    open_page(page, server, "draw")
+    page.locator("canvas.upper-canvas").wait_for()
     assert_no_fault(page)
+    assert "tensorflow" not in mapped(server)
+    page.evaluate("document.fonts.ready.then(() => null)")
     assert asked == []
     # The watch itself works.
     page.evaluate("fetch('http://elsewhere.example/font').catch(() => null)")
@@ -69,18 +89,18 @@ def visit_and_train(chromium, server) -> None:
     context.close()
 
 
-def test_the_log_tells_what_happened_and_nothing_of_the_visitor(new_server, chromium, tmp_path):
-    server = new_server(
-        MNIST_WORKERS="1", MNIST_TEACHER_PASSWORD=PASSWORD, https_proxy="http://127.0.0.1:9"
-    )
-    visit_and_train(chromium, server)
-    store = Store(f"sqlite:///{tmp_path / '0' / 'runs.db'}")
-    (run,) = store.list_runs()
-    store.rename(run.id, owner_of(TOKEN), "Ada Lovelace")
-    server.stop()
-    wait_until(lambda: not store.registered())
-    store.close()
-    log = (tmp_path / "0" / "server.log").read_text()
+def is_healthy(server) -> bool:
+    """Whether the container's health check passes."""
+    (check,) = instructions("HEALTHCHECK")
+    command = json.loads(check[check.index("[") :])
+    assert command[:2] == ["python", "-c"]
+    code = command[2].replace("8501", str(server.port))
+    assert code != command[2]
+    return subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def assert_log_tells(log: str, server: Server, run: Run) -> None:
+    """It says once each what happened, and nothing of the visitor."""
     for event in (
         r"INFO server: entered for the first time: version \d\S*, digits of source sample, "
         r"database sqlite, at most 1 workers, teacher's password set",
@@ -102,46 +122,34 @@ def test_the_log_tells_what_happened_and_nothing_of_the_visitor(new_server, chro
         assert secret not in log
 
 
-def test_a_database_in_the_secrets_is_used_from_the_first_visit_on(new_server, chromium, tmp_path):
+def test_the_container_with_a_file_of_secrets_serves_trains_logs_and_ends(
+    new_server, chromium, wide, tmp_path
+):
+    """What the container holds is enough for every page and a training."""
     secrets = tmp_path / "home" / ".streamlit" / "secrets.toml"
     secrets.parent.mkdir(parents=True)
     secrets.write_text(
         f'MNIST_DATABASE_URL = "sqlite:///{tmp_path / "secret.db"}"\n'
         f'MNIST_TEACHER_PASSWORD = "{PASSWORD}"\n'
     )
-    server = new_server(HOME=str(tmp_path / "home"), MNIST_WORKERS="1")
-    visit_and_train(chromium, server)
-    store = Store(f"sqlite:///{tmp_path / 'secret.db'}")
-    # By the worker too, or it would not be finished there.
-    assert [run.state for run in store.list_runs()] == [FINISHED]
-    store.close()
-    assert not (tmp_path / "0" / "runs.db").exists()
-    log = (tmp_path / "0" / "server.log").read_text()
-    assert "teacher's password set" in log
-    assert PASSWORD not in log
-
-
-def is_healthy(server) -> bool:
-    """Whether the container's health check passes."""
-    (check,) = instructions("HEALTHCHECK")
-    command = json.loads(check[check.index("[") :])
-    assert command[:2] == ["python", "-c"]
-    code = command[2].replace("8501", str(server.port))
-    assert code != command[2]
-    return subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
-
-
-def test_what_the_container_holds_is_enough_for_every_page_and_a_training(
-    new_server, chromium, wide, tmp_path
-):
-    server = new_server(build(tmp_path / "app"), MNIST_WORKERS="1")
+    server = new_server(
+        build(tmp_path / "app"),
+        HOME=str(tmp_path / "home"),
+        MNIST_WORKERS="1",
+        https_proxy="http://127.0.0.1:9",
+    )
     assert is_healthy(server)
+    # The first visit is one to Train: the secrets must be in use from then on.
+    visit_and_train(chromium, server)
     for address in HEADINGS:
         open_page(wide, server, address)
         assert_no_fault(wide)
-    visit_and_train(chromium, server)
-    store = Store(f"sqlite:///{tmp_path / '0' / 'runs.db'}")
-    assert [run.state for run in store.list_runs()] == [FINISHED]
+    store = Store(f"sqlite:///{tmp_path / 'secret.db'}")
+    # By the worker too, or it would not be finished there.
+    (run,) = store.list_runs()
+    assert run.state == FINISHED
+    assert not (tmp_path / "0" / "runs.db").exists()
+    store.rename(run.id, owner_of(TOKEN), "Ada Lovelace")
     # On SIGTERM it ends, although a page is open, and so does its idle worker.
     assert store.registered()
     server.process.send_signal(signal.SIGTERM)
@@ -149,3 +157,4 @@ def test_what_the_container_holds_is_enough_for_every_page_and_a_training(
     wait_until(lambda: not store.registered(), timeout=30)
     assert not is_healthy(server)
     store.close()
+    assert_log_tells(server.log(), server, run)

@@ -2,7 +2,6 @@
 
 import io
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,26 +103,40 @@ def prediction(page) -> str:
     return page.get_by_test_id("stMetric").filter(has_text="Prediction").first.inner_text()
 
 
-@pytest.mark.parametrize("address", list(HEADINGS))
-def test_every_page_works_as_the_first_address_on_a_fresh_server(new_server, wide, address):
-    server = new_server(MNIST_WORKERS="0")
-    open_page(wide, server, address)
+def reads(page, digit: str) -> None:
+    """Wait until the network's answer is this digit, or "–" for none."""
+    wait_until(lambda: re.search(rf"^{digit}$", prediction(page), re.M), timeout=30)
+
+
+def test_a_seven_drawn_small_in_a_corner_of_a_phone_is_a_seven(server, phone):
+    open_page(phone, server, "draw")
+    draw(phone, SEVEN, size=0.3, left=0.68, top=0.04)
+    reads(phone, "7")
+    assert_no_fault(phone)
+
+
+def test_a_drawing_is_read_kept_cleared_and_undone(server, wide):
+    open_page(wide, server, "draw")
+    draw(wide, SEVEN)
+    reads(wide, "7")
+    # It outlives a visit to another page, and so does its answer.
+    for name in ("explore", "draw"):
+        wide.get_by_role("link", name=name.capitalize()).first.click()
+        wide.get_by_role("heading", name=HEADINGS[name]).wait_for()
+    reads(wide, "7")
+    wide.get_by_role("button", name="Clear").click()
+    reads(wide, "–")
+    # A 1, and a line through it that makes it none.
+    draw(wide, [(0.5, 0.1), (0.5, 0.9)])
+    reads(wide, "1")
+    draw(wide, [(0.1, 0.15), (0.9, 0.85), (0.9, 0.15), (0.1, 0.85)])
+    wait_until(lambda: not re.search(r"^1$", prediction(wide), re.M), timeout=30)
+    wide.get_by_role("button", name="Undo").click()
+    reads(wide, "1")
+    # A hat on the 1 that is still there makes it a 7.
+    draw(wide, [(0.02, 0.1), (0.5, 0.1)])
+    reads(wide, "7")
     assert_no_fault(wide)
-    assert wide.get_by_role("link", name="Evaluate").first.is_visible()
-
-
-@pytest.mark.parametrize("device", ["wide", "phone"])
-@pytest.mark.parametrize("corner", ["whole sheet", "small in a corner"])
-def test_a_drawn_seven_is_read_as_a_seven(server, device, corner, request):
-    page = request.getfixturevalue(device)
-    open_page(page, server, "draw")
-    page.locator("canvas.upper-canvas").wait_for()
-    if corner == "whole sheet":
-        draw(page, SEVEN)
-    else:
-        draw(page, SEVEN, size=0.3, left=0.68, top=0.04)
-    wait_until(lambda: re.search(r"^7$", prediction(page), re.M), timeout=30)
-    assert_no_fault(page)
 
 
 def test_a_page_that_was_chosen_twice_leaves_nothing_behind_on_the_next(server, wide):
@@ -140,59 +153,22 @@ def test_a_page_that_was_chosen_twice_leaves_nothing_behind_on_the_next(server, 
             assert "view=" not in wide.url
 
 
-def test_clear_empties_the_canvas_and_the_answer(server, wide):
-    open_page(wide, server, "draw")
-    draw(wide, SEVEN)
-    wait_until(lambda: "7" in prediction(wide), timeout=30)
-    wide.get_by_role("button", name="Clear").click()
-    wait_until(lambda: "–" in prediction(wide), timeout=30)
-    draw(wide, [(0.5, 0.1), (0.5, 0.9)])
-    wait_until(lambda: re.search(r"^1$", prediction(wide), re.M), timeout=30)
-
-
-def test_a_drawing_and_its_answer_outlive_a_visit_to_another_page(server, wide):
-    open_page(wide, server, "draw")
-    draw(wide, SEVEN)
-    wait_until(lambda: "7" in prediction(wide), timeout=30)
-    wide.get_by_role("link", name="Explore").first.click()
-    wide.get_by_role("heading", name=HEADINGS["explore"]).wait_for()
-    wide.get_by_role("link", name="Draw").first.click()
-    wide.get_by_role("heading", name=HEADINGS["draw"]).wait_for()
-    wait_until(lambda: "7" in prediction(wide), timeout=30)
-
-
-def test_undo_takes_the_last_stroke_back_and_drawing_goes_on(server, wide):
-    open_page(wide, server, "draw")
-    # A 1, and a line through it that makes it none.
-    draw(wide, [(0.5, 0.1), (0.5, 0.9)])
-    wait_until(lambda: re.search(r"^1$", prediction(wide), re.M), timeout=30)
-    draw(wide, [(0.1, 0.15), (0.9, 0.85), (0.9, 0.15), (0.1, 0.85)])
-    wait_until(lambda: not re.search(r"^1$", prediction(wide), re.M), timeout=30)
-    wide.get_by_role("button", name="Undo").click()
-    wait_until(lambda: re.search(r"^1$", prediction(wide), re.M), timeout=30)
-    # A hat on the 1 that is still there makes it a 7.
-    draw(wide, [(0.02, 0.1), (0.5, 0.1)])
-    wait_until(lambda: re.search(r"^7$", prediction(wide), re.M), timeout=30)
-    assert_no_fault(wide)
-
-
-def test_a_photograph_of_a_row_is_read_digit_by_digit(server, wide, sample):
+def photographed_row(sample) -> bytes:
+    """A 7, a 1 and a 7 on a sheet of paper, as a JPEG."""
     sheet = np.full((120, 300), 235, np.uint8)
     for left, digit in zip((20, 120, 210), (7, 1, 7), strict=True):
         image = sample.x_test[sample.y_test == digit][0]
         sheet[32:88, left : left + 56] -= np.kron(image, np.ones((2, 2), np.uint8)) // 2
     file = io.BytesIO()
     Image.fromarray(sheet).save(file, "JPEG", quality=80)
-    open_page(wide, server, "draw")
-    wide.get_by_text("Read a test digit or a photograph instead").click()
-    upload(wide, "row.jpg", file.getvalue())
-    wait_until(lambda: re.search(r"^717$", prediction(wide), re.M), timeout=30)
-    assert_no_fault(wide)
+    return file.getvalue()
 
 
-def test_what_a_file_is_is_said_by_us_whatever_it_is_called(server, wide):
+def test_a_file_is_read_as_what_it_is_or_refused_with_a_sentence(server, wide, sample):
     open_page(wide, server, "draw")
     wide.get_by_text("Read a test digit or a photograph instead").click()
+    upload(wide, "row.jpg", photographed_row(sample))
+    reads(wide, "717")
     for name, content, sentence in (
         ("IMG_1.HEIC", pictures.heif(b"heic"), "HEIC pictures cannot be read here"),
         ("letter.pdf", b"%PDF-1.7", "The file is not a PNG, JPEG"),
@@ -204,13 +180,13 @@ def test_what_a_file_is_is_said_by_us_whatever_it_is_called(server, wide):
     upload(wide, "scan.dat", pictures.encode(lying, "BMP"))
     wide.get_by_text(sentence).wait_for(state="detached")
     wide.get_by_role("button", name="Turn").click()
-    wait_until(lambda: re.search(r"^7$", prediction(wide), re.M), timeout=30)
+    reads(wide, "7")
     # And what was wrong goes with the next stroke too.
     upload(wide, "letter.pdf", b"%PDF-1.7")
     wide.get_by_text(sentence).wait_for()
     wide.get_by_role("heading", name=HEADINGS["draw"], level=1).scroll_into_view_if_needed()
     draw(wide, [(0.5, 0.1), (0.5, 0.9)])
-    wait_until(lambda: re.search(r"^1$", prediction(wide), re.M), timeout=30)
+    reads(wide, "1")
     assert not wide.get_by_text(sentence).is_visible()
     assert_no_fault(wide)
 
@@ -231,33 +207,31 @@ def test_the_network_explains_itself_in_the_browser(server, wide):
         assert_no_fault(wide)
 
 
-@pytest.mark.parametrize("device", ["wide", "phone"])
-def test_a_training_moves_its_curves_and_ends_with_a_result(server, device, request):
-    page = request.getfixturevalue(device)
-    open_page(page, server, "train?preset=classic&epochs=12&batch_size=32")
-    page.get_by_role("button", name="Start training").click()
+def test_a_training_moves_its_curves_and_ends_with_a_result(server, phone):
+    open_page(phone, server, "train?preset=classic&epochs=12&batch_size=32")
+    phone.get_by_role("button", name="Start training").click()
     lengths = set()
 
     def points_of_batches() -> bool:
-        length = page.evaluate(
+        length = phone.evaluate(
             "document.querySelector('.js-plotly-plot')?.data?.[0]?.x?.length ?? 0"
         )
         # Before the first step the curves of the shipped network are still there.
-        if length and page.get_by_text(re.compile(r"^Epoch \d")).count():
+        if length and phone.get_by_text(re.compile(r"^Epoch \d")).count():
             lengths.add(length)
             # A chart that is built anew, and so blinks, would lose the mark.
-            page.evaluate(
+            phone.evaluate(
                 "document.querySelectorAll('.js-plotly-plot').forEach(plot => {"
                 " window.charts ??= new Set(); window.charts.add(plot); })"
             )
-        return page.get_by_test_id("stMetric").filter(has_text="Test accuracy").count() > 0
+        return phone.get_by_test_id("stMetric").filter(has_text="Test accuracy").count() > 0
 
     wait_until(points_of_batches)
     assert len(lengths) >= 2, "the curves moved"
-    assert page.evaluate("window.charts.size") == 3, "each chart was built once"
-    result = page.get_by_test_id("stMetric").filter(has_text="Test accuracy").inner_text()
+    assert phone.evaluate("window.charts.size") == 3, "each chart was built once"
+    result = phone.get_by_test_id("stMetric").filter(has_text="Test accuracy").inner_text()
     assert float(re.search(r"([\d.]+)%", result)[1]) > 80
-    assert_no_fault(page)
+    assert_no_fault(phone)
 
 
 # Looks at the charts in every frame the browser paints: was any of them empty, and how often
@@ -278,7 +252,9 @@ WATCH = """() => {
 }"""
 
 
-def test_live_charts_show_no_blank_frame_and_keep_zoom_and_legend(server, wide):
+def test_live_charts_never_blink_and_outlive_a_reload_and_their_owner_alone_can_stop_them(
+    server, wide, chromium
+):
     open_page(wide, server, "train?preset=classic&epochs=30&batch_size=16&dense=512-512")
     wide.get_by_role("button", name="Start training").click()
     wide.get_by_text(re.compile(r"^Epoch \d")).wait_for(timeout=90_000)
@@ -304,41 +280,50 @@ def test_live_charts_show_no_blank_frame_and_keep_zoom_and_legend(server, wide):
     assert seen["blank"] == 0
     assert plot.evaluate("p => p._fullLayout.xaxis.range") == zoomed
     assert plot.evaluate("p => p._fullData[0].visible") == "legendonly"
-    wide.get_by_role("button", name="Stop").click()
+    stop = wide.get_by_role("button", name="Stop", exact=True)
+    wide.reload()
+    stop.wait_for()
+    # Somebody else opens the very same address: they may watch, not stop.
+    other = chromium.new_context().new_page()
+    other.goto(wide.url)
+    other.get_by_role("heading", name=re.compile("Run classic")).wait_for()
+    settled(other)
+    assert other.get_by_role("button", name="Stop", exact=True).count() == 0
+    other.context.close()
+    stop.click()
+    wide.get_by_role("heading", name=re.compile("stopped")).wait_for()
     wide.get_by_role("button", name="Resume").wait_for()
     assert_no_fault(wide)
 
 
-@pytest.mark.parametrize("device", ["wide", "phone"])
-def test_a_sweep_draws_a_line_for_each_run_and_names_the_best(server, device, request):
-    page = request.getfixturevalue(device)
-    open_page(page, server, "sweep")
+def test_a_sweep_draws_a_line_for_each_run_and_names_the_best(server, phone):
+    open_page(phone, server, "sweep")
     # Two of the six, by chance.
-    page.get_by_text("Random subset").click()
-    page.get_by_label("Runs").fill("2")
-    page.get_by_label("Runs").press("Enter")
-    page.get_by_text("2 runs, about").wait_for()
-    page.get_by_role("button", name="Start the sweep").click()
-    figure = page.locator(".js-plotly-plot")
+    phone.get_by_text("Random subset").click()
+    phone.get_by_label("Runs").fill("2")
+    phone.get_by_label("Runs").press("Enter")
+    phone.get_by_text("2 runs, about").wait_for()
+    phone.get_by_role("button", name="Start the sweep").click()
+    figure = phone.locator(".js-plotly-plot")
     figure.wait_for()
-    page.evaluate("window.figure = document.querySelector('.js-plotly-plot')")
+    phone.evaluate("window.figure = document.querySelector('.js-plotly-plot')")
     lines = set()
 
     def ended() -> bool:
         lines.add(figure.evaluate("figure => figure.data.length"))
-        return page.get_by_role("heading", name="Best on the validation images").count() > 0
+        return phone.get_by_role("heading", name="Best on the validation images").count() > 0
 
     wait_until(ended)
-    settled(page)
+    settled(phone)
     wait_until(lambda: figure.evaluate("figure => figure.data.length") == 2, timeout=30)
     assert lines >= {0, 1}, "the lines came one after another"
-    assert page.evaluate("window.figure.isConnected"), "the figure was built once"
-    assert page.get_by_role("row").filter(has_text="done").count() == 2
-    assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
-    page.get_by_role("button", name="Train with these settings").click()
-    page.get_by_role("heading", name=HEADINGS["train"], level=1).wait_for()
-    assert "epochs=2" in page.url
-    assert_no_fault(page)
+    assert phone.evaluate("window.figure.isConnected"), "the figure was built once"
+    assert phone.get_by_role("row").filter(has_text="done").count() == 2
+    assert phone.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    phone.get_by_role("button", name="Train with these settings").click()
+    phone.get_by_role("heading", name=HEADINGS["train"], level=1).wait_for()
+    assert "epochs=2" in phone.url
+    assert_no_fault(phone)
 
 
 def test_a_sweep_is_stopped_by_its_owner_and_seen_by_others(server, wide, chromium):
@@ -357,21 +342,14 @@ def test_a_sweep_is_stopped_by_its_owner_and_seen_by_others(server, wide, chromi
     other.context.close()
 
 
-def test_what_was_just_typed_is_what_is_trained(server, wide):
-    open_page(wide, server, "train?preset=classic&epochs=1")
+def test_what_was_just_typed_is_trained_stopped_resumed_and_continued(server, wide):
+    open_page(wide, server, "train?preset=classic&epochs=8&batch_size=16")
     wide.get_by_text("More settings").click()
     wide.get_by_role("tab", name="Layers").click()
     wide.get_by_role("textbox", name="Dense layers").fill("20")
     # No Enter: the press brings the text along.
     wide.get_by_role("button", name="Start training").click()
-    wide.get_by_text("classic · epochs 1 · dense 20").wait_for()
-    wide.get_by_role("heading", name=re.compile("finished")).wait_for(timeout=90_000)
-    assert_no_fault(wide)
-
-
-def test_a_stopped_training_resumes_and_finishes(server, wide):
-    open_page(wide, server, "train?preset=classic&epochs=8&batch_size=16")
-    wide.get_by_role("button", name="Start training").click()
+    wide.get_by_text("dense 20").wait_for()
     wide.get_by_text(re.compile(r"^Epoch [1-9]")).wait_for()
     wide.get_by_role("button", name="Stop").click()
     wide.get_by_role("button", name="Resume").click()
@@ -467,25 +445,6 @@ def test_a_name_that_is_typed_and_sent_at_once_is_the_one_that_is_stored(server,
     assert_no_fault(wide)
 
 
-def test_a_training_goes_on_through_a_reload_and_only_its_owner_can_stop_it(server, wide, chromium):
-    open_page(wide, server, "train?preset=classic&epochs=30&batch_size=16&dense=512-512")
-    wide.get_by_role("button", name="Start training").click()
-    stop = wide.get_by_role("button", name="Stop")
-    stop.wait_for()
-    wide.reload()
-    stop.wait_for()
-    # Somebody else opens the very same address: they may watch, not stop.
-    other = chromium.new_context().new_page()
-    other.goto(wide.url)
-    other.get_by_role("heading", name=re.compile("Run classic")).wait_for()
-    settled(other)
-    assert other.get_by_role("button", name="Stop", exact=True).count() == 0
-    other.context.close()
-    stop.click()
-    wide.get_by_role("heading", name=re.compile("stopped")).wait_for()
-    assert_no_fault(wide)
-
-
 @pytest.mark.parametrize("device", ["wide", "phone"])
 def test_a_click_on_a_cell_names_it_and_shows_its_images(server, device, request):
     page = request.getfixturevalue(device)
@@ -511,22 +470,3 @@ def test_the_page_changes_over_by_itself_when_mnist_arrives(new_server, wide, tm
     notice.wait_for(state="hidden")
     wide.get_by_text("of 2,000 training images").wait_for()
     assert_no_fault(wide)
-
-
-def test_the_server_never_loads_tensorflow_and_pandas_only_for_draw(new_server, wide):
-    """Pandas would take 60 MB. On Draw the canvas hands Streamlit a dictionary, which loads it."""
-    server = new_server(MNIST_WORKERS="0")
-
-    def mapped() -> str:
-        return Path(f"/proc/{server.process.pid}/maps").read_text()
-
-    for address in (
-        *(address for address in HEADINGS if "draw" not in address),
-        "explore?show=A+map",
-        "explore?image=train-7",
-        "evaluate?view=Confidence",
-    ):
-        open_page(wide, server, address)
-    assert not re.search("pandas|pyarrow|scipy/stats|scipy/optimize", mapped())
-    open_page(wide, server, "draw")
-    assert "tensorflow" not in mapped()

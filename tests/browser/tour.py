@@ -187,6 +187,21 @@ def at_rest(page: Any) -> None:
     )
 
 
+def paint(page: Any, scheme: str) -> None:
+    """Change the colours to "light", "dark" or "forced", as a computer does that turns dark in
+    the evening, and wait until everything has them."""
+    theme = "dark" if scheme == "dark" else "light"
+    page.emulate_media(color_scheme=theme, forced_colors="none")
+    page.wait_for_function(
+        "theme => getComputedStyle(document.querySelector('.stApp')).colorScheme === theme",
+        arg=theme,
+    )
+    if scheme == "forced":
+        page.emulate_media(forced_colors="active")
+    at_rest(page)
+    page.wait_for_function("document.getAnimations().every(one => !(one instanceof CSSTransition))")
+
+
 def expand_settings(page: Any) -> None:
     page.get_by_text("More settings").click()
     page.get_by_text("This network, layer by layer").click()

@@ -38,7 +38,7 @@ from mnist_core.store.run import (
     WAITING,
     owner_of,
 )
-from mnist_core.training import loop, steps
+from mnist_core.training import export, loop, steps
 from tests.extras import needs
 from tests.helpers import (
     PROJECT,
@@ -630,13 +630,13 @@ def test_a_worker_that_exports_may_be_silent_for_as_long_as_one_that_loads(
     store, tiny_dataset, monkeypatch
 ):
     seen = []
-    models = worker._models
+    keras_file = export.keras_file
 
     def look_and_export(model, looks):
         seen.append(store.registered()[0].ready)
-        return models(model, looks)
+        return keras_file(model, looks)
 
-    monkeypatch.setattr(worker, "_models", look_and_export)
+    monkeypatch.setattr(export, "keras_file", look_and_export)
     with heart_module.registered(store) as (worker_id, heart):
         heart.ready = True
         run = store.begin(SMALL, owner_of("me"), worker_id)
@@ -987,7 +987,6 @@ def test_a_study_that_was_given_to_another_worker_is_left_to_it(
 def test_a_study_waits_for_a_busy_database(store, mapped, monkeypatch, tiny_dataset):
     store.request(map_of(tiny_dataset))
     study = store.claim(add_worker(store), STUDY)
-    monkeypatch.setattr(worker.time, "sleep", lambda seconds: None)
     end, busy = Store.end, iter([BUSY, BUSY])
 
     def at_last(self, *arguments):
@@ -1059,7 +1058,7 @@ missing = []
 end = threading.Event()
 
 def import_again_and_again():
-    while not end.is_set():
+    while not end.wait(0.001):
         if "pandas" not in sys.modules:
             try:
                 import pandas

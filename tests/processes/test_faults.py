@@ -246,26 +246,26 @@ def test_a_run_for_which_memory_runs_out_ends_in_plain_words(store, undisturbed)
     assert outcome(store, wait_for_end(store, submit(store))) == undisturbed
 
 
-@pytest.mark.parametrize("epoch", [2, CONFIG.epochs])
-def test_a_full_disk_costs_neither_the_run_nor_its_worker(epoch, lonely_server, undisturbed):
+def test_a_full_disk_costs_neither_the_run_nor_its_worker(lonely_server, undisturbed):
     """In mid-run, where reports and beats find no room, and at the end, where files do not."""
     store, server = lonely_server.store, lonely_server.process
     run_id = submit(store)
     worker = worker_of(store, run_id)
-    wait_until(lambda: len(epoch_ends(store.metrics(run_id))) >= epoch)
-    os.kill(worker.pid, signal.SIGSTOP)
-    assert store.get(run_id).state == RUNNING
-    seen = epoch_ends(store.metrics(run_id))
-    for pid in (worker.pid, server.pid):
-        # What would make a file longer than that fails as it does on a full disk.
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-    os.kill(worker.pid, signal.SIGCONT)
-    beat = next(one.beat for one in store.registered() if one.id == worker.id)
-    let_seconds_pass(OUTAGE_SECONDS)
-    assert store.get(run_id).state == RUNNING
-    assert next(one.beat for one in store.registered() if one.id == worker.id) <= beat + 1
-    for pid in (worker.pid, server.pid):
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, UNLIMITED)
+    for epoch in (2, CONFIG.epochs):
+        wait_until(lambda epoch=epoch: len(epoch_ends(store.metrics(run_id))) >= epoch)
+        os.kill(worker.pid, signal.SIGSTOP)
+        assert store.get(run_id).state == RUNNING
+        seen = epoch_ends(store.metrics(run_id))
+        for pid in (worker.pid, server.pid):
+            # What would make a file longer than that fails as it does on a full disk.
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+        os.kill(worker.pid, signal.SIGCONT)
+        beat = next(one.beat for one in store.registered() if one.id == worker.id)
+        let_seconds_pass(OUTAGE_SECONDS)
+        assert store.get(run_id).state == RUNNING
+        assert next(one.beat for one in store.registered() if one.id == worker.id) <= beat + 1
+        for pid in (worker.pid, server.pid):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, UNLIMITED)
     run = wait_for_end(store, run_id)
     assert run.worker == worker.id
     assert epoch_ends(store.metrics(run_id))[: len(seen)] == seen

@@ -79,6 +79,10 @@ def test_a_run_started_at_one_server_is_watched_live_and_stopped_at_the_other(se
         run_id = await started(here, store, cookie, LONG)
         wait_until(lambda: store.get(run_id).state == RUNNING and store.metrics(run_id))
         other = await Visitor.arrive(there.url, cookie)
+        # One run each holds at all servers together.
+        await other.go("train", "preset=quick")
+        button = other.find("button", lambda content: content.label == "Start training")
+        assert button.content.disabled
         await other.go("train", f"run={run_id}")
         first = epoch_seen(other)
         # The run has a while to go.
@@ -95,51 +99,21 @@ def test_a_run_started_at_one_server_is_watched_live_and_stopped_at_the_other(se
     assert run.state == STOPPED
 
 
-def test_a_stranger_at_the_other_server_sees_a_run_and_cannot_stop_it(servers):
+def test_a_stranger_at_the_other_server_sees_a_run_cannot_stop_it_and_uses_its_network(servers):
     here, there, store = servers
 
-    async def visit() -> str:
+    async def visit() -> None:
         run_id = await started(here, store, person(), "preset=classic&epochs=2")
         stranger = await Visitor.arrive(there.url, person())
         await stranger.go("train", f"run={run_id}")
         with pytest.raises(LookupError):
             stranger.find("button", lambda content: content.label == "Stop")
-        await stranger.leave()
-        return run_id
-
-    run = wait_for_end(store, played(visit()))
-    assert run.state == FINISHED
-
-
-def test_one_run_each_holds_at_all_servers_together(servers):
-    here, there, store = servers
-    cookie = person()
-
-    async def visit() -> None:
-        run_id = await started(here, store, cookie, LONG)
-        other = await Visitor.arrive(there.url, cookie)
-        await other.go("train", "preset=quick")
-        button = other.find("button", lambda content: content.label == "Start training")
-        assert button.content.disabled
-        await other.go("train", f"run={run_id}")
-        await other.press("Stop")
-        await other.leave()
-        wait_for_end(store, run_id)
-
-    played(visit())
-
-
-def test_the_network_trained_at_one_server_reads_digits_at_the_other(servers):
-    here, there, store = servers
-
-    async def visit() -> None:
-        run_id = await started(here, store, person(), "preset=classic&epochs=1")
         run = wait_for_end(store, run_id)
-        other = await Visitor.arrive(there.url)
-        await other.go("evaluate", f"run={run_id}")
-        assert f"{run.test_accuracy:.2%}" in other.text()
-        await other.go("draw", f"run={run_id}")
-        assert any(run_id in option for option in other.find("selectbox").content.options)
-        await other.leave()
+        assert run.state == FINISHED
+        await stranger.go("evaluate", f"run={run_id}")
+        assert f"{run.test_accuracy:.2%}" in stranger.text()
+        await stranger.go("draw", f"run={run_id}")
+        assert any(run_id in option for option in stranger.find("selectbox").content.options)
+        await stranger.leave()
 
     played(visit())
