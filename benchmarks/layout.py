@@ -1,19 +1,18 @@
-"""How much of the charts and the canvas is in view, and how much each page moves as it arrives.
+"""How much each page moves as it arrives, and how much of its charts and its canvas is in view.
 
     python -m benchmarks.layout
 
 Starts the real app and visits it with Chromium. The cumulative layout shift is the sum of all
 shifts until the page has been at rest for a second, in a browser that has nothing in its cache.
-The share of an element in view is that of its area, less what lies beyond the screen or what
-anything else on the page cuts off: for the charts as the page comes to rest by itself (the one of
-Train while it grows, after a press of Start), for the canvas once it was scrolled to.
+The share of a chart in view is that of its area, as the page comes to rest by itself; that of
+Train is measured while it grows, after a press of Start.
 Needs requirements-dev.txt and Chromium.
 """
 
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from playwright.sync_api import sync_playwright
 from tests.browser.server import CHROMIUM_FLAGS, Server
 from tests.browser.test_pages import HEADINGS
 from tests.browser.tour import at_rest
+from tests.helpers import Store, wait_until
 
 LAPTOP, PHONE, PROJECTOR = (1366, 768), (390, 844), (1920, 1080)
 # The screens on which a chart must be in view, and whether in presenter mode.
@@ -97,13 +97,17 @@ def heatmap(chromium: Any, url: str, width: int, height: int, presenter: bool) -
 
 
 def canvas(chromium: Any, url: str, width: int) -> float:
-    """The share of the canvas that can be seen at once, on an upright screen up to a tablet's
-    width and a wide one beyond."""
+    """How many pixels of the canvas lie beyond its place on the page, or beyond the screen, which
+    is upright up to a tablet's width."""
     height = max(740, width * 9 // 16)
     with opened(chromium, f"{url}/draw", width, height, False) as page:
-        sheet = page.locator(".st-key-sheet canvas").last
-        sheet.scroll_into_view_if_needed()
-        return in_view(sheet)
+        sheet, place = (
+            page.locator(selector).last.bounding_box()
+            for selector in (".st-key-sheet canvas", ".st-key-sheet")
+        )
+    right = min(width, place["x"] + place["width"])
+    beyond = max(sheet["x"] + sheet["width"] - right, place["x"] - sheet["x"])
+    return float(max(0, beyond, sheet["height"] - height))
 
 
 def report(chromium: Any, url: str) -> None:
@@ -119,9 +123,9 @@ def report(chromium: Any, url: str) -> None:
             measure(chromium, url, width, height, presenter) for measure in (live_chart, heatmap)
         ]
         print(f"{name:22}{shares[0]:12.0%}{shares[1]:10.0%}", flush=True)
-    print(f"\n{'width':12}{'canvas':>10}")
+    print("\nPixels of the canvas that are cut off")
     for width in WIDTHS:
-        print(f"{width:<12}{canvas(chromium, url, width):10.0%}", flush=True)
+        print(f"{width:<12}{canvas(chromium, url, width):10.0f}", flush=True)
 
 
 def main() -> None:
@@ -135,6 +139,9 @@ def main() -> None:
         finally:
             chromium.close()
             server.stop()
+            # Its worker ends soon after, and until then it uses the folder.
+            with closing(Store(server.database_url)) as store:
+                wait_until(lambda: not store.registered())
 
 
 if __name__ == "__main__":

@@ -14,20 +14,22 @@ from mnist_core.analysis import maps
 from tests import databases, extras
 from tests.helpers import Store, cut
 
-# The files that take more than a minute, in the order in which two processes take them
+# The files that take longest, in the order in which two processes take them
 # (--no-loadscope-reorder): a browser keeps both cores busy, and real workers leave them idle, so
 # one of each at a time.
 LONGEST = (
     "browser/test_pages.py",
     "processes/test_faults.py",
-    "processes/test_cluster.py",
     "browser/test_accessibility.py",
+    "processes/test_cluster.py",
+    "browser/test_train.py",
     "processes/test_outages.py",
-    "browser/test_hosting.py",
-    "jobs/test_worker.py",
-    "processes/test_servers.py",
-    "processes/test_local_pool.py",
     "browser/test_digits.py",
+    "jobs/test_worker.py",
+    "browser/test_hosting.py",
+    "store/test_runs.py",
+    "browser/test_lesson.py",
+    "processes/test_servers.py",
 )
 
 

@@ -140,15 +140,6 @@ def test_an_image_behind_a_cell_opens_over_the_matrix(server, wide):
     assert_no_fault(wide)
 
 
-@pytest.mark.parametrize(
-    "view", ["Digit by digit", "Most confident mistakes", "Confidence", "Compare two"]
-)
-def test_every_view_of_an_evaluation_fits_on_a_phone(server, phone, view):
-    open_page(phone, server, f"evaluate?run=cnn&beside=classic&view={view.replace(' ', '+')}")
-    assert_no_fault(phone)
-    assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
 @pytest.mark.parametrize("numbers", ["Images", "% of row (true digit)"])
 def test_the_numbers_of_a_heatmap_fit_its_cells_on_a_phone(server, phone, numbers):
     open_page(phone, server, f"evaluate?run=cnn&numbers={numbers.replace(' ', '+')}")

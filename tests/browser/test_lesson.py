@@ -47,6 +47,8 @@ class Keyboard:
         self.page.keyboard.type(option)
         self.page.get_by_role("option", name=option).first.wait_for()
         self.press("Enter")
+        # A list from which several can be chosen stays open, and hides the rest of the page.
+        self.press("Escape")
 
 
 def test_a_whole_lesson_by_keyboard_alone(server, wide):
@@ -73,7 +75,7 @@ def test_a_whole_lesson_by_keyboard_alone(server, wide):
     keyboard.follow("link", re.compile("^Compare it with others"), "compare")
     keyboard.choose(re.compile("Runs to show"), "classic")
     wide.locator(".js-plotly-plot .legendtext", has_text="classic").first.wait_for()
-    keyboard.follow("link", "See where this network is wrong", "evaluate")
+    keyboard.follow("button", "See where this network is wrong", "evaluate")
 
     keyboard.choose(re.compile("True digit"), "4")
     heading.filter(has_text=re.compile("^True 4, predicted ")).wait_for()

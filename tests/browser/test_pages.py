@@ -208,7 +208,7 @@ def test_the_network_explains_itself_in_the_browser(server, wide):
 
 
 def test_a_training_moves_its_curves_and_ends_with_a_result(server, phone):
-    open_page(phone, server, "train?preset=classic&epochs=12&batch_size=32")
+    open_page(phone, server, "train?preset=classic&epochs=6&batch_size=32")
     phone.get_by_role("button", name="Start training").click()
     lengths = set()
 
@@ -362,7 +362,7 @@ def test_what_was_just_typed_is_trained_stopped_resumed_and_continued(server, wi
 
 def test_a_click_while_the_page_still_arrives_leaves_the_settings_as_they_are(server, phone):
     # Sliders once stood at their lowest values after this.
-    for _ in range(3):
+    for _ in range(2):
         phone.goto(f"{server.url}/train?preset=classic&epochs=17&batch_size=16")
         phone.get_by_role("button", name="Start training").click()
         stop = phone.get_by_role("button", name="Stop")
@@ -402,25 +402,23 @@ PARTS = """() => {
 }"""
 
 
-@pytest.mark.parametrize("device", ["wide", "phone"])
-def test_the_legend_of_compared_runs_has_its_place_below_the_curves(
-    server, runs_of, device, request
-):
+def test_the_legend_of_compared_runs_has_its_place_below_the_curves(server, runs_of, wide, phone):
     store = runs_of(server)
-    # A worker of its own for each test: the server gives one up that does nothing for long.
-    runs = [finished_run(store, f"{device}-{count}", worker_id=device) for count in range(6)]
+    # A worker of its own: the server gives one up that does nothing for long.
+    runs = [finished_run(store, f"owner-{count}", worker_id="compared") for count in range(6)]
     store.rename(runs[0].id, runs[0].owner, "A name as long as a name may be (40), ok")
-    page = request.getfixturevalue(device)
-    open_page(page, server, f"compare?runs={','.join(run.id for run in runs)}")
-    wait_until(lambda: page.locator(".js-plotly-plot .legendtext").count() == 12, timeout=30)
-    parts = page.evaluate(PARTS)
-    assert parts["plot"]["right"] - parts["plot"]["left"] > 0.7 * parts["width"]
-    assert parts["ticks"]["bottom"] <= parts["title"]["top"] + 4
-    assert parts["title"]["bottom"] <= parts["legend"]["top"] + 4
-    assert parts["legend"]["left"] >= 0
-    assert parts["legend"]["right"] <= parts["width"]
-    assert parts["legend"]["bottom"] <= parts["height"] + 1
-    assert_no_fault(page)
+    for page in (wide, phone):
+        open_page(page, server, f"compare?runs={','.join(run.id for run in runs)}")
+        legend = page.locator(".js-plotly-plot .legendtext")
+        wait_until(lambda legend=legend: legend.count() == 12, timeout=30)
+        parts = page.evaluate(PARTS)
+        assert parts["plot"]["right"] - parts["plot"]["left"] > 0.7 * parts["width"]
+        assert parts["ticks"]["bottom"] <= parts["title"]["top"] + 4
+        assert parts["title"]["bottom"] <= parts["legend"]["top"] + 4
+        assert parts["legend"]["left"] >= 0
+        assert parts["legend"]["right"] <= parts["width"]
+        assert parts["legend"]["bottom"] <= parts["height"] + 1
+        assert_no_fault(page)
 
 
 def test_a_name_that_is_typed_and_sent_at_once_is_the_one_that_is_stored(server, runs_of, wide):

@@ -199,7 +199,11 @@ def paint(page: Any, scheme: str) -> None:
     if scheme == "forced":
         page.emulate_media(forced_colors="active")
     at_rest(page)
-    page.wait_for_function("document.getAnimations().every(one => !(one instanceof CSSTransition))")
+    # Colours fade from one to the other.
+    page.evaluate(
+        """document.getAnimations().filter(one => one instanceof CSSTransition)
+             .forEach(one => one.finish())"""
+    )
 
 
 def expand_settings(page: Any) -> None:
