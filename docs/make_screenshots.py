@@ -96,7 +96,7 @@ def presented(address: str) -> str:
 
 
 def in_every_scheme(width: int, height: int, **more: bool) -> Screen:
-    schemes = ("light", "dark", "forced")
+    schemes = ("light", "forced", "dark")
     return Screen(width, height, {each: f"{width}x{height}-{each}" for each in schemes}, **more)
 
 
@@ -129,10 +129,12 @@ def damaged() -> Iterator[Tour]:
 
 def take(shown: Tour, state: State, page: Any, endings: dict[str, str], folder: Path) -> list[str]:
     """Visit a state and take its picture in each scheme; their names."""
-    page.emulate_media(color_scheme="light", forced_colors="none")
-    shown.visit(page, state)
     names = []
     for scheme, ending in endings.items():
+        # Forced colours are for the page that is there; for a dark one the server draws charts anew.
+        if scheme != "forced":
+            page.emulate_media(color_scheme=scheme, forced_colors="none")
+            shown.visit(page, state)
         paint(page, scheme)
         page.evaluate(STILL)
         names.append(f"{state.name}-{ending}.png")

@@ -42,8 +42,9 @@ class Keyboard:
             settled(self.page)
 
     def choose(self, box: str | re.Pattern[str], option: str) -> None:
-        """Type an option into a select box."""
+        """Open a select box and type an option."""
         self.reach("combobox", box)
+        self.press("ArrowDown")
         self.page.keyboard.type(option)
         self.page.get_by_role("option", name=option).first.wait_for()
         self.press("Enter")

@@ -70,7 +70,7 @@ def undisturbed(room):
     return outcome(room.store, run)
 
 
-def test_a_run_outlives_restarts_of_postgres(room, undisturbed):
+def test_a_run_outlives_a_restart_of_postgres(room, undisturbed):
     """In good order, and as after a crash."""
     store = room.store
     run_id = submit(store)
