@@ -131,7 +131,7 @@ def take(shown: Tour, state: State, page: Any, endings: dict[str, str], folder: 
     """Visit a state and take its picture in each scheme; their names."""
     names = []
     for scheme, ending in endings.items():
-        # Forced colours are for the page that is there; for a dark one the server draws charts anew.
+        # For a dark page the server draws other charts; forced colours change the one there is.
         if scheme != "forced":
             page.emulate_media(color_scheme=scheme, forced_colors="none")
             shown.visit(page, state)
