@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.shared import shell
 
-st.set_page_config(page_title="Watch a network learn to read", page_icon="🔢", layout="wide")
+st.set_page_config(page_title=shell.TITLE, page_icon="🔢", layout="wide")
 shell.enter(
     {
         name: st.Page(

@@ -39,11 +39,16 @@ def text_font(dark: bool) -> dict[str, object]:
     return {"size": FONT_SIZE, "color": "#F2F5F8" if dark else INK}
 
 
-def enlarged(figure: go.Figure, factor: float) -> go.Figure:
-    """The same figure with its height, fonts, lines and markers enlarged."""
+def enlarged(figure: go.Figure, factor: float, text: float | None = None) -> go.Figure:
+    """The same figure with its height, lines and markers enlarged, and its letters.
+
+    Args:
+        text: by how much letters are enlarged, those of legends and titles of axes included;
+            ``factor`` if None.
+    """
     plain = figure.to_plotly_json()
     for part in [*plain["data"], plain["layout"]]:
-        _enlarge(part, factor)
+        _enlarge(part, factor, factor if text is None else text)
     return go.Figure(plain)
 
 
@@ -51,10 +56,10 @@ def enlarged(figure: go.Figure, factor: float) -> go.Figure:
 _IN_PIXELS = {"size", "width", "height", "thickness", "standoff", "yshift", "l", "r", "t", "b"}
 
 
-def _enlarge(part: dict[str, Any], factor: float) -> None:
+def _enlarge(part: dict[str, Any], factor: float, text: float, is_font: bool = False) -> None:
     for name, value in part.items():
         for inner in value if isinstance(value, list | tuple) else [value]:
             if isinstance(inner, dict):
-                _enlarge(inner, factor)
+                _enlarge(inner, factor, text, "font" in name)
         if name in _IN_PIXELS and isinstance(value, int | float):
-            part[name] = factor * value
+            part[name] = (text if is_font else factor) * value

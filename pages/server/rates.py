@@ -39,13 +39,15 @@ class Limit:
 
 
 TRAIN, PICTURE, STUDY = "train", "picture", "study"
-CHANGE, SIGN_IN = "change", "sign_in"
+CHANGE, SIGN_IN, SHARE = "change", "sign_in", "share"
 # A class of forty shares one address; behind a proxy, everybody does.
 LIMITS = {
     TRAIN: Limit("Runs were started", Rate(20, 600), Rate(240, 600), Rate(480, 600)),
     PICTURE: Limit("Pictures were sent", Rate(20, 60), Rate(120, 60), Rate(180, 60)),
     STUDY: Limit("Maps were asked for", Rate(6, 600), Rate(40, 600), Rate(60, 600)),
     CHANGE: Limit("Runs were changed", Rate(30, 60), Rate(240, 60), Rate(480, 60)),
+    # Each may push a map out of the database.
+    SHARE: Limit("Pages were shared", Rate(20, 600), Rate(40, 600), Rate(60, 600)),
     SIGN_IN: Limit("Passwords were tried", Rate(5, 60), Rate(10, 300), Rate(30, 300)),
 }
 

@@ -2,9 +2,10 @@
 
 An address with ``presenter=on`` turns it on for the rest of the visit, on every page. What
 a class need not see is hidden by presenter.css but stays on the page, so that a setting from a
-link still counts.
+link still counts; a switch brings it back.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from mnist_core.plots import style
 
 PARAMETER, ON = "presenter", "on"
 STYLE = Path(__file__).parent / "presenter.css"
-# Charts are in pixels and do not grow with the text around them.
-ENLARGED = 1.25
+# Charts are in pixels and do not grow with the text around them. Their own text grows more than
+# they do: it is what a class reads.
+ENLARGED, TEXT_ENLARGED = 1.25, 1.5
 
 
 def is_value(text: str) -> bool:
@@ -28,16 +30,25 @@ def is_on() -> bool:
     return bool(st.session_state.get(PARAMETER, False))
 
 
-def enter() -> None:
-    """Begin a page: follow its address, and keep the parameter in it."""
+def enter(share: Callable[[], object]) -> None:
+    """Begin a page: follow its address, and keep the parameter in it.
+
+    Args:
+        share: shows what a class needs to open the same page.
+    """
     if PARAMETER in st.query_params:
         st.session_state[PARAMETER] = True
     if not is_on():
         return
     st.query_params[PARAMETER] = ON
     st.html(STYLE)
-    with st.container(key="leave_presenter"):
+    with st.container(key="presenter", horizontal=True, vertical_alignment="center", gap="small"):
+        # presenter.css follows it at once, without the server.
+        st.toggle("Show settings", key="show_settings", persist_state="session")
+        shares = st.button("Share", icon=":material/qr_code_2:")
         st.button("Leave presenter mode", icon=":material/close_fullscreen:", on_click=leave)
+    if shares:
+        share()
 
 
 def leave() -> None:
@@ -63,4 +74,4 @@ def columns(shares: list[int]) -> list[DeltaGenerator]:
 
 
 def sized(figure: go.Figure) -> go.Figure:
-    return style.enlarged(figure, ENLARGED) if is_on() else figure
+    return style.enlarged(figure, ENLARGED, TEXT_ENLARGED) if is_on() else figure

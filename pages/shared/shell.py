@@ -6,19 +6,24 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import streamlit as st
 from streamlit import runtime
 
+from mnist_core.config import ADDRESS_FIELDS
 from mnist_core.errors import UserError
 from mnist_core.store import engine
 from pages.server import host, messages, uploads
 from pages.server.turnstile import turn
-from pages.shared import presenter
+from pages.shared import cache, links, presenter, share
 
 log = logging.getLogger("pages")
 
-STYLE = Path(__file__).parent / "look.css"
+HERE = Path(__file__).parent
+STYLE = HERE / "look.css"
+# In the browser's tab, after the name of the page.
+TITLE = "Watch a network learn to read"
 # The pages in the order of the menu, with the icons of links to them.
 ICONS = {
     "overview": ":material/home:",
@@ -29,6 +34,23 @@ ICONS = {
     "evaluate": ":material/grid_on:",
     "draw": ":material/draw:",
 }
+# The address parameters that each page reads; presenter mode is every page's.
+PARAMETERS: dict[str, set[str]] = {
+    "overview": set(),
+    "explore": {
+        "show", "split", "count", "seed", "digits", "method", "image", "run", "beside",
+    },
+    "train": {"run", "preset", *ADDRESS_FIELDS},
+    "sweep": {"sweep"},
+    "compare": {"run", "runs", "sort", "turned"},
+    "evaluate": {
+        "run", "view", "true", "predicted", "numbers", "mistakes", "order", "which", "image",
+        "beside",
+    },
+    "draw": {"run", "beside", "look"},
+}  # fmt: skip
+
+_close_menu = st.components.v2.component("close_menu", js=(HERE / "close_menu.js").read_text())
 
 
 def enter(pages: Mapping[str, Any]) -> None:
@@ -38,16 +60,20 @@ def enter(pages: Mapping[str, Any]) -> None:
     # Nothing of ours runs before the first visit; later calls find these in place.
     uploads.guard(runtime.get_instance())
     messages.guard(runtime.get_instance())
-    page = st.navigation(list(pages.values()), position="top")
+    page = st.navigation([*pages.values(), *_unknown_page(pages)], position="top")
+    name = next((name for name, known in pages.items() if known == page), "")
+    st.set_page_config(page_title=TITLE if page == pages["overview"] else f"{page.title} · {TITLE}")
     if (goto := st.query_params.pop("goto", "")) in pages:
-        st.switch_page(pages[goto], query_params=st.query_params.to_dict())
+        st.switch_page(pages[goto], query_params=share.parameters())
     # Widgets lose their values when their page is left, so pages need to know of an arrival.
     st.session_state["arrived"] = st.session_state.get("page") != page.url_path
     st.session_state["page"] = page.url_path
     st.html(STYLE)
     with show_errors(), turn():
+        follow_short_address(pages)
+        drop_unknown_parameters(PARAMETERS.get(name, set()))
         check_address(presenter=presenter.is_value)
-        presenter.enter()
+        presenter.enter(_share)
         if engine.was_replaced(engine.database_url()):
             st.warning(
                 "The database file was moved or deleted while the app was running, so its runs "
@@ -55,6 +81,22 @@ def enter(pages: Mapping[str, Any]) -> None:
                 icon=":material/database:",
             )
         page.run()
+        _close_menu(key="close_menu")
+
+
+def _unknown_page(pages: Mapping[str, Any]) -> list[Any]:
+    """A page for the address in the browser, if it is none of ours; Streamlit would show the
+    overview under it, with a message about the developer's files."""
+    path = unquote(urlsplit(st.context.url or "").path).strip("/").rpartition("/")[2].strip()
+    if not path or path in pages:
+        return []
+
+    def show() -> None:
+        st.title("Page not found")
+        st.write("There is no page at this address. Choose one in the menu, or start from the top.")
+        st.page_link(pages["overview"], label="Go to the overview", icon=ICONS["overview"])
+
+    return [st.Page(show, title="Page not found", url_path=path, visibility="hidden")]
 
 
 def guard(name: str) -> None:
@@ -64,7 +106,28 @@ def guard(name: str) -> None:
     dashboard around it, and then shows the wrong menu.
     """
     if "shell" not in st.session_state:
-        st.switch_page("dashboard.py", query_params={**st.query_params.to_dict(), "goto": name})
+        st.switch_page("dashboard.py", query_params={**share.parameters(), "goto": [name]})
+
+
+def follow_short_address(pages: Mapping[str, Any]) -> None:
+    """Go to the page that an address such as ``/?go=AB3KD`` stands for."""
+    code = st.query_params.pop(links.PARAMETER, "")
+    if not code:
+        return
+    found = links.find(cache.tasks(), code)
+    name, query = found or ("", {})
+    if found and (name or "overview") in pages:
+        st.switch_page(pages[name or "overview"], query_params=query)
+    st.warning(
+        "This short address leads nowhere, or no longer; ask for a new one.",
+        icon=":material/link_off:",
+    )
+
+
+def drop_unknown_parameters(known: set[str]) -> None:
+    """Remove address parameters that this page does not read, such as another page's."""
+    for name in st.query_params.keys() - known - {presenter.PARAMETER}:
+        del st.query_params[name]
 
 
 def check_address(**possible: Callable[[str], bool]) -> None:
@@ -122,6 +185,9 @@ def guarded(function: Callable[..., object]) -> Callable[..., None]:
             function(*arguments)
 
     return wrapped
+
+
+_share = st.dialog("Open this page on your own device", width="large")(guarded(share.panel))
 
 
 def button(

@@ -1,9 +1,11 @@
 """Addresses that nobody of good will types: no page has an exception for them, nor repeats them."""
 
+import re
+
 import pytest
 
-from mnist_core.config import ADDRESS_FIELDS
-from tests.helpers import finished_run
+from pages.shared.shell import PARAMETERS
+from tests.helpers import PROJECT, finished_run
 from tests.pages.helpers import PAGES, TITLES, faults
 
 MARK = "<script>alert(1)</script>"
@@ -29,38 +31,6 @@ NASTY = [
     "None",
     "\ud7ff\u202e\U0001f600",
 ]
-# Each page's own parameters; views of which some parameters are read by one only.
-PARAMETERS = {
-    "overview": ["run"],
-    "explore": [
-        "show",
-        "split",
-        "count",
-        "seed",
-        "digits",
-        "method",
-        "image",
-        "beside",
-        "run",
-        "number",
-    ],
-    "train": ["run", "preset", *ADDRESS_FIELDS],
-    "sweep": ["sweep"],
-    "compare": ["run", "runs", "sort", "turned", "over"],
-    "evaluate": [
-        "run",
-        "view",
-        "true",
-        "predicted",
-        "numbers",
-        "mistakes",
-        "order",
-        "which",
-        "image",
-        "beside",
-    ],
-    "draw": ["run", "beside", "look", "figure"],
-}
 # Besides the one that each page opens with.
 VIEWS = [
     ("explore", {"show": "A map", "method": "t-SNE"}),
@@ -105,7 +75,7 @@ def test_each_parameter_alone_may_be_nonsense_or_a_list_of_it(open_page, store, 
     finished_run(store)
     harmed = {}
     for view in views_of(name):
-        for number, parameter in enumerate(PARAMETERS[name]):
+        for number, parameter in enumerate(sorted(PARAMETERS[name])):
             if parameter not in view:
                 value = NASTY[number % len(NASTY)]
                 tab = open_page(name, **view, **{parameter: [value, MARK]})
@@ -132,3 +102,23 @@ def test_an_address_of_no_page_is_the_overview(open_page):
 def test_parameters_that_no_page_has_are_nobodys(open_page, name):
     unknown = {value[:100] or "empty": value for value in NASTY if value not in ("goto",)}
     assert harm(open_page(name, **unknown), name) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_parameters_of_other_pages_are_dropped_and_its_own_are_kept(open_page, name):
+    every = set.union(*PARAMETERS.values())
+    tab = open_page(name, presenter="on", **dict.fromkeys(every, ""))
+    assert set(tab.query_params) - PARAMETERS[name] <= {"presenter"}
+    assert "presenter" in tab.query_params
+
+
+def test_what_widgets_hold_in_the_address_is_known_to_their_page():
+    """A parameter that is missing in the list would be dropped on arrival."""
+    sources = [path.read_text() for path in (PROJECT / "pages").rglob("*.py")]
+    bound = {
+        name
+        for source in sources
+        for name in re.findall(r'"(\w+)"(?:, default=\w+)?,\s*bind="query-params"', source)
+    }
+    assert bound
+    assert bound <= set.union(*PARAMETERS.values())
