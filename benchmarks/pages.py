@@ -25,7 +25,6 @@ from playwright.sync_api import sync_playwright
 from streamlit.testing.v1 import AppTest
 
 from tests.browser.server import CHROMIUM_FLAGS, Server, settled
-from tests.browser.test_pages import cell_place
 from tests.helpers import PROJECT
 
 REPEATS = 10
@@ -99,16 +98,14 @@ def clicks(page: Any, server: Server) -> tuple[list[float], int]:
     times, right = [], 0
     for true, predicted in cells():
         page.wait_for_timeout(300)
-        x, y = cell_place(page, true, predicted)
-        page.mouse.move(x, y)
-        page.wait_for_timeout(100)
+        button = page.get_by_role("button", name=f"true {true}, predicted {predicted},")
         # The heading says how many there are, of which at most 60 are shown.
         shown = f"""[...document.querySelectorAll('h3')].some(heading => {{
           const [text, count] = heading.textContent.split(': ');
           return text === '{cell_name(true, predicted)}'
             && {PICTURES} === Math.min(60, parseInt(count.replace(',', '')));
         }})"""
-        times.append(watched(page, shown, lambda: page.mouse.click(x, y)))  # noqa: B023
+        times.append(watched(page, shown, button.click))
         settled(page)
         right += page.get_by_role("heading", name=cell_name(true, predicted)).count() == 1
     return times, right
@@ -117,7 +114,7 @@ def clicks(page: Any, server: Server) -> tuple[list[float], int]:
 def taps(page: Any, server: Server) -> int:
     """The same cells through the select boxes on a phone; how many were right."""
     page.goto(f"{server.url}/evaluate?run=classic")
-    page.locator(".js-plotly-plot .scatterlayer .point").first.wait_for(state="attached")
+    page.locator(".heatmap .heatmaplayer image").first.wait_for(state="attached")
     settled(page)
     # A list that is open closes when the page moves under it, as it does while charts arrive.
     page.get_by_role("combobox", name="True digit").scroll_into_view_if_needed()

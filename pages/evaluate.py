@@ -4,14 +4,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import data
 from mnist_core.analysis import comparison, metrics
 from mnist_core.plots import heatmaps, html, report, style
 from mnist_core.store.run import Run
 from pages.components import detail, notices, run_picker
-from pages.components.chart import chart
 from pages.components.choices import choose
+from pages.components.heatmap import heatmap
 from pages.components.tested_images import show_images
 from pages.components.trust import show_confidence
 from pages.shared import cache, figures, presenter, shell
@@ -45,39 +46,47 @@ ORDERS: dict[str, Callable[[metrics.DigitRow], float]] = {
 # --- the confusion matrix ---
 
 
-def cell_clicked(key: str) -> None:
-    """The heatmap reports the marker over a cell; the two select boxes follow it."""
-    # It comes from a stranger's browser.
-    match st.session_state[key]["selection"]["points"]:
-        case [{"customdata": [int(true), int(predicted), _]}] if {true, predicted} <= {*DIGITS}:
-            st.session_state["true"], st.session_state["predicted"] = true, predicted
+def select_cell(true: int, predicted: int) -> None:
+    """The two select boxes, and the address with them, follow the heatmap."""
+    st.session_state["true"], st.session_state["predicted"] = true, predicted
 
 
 @shell.fragment
 def show_matrix(run: Run) -> None:
     counts = cache.predictions(run).matrix
-    left, right = st.columns([3, 2], gap="large")
+    left, panel = columns()
+    with panel:
+        chosen = choose_cell(run)
     with left:
+        place = st.container()
         with presenter.hidden_when_presenting(
-            "numbers", horizontal=True, vertical_alignment="bottom"
+            "numbers", horizontal=True, vertical_alignment="center"
         ):
             written = choose("Numbers", list(NUMBERS), "numbers", bind="query-params")
             mistakes = st.toggle("Mistakes only", key="mistakes", bind="query-params")
-        chart(
+    with place:
+        heatmap(
             "heatmap",
             (*cache.state_of(run), written, mistakes),
             lambda: heatmaps.confusion_heatmap(counts, NUMBERS[written], mistakes, figures.dark()),
             "Confusion matrix: a row for each true digit, a column for each prediction",
-            on_select=lambda: cell_clicked("heatmap"),
-            selection_mode="points",
+            chosen,
+            select_cell,
         )
-    with right:
-        show_cell(run)
+    with panel:
+        show_cell(run, *chosen)
     detail.show()
 
 
+def columns() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """A column for a heatmap, and a panel next to it for what the chosen cell holds. The panel
+    scrolls, so that the page stays where it is whichever cell is chosen."""
+    left, right = st.columns(2, gap="large")
+    return left, right.container(key="panel")
+
+
 def choose_cell(run: Run) -> tuple[int, int]:
-    """The cell chosen by a click on the heatmap or by hand: true and predicted digit."""
+    """The cell chosen on the heatmap or by hand: true and predicted digit."""
     worst = metrics.worst_confusion(cache.predictions(run).matrix) or (4, 9, 0)
 
     def box(label: str, start: int, key: str) -> int:
@@ -90,9 +99,8 @@ def choose_cell(run: Run) -> tuple[int, int]:
         return box("True digit", worst[0], "true"), box("Predicted digit", worst[1], "predicted")
 
 
-def show_cell(run: Run) -> None:
+def show_cell(run: Run, true: int, predicted: int) -> None:
     """The images in the chosen cell."""
-    true, predicted = choose_cell(run)
     places = metrics.cell_images(cache.predictions(run), true, predicted)
     images = style.counted(len(places), "image")
     st.subheader(f"True {true}, predicted {predicted}: {images}", anchor=False)
@@ -178,28 +186,38 @@ def show_comparison(run: Run) -> None:
     if not run_picker.is_readable(rival):
         return
     first, second = cache.predictions(run), cache.predictions(rival)
-    found = comparison.compare(first, second)
-    st.markdown(f"The first is **{run.title}**, the second **{rival.title}**.")
-    verdict = comparison.verdict(len(found.only_first), len(found.only_second))
-    st.info(verdict, icon=":material/balance:")
-    left, right = st.columns([3, 2], gap="large")
+    left, panel = columns()
+    with panel:
+        chosen = choose_cell(run)
     with left:
-        st.subheader("More images in the first (+) or in the second (−)", anchor=False)
-        chart(
+        heatmap(
             "difference",
             (*cache.state_of(run), *cache.state_of(rival)),
             lambda: heatmaps.difference_heatmap(first.matrix, second.matrix, figures.dark()),
-            "Difference of the two confusion matrices: a row for each true digit",
-            on_select=lambda: cell_clicked("difference"),
-            selection_mode="points",
+            "Difference of the two confusion matrices: a row for each true digit, a column for "
+            "each prediction",
+            chosen,
+            select_cell,
         )
-    with right:
-        true, predicted = choose_cell(run)
+        st.caption("+: more images in the first network's cell; −: more in the second's.")
+    with panel:
+        true, predicted = chosen
         here, there = (
             style.counted(each.matrix[true, predicted], "image") for each in (first, second)
         )
         st.subheader(f"True {true}, predicted {predicted}", anchor=False)
         st.write(f"The first has {here} there, the second {there}.")
+        # Not markdown: a visitor chose the names.
+        st.text(f"First: {run.title}. Second: {rival.title}.")
+        show_disagreements(run, rival)
+    detail.show()
+
+
+def show_disagreements(run: Run, rival: Run) -> None:
+    """Which network is better, and the images that only one of them, or none, gets right."""
+    found = comparison.compare(cache.predictions(run), cache.predictions(rival))
+    verdict = comparison.verdict(len(found.only_first), len(found.only_second))
+    st.info(verdict, icon=":material/balance:")
     for title, key, places in (
         ("Only the first is right", "only_first", found.only_first),
         ("Only the second is right", "only_second", found.only_second),
@@ -208,7 +226,6 @@ def show_comparison(run: Run) -> None:
         st.subheader(f"{title}: {style.counted(len(places), 'image')}", anchor=False)
         if len(places):
             show_images(run, key, places, rival)
-    detail.show()
 
 
 # --- the page ---
@@ -240,19 +257,25 @@ def show_downloads(run: Run) -> None:
 
 
 def show_headline(run: Run) -> None:
-    counts = cache.predictions(run).matrix
-    total, right = int(counts.sum()), int(counts.trace())
+    total, right = totals(run)
     low, high = metrics.wilson_interval(right, total)
+    for label, value in (
+        ("Test accuracy", f"{right / total:.2%}"),
+        ("Misclassified", f"{total - right:,} of {total:,}"),
+        ("95% confidence interval", f"{low:.2%} – {high:.2%}"),
+    ):
+        st.metric(label, value, border=True, width="content")
+
+
+def totals(run: Run) -> tuple[int, int]:
+    """How many test images there are, and how many were classified correctly."""
+    counts = cache.predictions(run).matrix
+    return int(counts.sum()), int(counts.trace())
+
+
+def show_details(run: Run) -> None:
+    total, right = totals(run)
     fewest, most = metrics.prediction_interval(total - right, total)
-    # Next to each other as far as they fit, so that a phone shows all three.
-    with st.container(horizontal=True, key="headline"):
-        for label, value in (
-            ("Test accuracy", f"{right / total:.2%}"),
-            ("Misclassified", f"{total - right:,} of {total:,}"),
-            ("95% confidence interval", f"{low:.2%} – {high:.2%}"),
-        ):
-            st.metric(label, value, border=True, width="content")
-    run_picker.warn_of_guessing(run, right / total, total, "test")
     st.caption(
         f"{tested_on(run, total)}. The confidence interval (Wilson) is for the accuracy on all "
         f"such images. Of {total:,} other such images the network would misclassify {fewest:,} to "
@@ -267,7 +290,6 @@ def tested_on(run: Run, total: int) -> str:
 
 
 st.title("Where does the network go wrong?")
-notices.data_notice()
 shell.check_address(
     true=lambda text: shell.is_number(text, data.CLASSES - 1),
     predicted=lambda text: shell.is_number(text, data.CLASSES - 1),
@@ -277,10 +299,15 @@ shell.check_address(
     which=[SURE_WRONG, UNSURE_RIGHT].__contains__,
     image=detail.is_name,
 )
-with presenter.hidden_when_presenting("run"):
-    run = run_picker.pick_run(runs=cache.pictured_first(run_picker.trained_runs()))
-if run_picker.is_readable(run):
-    show_headline(run)
+# Next to each other as far as they fit.
+with st.container(horizontal=True, key="headline"):
+    with presenter.hidden_when_presenting("run"):
+        run = run_picker.pick_run(runs=cache.pictured_first(run_picker.trained_runs()))
+    if readable := run_picker.is_readable(run):
+        show_headline(run)
+if readable:
+    total, right = totals(run)
+    run_picker.warn_of_guessing(run, right / total, total, "test")
     shows: dict[str, Callable[..., None]] = {
         MATRIX: show_matrix,
         BY_DIGIT: show_digits,
@@ -289,8 +316,11 @@ if run_picker.is_readable(run):
         COMPARE: show_comparison,
     }
     shows[choose("View", VIEWS, "view", bind="query-params")](run)
+    show_details(run)
     with presenter.hidden_when_presenting("downloads"):
         show_downloads(run)
     detail.show()
-
-notices.next_step("draw", "Now let it read your own handwriting")
+# At the end, so that the first screen has the heatmap.
+notices.data_notice()
+with presenter.hidden_when_presenting("next"):
+    notices.next_step("draw", "Now let it read your own handwriting")

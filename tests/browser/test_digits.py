@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.browser.server import settled
-from tests.browser.test_pages import assert_no_fault, click_cell, open_page
+from tests.browser.test_pages import assert_no_fault, open_page
 from tests.extras import needs
 from tests.helpers import wait_until
 
@@ -131,8 +131,7 @@ def test_a_map_by_t_sne_comes_from_the_worker_by_itself(server, wide):
 
 def test_an_image_behind_a_cell_opens_over_the_matrix(server, wide):
     open_page(wide, server, "evaluate?run=classic")
-    wide.locator(".js-plotly-plot").first.wait_for()
-    click_cell(wide, 4, 4)
+    wide.get_by_role("button", name="true 4, predicted 4,").click()
     wide.get_by_role("heading", name=re.compile("^True 4, predicted 4:")).wait_for()
     wide.wait_for_function("location.search.includes('true=4')")
     # The shipped networks were tested on all of MNIST; here is only the sample.

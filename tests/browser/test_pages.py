@@ -67,38 +67,6 @@ def draw(page, points, size=0.8, left=0.1, top=0.1) -> None:
     page.mouse.up()
 
 
-def cell_place(page, true: int, predicted: int) -> tuple[float, float]:
-    """Where a cell of the heatmap is on the screen, once it was scrolled there."""
-    return tuple(
-        page.evaluate(
-            """([true_, predicted]) => {
-              const plot = document.querySelector('.js-plotly-plot');
-              plot.scrollIntoView({ block: 'center' });
-              const { xaxis, yaxis } = plot._fullLayout;
-              const box = plot.getBoundingClientRect();
-              return [box.x + xaxis._offset + xaxis.d2p(predicted),
-                      box.y + yaxis._offset + yaxis.d2p(true_)];
-            }""",
-            [true, predicted],
-        )
-    )
-
-
-def click_cell(page, true: int, predicted: int) -> None:
-    """Click it once the page has come to rest: pictures that arrive move the chart."""
-    places = [cell_place(page, true, predicted)]
-
-    def at_rest() -> bool:
-        page.wait_for_timeout(250)
-        places.append(cell_place(page, true, predicted))
-        return places[-1] == places[-2]
-
-    wait_until(at_rest)
-    page.mouse.move(*places[-1])
-    page.wait_for_timeout(100)
-    page.mouse.click(*places[-1])
-
-
 def prediction(page) -> str:
     return page.get_by_test_id("stMetric").filter(has_text="Prediction").first.inner_text()
 
@@ -443,15 +411,6 @@ def test_a_name_that_is_typed_and_sent_at_once_is_the_one_that_is_stored(server,
     assert_no_fault(wide)
 
 
-@pytest.mark.parametrize("device", ["wide", "phone"])
-def test_a_click_on_a_cell_names_it_and_shows_its_images(server, device, request):
-    page = request.getfixturevalue(device)
-    open_page(page, server, "evaluate?run=classic")
-    page.locator(".js-plotly-plot .scatterlayer .point").first.wait_for(state="attached")
-    page.locator(".js-plotly-plot").scroll_into_view_if_needed()
-    click_cell(page, true=5, predicted=3)
-    page.get_by_role("heading", name=re.compile(r"^True 5, predicted 3: \d+ images?$")).wait_for()
-    assert_no_fault(page)
 
 
 def test_the_page_changes_over_by_itself_when_mnist_arrives(new_server, wide, tmp_path, sample):

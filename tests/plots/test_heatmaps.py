@@ -20,12 +20,12 @@ def written(figure) -> np.ndarray:
 
 def said(figure) -> np.ndarray:
     """What is said of the cell that is pointed at, (10, 10)."""
-    return np.array(figure.data[1].hovertext).reshape(10, 10)
+    return np.array(figure.data[0].hovertext)
 
 
 @pytest.mark.parametrize("mistakes_only", [False, True])
 @pytest.mark.parametrize(
-    ("numbers", "text"), [("count", "20"), ("true", "25.0%"), ("predicted", "66.7%")]
+    ("numbers", "text"), [("count", "20"), ("true", "25.0"), ("predicted", "66.7")]
 )
 def test_a_cell_says_its_images_or_their_share_of_the_row_or_of_the_column(
     numbers, text, mistakes_only
@@ -42,14 +42,18 @@ def test_numbers_that_nobody_knows_are_a_fault():
         heatmaps.confusion_heatmap(COUNTS, "shares")
 
 
-def test_a_marker_over_each_cell_knows_its_digits_and_its_number():
-    markers = heatmaps.confusion_heatmap(COUNTS).data[1]
-    assert (markers.x[49], markers.y[49]) == (9, 4)
-    # Plain lists: an array comes back from the browser as something else.
-    assert list(markers.customdata[49]) == [4, 9, 20]
-    assert said(heatmaps.confusion_heatmap(COUNTS))[4, 9] == "20 images"
-    assert said(heatmaps.confusion_heatmap(COUNTS))[7, 1] == "1 image"
-    assert markers.marker.opacity == 0
+def test_each_cell_has_a_name():
+    names = said(heatmaps.confusion_heatmap(COUNTS))
+    assert names[4, 9] == "true 4, predicted 9, 20 images"
+    assert names[7, 1] == "true 7, predicted 1, 1 image"
+
+
+def test_the_colours_for_a_page_without_plotly_are_those_of_the_scale():
+    cells = heatmaps.confusion_heatmap(COUNTS, mistakes_only=True).data[0]
+    lightest, darkest = cells.colorscale[0][1], cells.colorscale[-1][1]
+    assert cells.meta[49] == darkest, "the commonest mistake"
+    assert cells.meta[40] == lightest
+    assert cells.meta[44] == "transparent", "a correct answer"
 
 
 def test_a_difference_has_a_sign_and_two_colours_as_far_from_none():
@@ -63,9 +67,8 @@ def test_a_difference_has_a_sign_and_two_colours_as_far_from_none():
     shades = np.array(figure.data[0].z)
     assert (shades[4, 9], shades[4, 4], shades[0, 0]) == (1, 0, 0.5)
     assert 0 < shades[7, 7] < 0.5
-    assert list(figure.data[1].customdata[49]) == [4, 9, 12]
-    assert said(figure)[4, 9] == "20 images by the first, 8 by the second"
-    assert said(figure)[7, 1] == "1 image by the first, 0 by the second"
+    assert said(figure)[4, 9] == "true 4, predicted 9, 20 images by the first, 8 by the second"
+    assert said(figure)[7, 1] == "true 7, predicted 1, 1 image by the first, 0 by the second"
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -97,8 +100,3 @@ def test_a_number_stands_out_from_whatever_colour_its_cell_has(draw, dark):
         (cell,) = plotly.colors.sample_colorscale(scale, [shade])
         # What WCAG 2.1 asks of large text is 3.
         assert contrast(ink, as_hex(cell)) > 3.8
-
-
-def test_the_selected_number_stands_out_from_its_marker():
-    numbers = heatmaps.confusion_heatmap(COUNTS).data[1]
-    assert contrast(numbers.selected.textfont.color, numbers.marker.color) > 3.8
