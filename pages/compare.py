@@ -13,10 +13,10 @@ from mnist_core.keras_script import keras_script, use_keras, use_litert
 from mnist_core.plots import html
 from mnist_core.plots.curves import overlaid_curves
 from mnist_core.progress import Progress, epoch_ends, thin, to_csv
+from mnist_core.store.names import NAME_LENGTH
 from mnist_core.store.quotas import MOST_PINNED_EACH
 from mnist_core.store.ranking import ORDERS, ordered
 from mnist_core.store.run import FINISHED, KERAS, LITERT, RUNNING, WAITING, Run
-from mnist_core.store.runs import NAME_LENGTH
 from pages.components import notices, run_picker, teacher
 from pages.components.choices import choose
 from pages.components.live_chart import cached_figure_json, live_chart
@@ -28,7 +28,6 @@ from pages.shared.visitor import this_visitor
 
 shell.guard("compare")
 
-MOST_OVERLAID = 6
 MOST_ROWS = 60
 MOST_POINTS = 200
 # What a run with a network does now, unless it is finished.
@@ -51,9 +50,10 @@ def show_table(runs: list[Run], visitor: str) -> None:
     with presenter.hidden_when_presenting("order", horizontal=True, vertical_alignment="bottom"):
         order = st.selectbox("Sort by", list(ORDERS), key="sort", bind="query-params", width=240)
         reverse = st.toggle("Reverse order", key="turned", bind="query-params")
+    titles = run_picker.titles(runs)
     rows = [
         (
-            named(run, visitor),
+            titles[run.id] + notes(run, visitor),
             percent(run.validation_accuracy),
             percent(run.test_accuracy),
             interval(run),
@@ -75,11 +75,11 @@ def show_table(runs: list[Run], visitor: str) -> None:
         st.caption(f"The first {MOST_ROWS} of {len(runs)} runs in this order.")
 
 
-def named(run: Run, visitor: str) -> str:
-    """A run's name, where it comes from, whose it is, and its state unless it is finished."""
-    notes = ["yours"] * (run.owner == visitor) + [STATES.get(run.state, run.state)]
-    noted = ", ".join(note for note in notes if note)
-    return f"{run.label} · {run.origin}" + (f" ({noted})" if noted else "")
+def notes(run: Run, visitor: str) -> str:
+    """Whose a run is, and its state unless it is finished, in brackets."""
+    both = ["yours"] * (run.owner == visitor) + [STATES.get(run.state, run.state)]
+    noted = ", ".join(note for note in both if note)
+    return f" ({noted})" if noted else ""
 
 
 def interval(run: Run) -> str:
@@ -92,32 +92,43 @@ def interval(run: Run) -> str:
 
 def choose_overlaid(runs: list[Run]) -> list[Run]:
     """The runs whose curves to show; kept in the address."""
-    found = {run.id: run for run in runs}
     if "overlaid" not in st.session_state:
-        wanted = list(dict.fromkeys(filter(None, st.query_params.get("runs", "").split(","))))
-        known = [run_id for run_id in wanted if run_id in found][:MOST_OVERLAID]
-        if len(known) < len(wanted):
-            st.warning(
-                "The link names runs that are not here, or too many; those that are here are "
-                "shown.",
-                icon=":material/link_off:",
-            )
-        st.session_state["overlaid_start"] = known or [run.id for run in ordered(runs)[:2]]
-    start = [run_id for run_id in st.session_state["overlaid_start"] if run_id in found]
+        st.session_state["overlaid_start"] = first_overlaid(runs)
     with presenter.hidden_when_presenting("overlaid"):
-        chosen = st.multiselect(
+        chosen = run_picker.pick_runs(
             "Runs to show",
-            list(found),
-            default=start,
-            max_selections=MOST_OVERLAID,
-            key="overlaid",
-            format_func=lambda run_id: found[run_id].title,
+            runs,
+            st.session_state["overlaid_start"],
+            "overlaid",
+            most=run_picker.MOST_OVERLAID,
         )
-    st.query_params["runs"] = ",".join(chosen)
-    return [found[run_id] for run_id in chosen]
+    st.query_params["runs"] = ",".join(run.id for run in chosen)
+    return chosen
 
 
-def show_curves(runs: list[Run]) -> None:
+def first_overlaid(runs: list[Run]) -> list[str]:
+    """The runs that the address names, or else the one in it and the built-in ones, or else the
+    best two."""
+    found = [run.id for run in runs]
+    wanted = list(dict.fromkeys(filter(None, st.query_params.get("runs", "").split(","))))
+    known = [run_id for run_id in wanted if run_id in found][: run_picker.MOST_OVERLAID]
+    if len(known) < len(wanted):
+        st.warning(
+            "The link names runs that are not here, or too many; those that are here are shown.",
+            icon=":material/link_off:",
+        )
+    one = st.query_params.get("run")
+    if not known and one in found:
+        known = list(dict.fromkeys([one, *(run.id for run in runs if run.shipped)]))
+    return known or [run.id for run in ordered(runs)[:2]]
+
+
+def show_curves(runs: list[Run], visitor: str, marked: Run | None) -> None:
+    """The curves of these runs.
+
+    Args:
+        marked: the run that has thicker lines than the others, if it is among them.
+    """
     axes = {"epoch": "Epochs", "seconds": "Seconds of training"}
     over = choose(
         "Horizontal axis",
@@ -126,18 +137,26 @@ def show_curves(runs: list[Run]) -> None:
         format_func=axes.__getitem__,
         label_visibility="visible",
     )
-    curves = [(run.title, thin(cache.curves(run), MOST_POINTS)) for run in runs]
+    titles = run_picker.titles(runs)
+    names = [titles[run.id] + run_picker.YOURS * (run.owner == visitor) for run in runs]
+    curves = [
+        (name, thin(cache.curves(run), MOST_POINTS)) for name, run in zip(names, runs, strict=True)
+    ]
+    thick = names[runs.index(marked)] if marked in runs else ""
+    meaning = "validation marked, training batches dotted"
+    if thick:
+        meaning += f"; {thick} is thicker"
     states = [
         (title, *cache.state_of(run), len(reports))
         for run, (title, reports) in zip(runs, curves, strict=True)
     ]
     for column, value in zip(st.columns(2), ("accuracy", "loss"), strict=True):
         figure = cached_figure_json(
-            ("overlaid", value, over, *states),
-            partial(overlaid_curves, curves, value, over),
+            ("overlaid", value, over, thick, *states),
+            partial(overlaid_curves, curves, value, over, thick),
         )
         with column:
-            st.markdown(f"**{value.capitalize()}**: validation marked, training batches dotted")
+            st.markdown(f"**{value.capitalize()}**: {meaning}")
             live_chart(
                 figure,
                 f"{value.capitalize()} over {axes[over].lower()}. {ends(curves, value)}",
@@ -158,6 +177,8 @@ def ends(curves: list[tuple[str, list[Progress]]], value: str) -> str:
 
 def show_one(run: Run, visitor: str) -> None:
     st.write(f"{describe(run.config)} · {run.dataset}")
+    if not run.shipped:
+        st.caption(f"Short id: {run.id}")
     # Letters and digits only, and never the same for two runs.
     file = "-".join([*re.findall(r"\w+", run.name), run.id])
     downloads: dict[str, tuple[str, Callable[[], str | bytes]]] = {
@@ -266,8 +287,13 @@ if only_built_in:
     )
 show_table(runs, visitor)
 st.subheader("Curves", anchor=False)
+came_from = st.session_state.get("came_from")
+if st.session_state["arrived"]:
+    # Later on the address names the run whose details are shown.
+    came_from = st.session_state["came_from"] = st.query_params.get("run")
 if overlaid := choose_overlaid(runs):
-    show_curves(overlaid)
+    own = [run for run in overlaid if run.id == came_from and not run.shipped]
+    show_curves(overlaid, visitor, own[0] if own else None)
 else:
     st.info("Choose one or more runs to see their curves.", icon=":material/show_chart:")
 with presenter.hidden_when_presenting("one_run"):

@@ -82,7 +82,7 @@ def show_answers(answers: Sequence[Answer], images: np.ndarray, subject: Subject
         key = f"answer{number}" + "_of_many" * (len(images) > MANY)
         with column, st.container(key=key):
             if len(answers) > 1:
-                st.caption(found.run.title)
+                st.caption(run_picker.title(found.run))
             show_answer(found, images)
     if subject.sheet:
         st.html(subject.sheet)

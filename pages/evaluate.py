@@ -208,7 +208,8 @@ def show_comparison(run: Run) -> None:
         st.subheader(f"True {true}, predicted {predicted}", anchor=False)
         st.write(f"The first has {here} there, the second {there}.")
         # Not markdown: a visitor chose the names.
-        st.text(f"First: {run.title}. Second: {rival.title}.")
+        titles = run_picker.titles([run, rival])
+        st.text(f"First: {titles[run.id]}. Second: {titles[rival.id]}.")
         show_disagreements(run, rival)
     detail.show()
 
@@ -235,11 +236,12 @@ def show_downloads(run: Run) -> None:
     predictions = cache.predictions(run)
     counts = predictions.matrix
     day = datetime.fromtimestamp(run.created_at, UTC).date().isoformat()
+    title = run_picker.title(run)
 
     def page() -> str:
         pictures = None if run_picker.mismatch(run) else cache.images_of("test")[0]
         return report.html_report(
-            run.title, tested_on(run, len(predictions.labels)), day, predictions, pictures
+            title, tested_on(run, len(predictions.labels)), day, predictions, pictures
         )
 
     name = f"mnist-{run.id}"
@@ -252,7 +254,7 @@ def show_downloads(run: Run) -> None:
         )
         notices.download("Matrix (CSV)", lambda: report.matrix_csv(counts), f"{name}-matrix.csv")
         notices.download(
-            "Matrix (picture)", lambda: report.matrix_png(counts, run.title), f"{name}-matrix.png"
+            "Matrix (picture)", lambda: report.matrix_png(counts, title), f"{name}-matrix.png"
         )
 
 

@@ -59,7 +59,7 @@ with evaluate:
         true, predicted, count = worst
         times = style.counted(count, "time")
         st.metric(f"Most common mistake ({times})", f"{true} read as {predicted}")
-        st.caption(f"by the network {shown.label}")
+        st.caption(f"by the network {run_picker.title(shown)}")
         query = {"run": shown.id, "true": str(true), "predicted": str(predicted)}
     else:
         st.metric("Most common mistake", "none")

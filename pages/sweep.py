@@ -24,6 +24,7 @@ from pages.components.settings import set_all
 from pages.components.sweep_settings import choose_settings
 from pages.components.waiting import show_waiting, start_button, was_pressed
 from pages.components.words import duration, percent
+from pages.components.your_name import ask_name
 from pages.server import limits
 from pages.shared import cache, figures, presenter, shell
 from pages.shared.visitor import this_visitor
@@ -32,13 +33,11 @@ shell.guard("sweep")
 
 POLL = 1.0
 STATES = {RUNNING: "training", FINISHED: "done"}
-# Compare shows no more.
-MOST_OVERLAID = 6
 
 
 @shell.guarded
-def start(configs: list[TrainConfig], visitor: str) -> None:
-    runs = limits.submit_sweep(cache.store(), configs, visitor)
+def start(configs: list[TrainConfig], visitor: str, name: str) -> None:
+    runs = limits.submit_sweep(cache.store(), configs, visitor, name)
     cache.pool().wake()
     st.query_params["sweep"] = runs[0].id
 
@@ -115,10 +114,9 @@ def show_state(trials: list[Trial], visitor: str) -> None:
 
 def show_table(trials: list[Trial]) -> None:
     names = sweeps.varied([trial.run.config for trial in trials])
-    header = ("Run", *map(words, names), "Validation", "State")
+    header = (*map(words, names), "Validation", "State")
     rows = [
         (
-            trial.run.id,
             *(sweeps.value_text(trial.run.config, name) for name in names),
             percent(trial.validation_accuracy),
             state(trial),
@@ -209,7 +207,7 @@ def show_sweep(trials: list[Trial], visitor: str) -> Trial | None:
     best = None if often else chosen(trials)
     names = sweeps.varied([trial.run.config for trial in trials])
     heading = f"{style.counted(len(trials), 'run')} of {trials[0].run.config.preset}"
-    note = f"Sweep {sweep_id}"
+    note = f"Sweep · {run_picker.title(trials[0].run)}"
     if best and names:
         note += f" · {heading}"
         heading = f"Best on the validation images: {sweeps.summary(best.run.config, names)}"
@@ -239,9 +237,10 @@ left, right = presenter.columns([1, 2])
 with left, presenter.hidden_when_presenting("sweep_form"):
     configs = choose_settings()
     place = st.container()
-    if was_pressed() and configs:
-        with place:
-            start(configs, visitor)
+    with place:
+        name = ask_name()
+        if was_pressed() and configs:
+            start(configs, visitor, name)
     _, mine = cache.active_run_and_sweep(visitor)
     if configs:
         seconds = forecast.sweep_seconds(
@@ -274,8 +273,9 @@ if best:
     ):
         st.switch_page("pages/train.py", query_params=best.run.config.to_query())
     notices.link("evaluate", "See where the best network is wrong", run=best.run.id)
-    trained = [trial.run.id for trial in ranked(trials) if trial.run.trained][:MOST_OVERLAID]
-    notices.link("compare", "Compare their curves", runs=",".join(trained))
+    trained = [trial.run.id for trial in ranked(trials) if trial.run.trained]
+    shown = ",".join(trained[: run_picker.MOST_OVERLAID])
+    notices.link("compare", "Compare their curves", runs=shown)
 else:
     notices.next_step("train", "Train a single network", primary=False)
 teacher.show(visitor)

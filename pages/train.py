@@ -13,20 +13,19 @@ from mnist_core.jobs import forecast
 from mnist_core.plots import curves
 from mnist_core.progress import Progress, epoch_ends, steps_per_second, thin
 from mnist_core.store.run import (
-    ACTIVE,
     FAILED,
     FINISHED,
     INTERRUPTED,
     RUNNING,
     WAITING,
     Run,
-    queue_place,
 )
 from pages.components import notices, run_picker, teacher
 from pages.components.live_chart import cached_figure_json, live_chart
 from pages.components.settings import set_all, settings
 from pages.components.waiting import show_waiting, start_button, was_pressed
 from pages.components.words import NONE, duration
+from pages.components.your_name import ask_name
 from pages.server import limits
 from pages.shared import cache, presenter, shell
 from pages.shared.visitor import this_visitor
@@ -41,8 +40,8 @@ Draw = Callable[[list[Progress], int], go.Figure]
 
 
 @shell.guarded
-def start(config: TrainConfig, visitor: str) -> None:
-    run = limits.submit(cache.store(), config, visitor)
+def start(config: TrainConfig, visitor: str, name: str) -> None:
+    run = limits.submit(cache.store(), config, visitor, name)
     cache.pool().wake()
     st.query_params["run"] = run.id
 
@@ -52,10 +51,6 @@ def resume(run_id: str, visitor: str, more_key: str = "") -> None:
     more_epochs = int(st.session_state[more_key]) if more_key else 0
     limits.resume(cache.store(), run_id, visitor, teacher.acting_as(visitor), more_epochs)
     cache.pool().wake()
-
-
-def stop(run_id: str, visitor: str) -> None:
-    cache.store().request_stop(run_id, teacher.acting_as(visitor))
 
 
 def shown_run(mine: Run | None) -> Run | None:
@@ -139,7 +134,9 @@ def show_state(run: Run, visitor: str) -> None:
     if run.active:
         what = "Keeps the network as it is at that moment and tests it."
         stopping = run.stop_requested
-        shell.button("Stop", "stop_circle", stop, run.id, visitor, disabled=stopping, help=what)
+        shell.button(
+            "Stop", "stop_circle", teacher.stop, run.id, visitor, disabled=stopping, help=what
+        )
     elif run.resumable:
         what = "Continues where it stopped, to the same network as without the interruption."
         shell.button("Resume", "resume", resume, run.id, visitor, help=what)
@@ -208,26 +205,6 @@ def show_progress(run: Run, reports: list[Progress]) -> None:
     st.progress(min(done, 1.0), text=text)
 
 
-def show_queue(visitor: str) -> None:
-    """For the teacher: all active runs, each with a button to stop it."""
-    runs = sorted(cache.store().list_runs(states=ACTIVE), key=queue_place)
-    if not runs:
-        st.write("No run is waiting or running.")
-    for run in runs:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            shell.button(
-                f"Stop {run.id}",
-                "stop_circle",
-                stop,
-                run.id,
-                visitor,
-                key=f"teacher-stop-{run.id}",
-                disabled=run.stop_requested,
-            )
-            # Not markdown: a visitor chose the name.
-            st.text(f"{run.state}: {run.label} · {run.id}")
-
-
 def show_invitation(preset: str) -> None:
     """What to press, and the curves of a built-in network to expect."""
     st.info(
@@ -257,9 +234,10 @@ cache.pool().wake()
 left, right = presenter.columns([1, 2])
 with left:
     config, place = settings()
-    if was_pressed() and config:
-        with place:
-            start(config, visitor)
+    with place:
+        name = ask_name()
+        if was_pressed() and config:
+            start(config, visitor, name)
     mine, sweeping = cache.active_run_and_sweep(visitor)
     busy = "One run at a time for each visitor." if mine else ""
     start_button(place, "Start training", ready=config is not None, busy=busy)
@@ -273,7 +251,9 @@ with right:
     if run is None:
         show_invitation(config.preset if config else cache.BEST)
     else:
-        st.subheader(f"Run {run.title}" + ("" if run.active else f" · {run.state}"), anchor=False)
+        st.subheader(
+            run_picker.title(run) + ("" if run.active else f" · {run.state}"), anchor=False
+        )
         st.caption(describe(run.config))
         seconds = poll(run, visitor)
         shell.fragment(live, run_every=seconds)(run.id, visitor, seconds)
@@ -286,4 +266,4 @@ else:
     notices.next_step("evaluate", "See where the built-in networks go wrong", primary=False)
 if run and run.sweep:
     notices.link("sweep", "See the sweep this run belongs to", sweep=run.sweep)
-teacher.show(visitor, lambda: shell.fragment(show_queue, run_every=2.0)(visitor))
+teacher.show(visitor, teacher.show_queue)

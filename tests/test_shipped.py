@@ -16,6 +16,7 @@ from mnist_core.drawing import STEPS
 from mnist_core.drawing import benchmark as benchmark_module
 from mnist_core.errors import RunNotFound
 from mnist_core.shipped import export_run, shipped_artifact, shipped_metrics, shipped_runs
+from mnist_core.store.names import title
 from mnist_core.store.run import CALIBRATION, FINISHED, KERAS, LITERT, PREDICTIONS
 from tests.helpers import finished_run, reports
 
@@ -25,7 +26,7 @@ FLOORS = {"classic": 0.98, "cnn": 0.992}
 def test_the_networks_for_every_day_ship_as_finished_runs():
     assert set(shipped_runs()) == {*FLOORS, shipped.SAMPLE}
     for name, run in shipped_runs().items():
-        assert (run.id, run.label) == (name, name)
+        assert run.id == name
         assert (run.state, run.shipped, run.owner, run.active) == (FINISHED, True, "", False)
 
 
@@ -51,7 +52,7 @@ def test_one_shipped_run_was_trained_and_tested_on_the_bundled_sample(sample):
     assert run.dataset == "Bundled sample of MNIST: 4,000 training and 1,000 test images"
     assert run.test_fingerprint == sample.test_fingerprint
     assert run.config == PRESETS["cnn"]
-    assert run.title == f"sample · {run.test_accuracy:.2%} · built-in"
+    assert title(run) == "sample · built-in"
     # The stored predictions are those of its network for the sample's own test images.
     predictions = Predictions.from_bytes(shipped_artifact(run.id, PREDICTIONS))
     assert (predictions.labels == sample.y_test).all()

@@ -88,7 +88,10 @@ def learning_rate_curve(reports: list[Progress], epochs: int) -> go.Figure:
 
 
 def overlaid_curves(
-    runs: list[tuple[str, list[Progress]]], value: str = "accuracy", over: str = "epoch"
+    runs: list[tuple[str, list[Progress]]],
+    value: str = "accuracy",
+    over: str = "epoch",
+    marked: str = "",
 ) -> go.Figure:
     """Several runs in one figure: validation with markers, training batches dotted.
 
@@ -96,15 +99,17 @@ def overlaid_curves(
         runs: a name and the reports of each, at most six.
         value: "accuracy" or "loss".
         over: "epoch" or "seconds", the horizontal axis.
+        marked: the name of the run with thicker lines than the others, if there is one.
     """
     figure = go.Figure()
     # Batches first, so that they are drawn behind all validation curves.
-    for place, (_, reports) in enumerate(runs):
+    for place, (name, reports) in enumerate(runs):
+        width = 3 if name == marked else 1.5
         figure.add_scatter(
             x=[round(getattr(report, over), 3) for report in reports],
             y=[round(getattr(report, value), 5) for report in reports],
             mode="lines",
-            line={"color": RUN_COLOURS[place % len(RUN_COLOURS)], "width": 1.5, "dash": "dot"},
+            line={"color": RUN_COLOURS[place % len(RUN_COLOURS)], "width": width, "dash": "dot"},
             legendgroup=str(place),
             showlegend=False,
             hoverinfo="skip",
@@ -122,8 +127,14 @@ def overlaid_curves(
             mode="lines+markers",
             name="<br>".join(lines),
             legendgroup=str(place),
-            line={"color": RUN_COLOURS[place % len(RUN_COLOURS)], "width": 3},
-            marker={"size": 9, "symbol": RUN_SYMBOLS[place % len(RUN_SYMBOLS)]},
+            line={
+                "color": RUN_COLOURS[place % len(RUN_COLOURS)],
+                "width": 6 if name == marked else 3,
+            },
+            marker={
+                "size": 15 if name == marked else 9,
+                "symbol": RUN_SYMBOLS[place % len(RUN_SYMBOLS)],
+            },
             # Show the whole name on hover.
             hoverlabel={"namelength": -1},
         )

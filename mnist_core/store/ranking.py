@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mnist_core.config import describe
+from mnist_core.store.names import title
 from mnist_core.store.run import Run
 
 # What runs can be sorted by: a run's value, and whether the largest comes first. Not by test
@@ -15,7 +16,7 @@ ORDERS: dict[str, tuple[Callable[[Run], Any], bool]] = {
     "Fewest parameters": (lambda run: run.parameters or 0, False),
     "Fewest epochs": (lambda run: run.epochs or 0, False),
     "Settings": (lambda run: describe(run.config), False),
-    "Name": (lambda run: run.title.lower(), False),
+    "Name": (lambda run: title(run).lower(), False),
 }
 
 

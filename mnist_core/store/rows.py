@@ -45,7 +45,7 @@ def select_runs() -> sa.Select[Any]:
     return of_run.join(tasks, tasks.c.id == runs.c.id)
 
 
-def run_of_row(row: sa.RowMapping) -> Run:
+def run_of_row(row: sa.RowMapping | dict[str, Any]) -> Run:
     """The run in a row of ``select_runs``."""
     return Run(**dict(row) | {"config": _read_config(row["config"])})
 
@@ -89,6 +89,7 @@ def add_run(
     owner: str,
     state: str,
     *,
+    name: str = "",
     worker: str | None = None,
     in_sweep: bool = False,
     sweep: str | None = None,
@@ -96,6 +97,7 @@ def add_run(
     """Store a new run, at the end of the queue: its id.
 
     Args:
+        name: what it is called, as ``names.clean_name`` gives it.
         in_sweep: it belongs to a sweep.
         sweep: the id of that sweep; None if it begins one.
     """
@@ -107,6 +109,7 @@ def add_run(
             id=run_id,
             owner=owner,
             config=config.to_json(),
+            name=name,
             created_at=time.time(),
             sweep=(sweep or run_id) if in_sweep else None,
         )

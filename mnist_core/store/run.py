@@ -40,7 +40,7 @@ class Run:
         train_seconds: spent in training steps.
         epochs: passes over the training images it finished.
         parameters: numbers in its network.
-        name: what its owner calls it; may be empty.
+        name: what its owner calls it, at first their own name; may be empty.
         pinned: its owner, or the teacher, wants it kept while others are forgotten.
         pinned_by_teacher: it was the teacher, so it does not count as one of the owner's.
         priority: 0, or 1 for the later runs of a sweep, which let all others go first.
@@ -104,16 +104,6 @@ class Run:
         return self.state in (STOPPED, INTERRUPTED)
 
     @property
-    def label(self) -> str:
-        """What its owner calls it, or else its preset; a built-in run has a name of its own."""
-        return self.name or (self.id if self.shipped else self.config.preset)
-
-    @property
-    def origin(self) -> str:
-        """What distinguishes it from others with the same label."""
-        return "built-in" if self.shipped else self.id
-
-    @property
     def trained_on(self) -> str:
         """What it was trained on, in words; empty if nobody knows.
 
@@ -133,16 +123,10 @@ class Run:
         """About how many training images were set aside for validation; 0 if nobody knows."""
         return round(VALIDATION_SHARE * (self.training_images or 0))
 
-    @property
-    def title(self) -> str:
-        """A short name for lists: label, accuracy, and where it comes from."""
-        accuracy = "" if self.test_accuracy is None else f" · {self.test_accuracy:.2%}"
-        return f"{self.label}{accuracy} · {self.origin}"
-
 
 @dataclass(frozen=True)
 class Trial:
-    """One run of a sweep.
+    """A run that is compared with others while it trains.
 
     Attributes:
         epoch: passes over the training images it has done, with its fraction.

@@ -6,8 +6,8 @@ one transaction, so whatever is interrupted leaves either the old state or the n
 
 import dataclasses
 import logging
-import unicodedata
 from collections.abc import Collection
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -16,6 +16,7 @@ from mnist_core.errors import NotAllowed
 from mnist_core.progress import Progress
 from mnist_core.store import queue, quotas, reports
 from mnist_core.store.database import Database
+from mnist_core.store.names import clean_name
 from mnist_core.store.rows import (
     add_run,
     change_run,
@@ -45,10 +46,6 @@ log = logging.getLogger("mnist_core.store.runs")
 
 WITHDRAWN = "Stopped before it began."
 PAUSED = "Stopped while it waited to resume. Its curves are kept."
-# Characters that a name may have besides letters, digits and spaces: none means anything where
-# text is laid out. Not even a full stop, which makes a link of www.example.org.
-NAME_SIGNS = "-,+()'"
-NAME_LENGTH = 40
 
 
 class RunStore:
@@ -62,26 +59,41 @@ class RunStore:
 
     # --- what visitors do ---
 
-    def submit(self, config: TrainConfig, owner: str, same_address: Collection[str] = ()) -> Run:
+    def submit(
+        self,
+        config: TrainConfig,
+        owner: str,
+        same_address: Collection[str] = (),
+        *,
+        name: str = "",
+    ) -> Run:
         """Put a new run at the end of the queue.
 
         Args:
+            name: as for ``rename``.
             same_address: ids of the runs that were asked for from the same address.
 
         Raises:
             NotAllowed: this owner has one waiting or running already, or the queue is full, or
-                100 runs and sweeps of that address wait or run. Nobody trains as the teacher.
+                100 runs and sweeps of that address wait or run; nobody trains as the teacher; or
+                no such name is allowed.
         """
         quotas.check_is_visitor(owner)
+        name = clean_name(name)
         with self.database.write() as connection:
             quotas.check_room(connection, owner, same_address)
-            run_id = add_run(connection, config, owner, WAITING)
+            run_id = add_run(connection, config, owner, WAITING, name=name)
             quotas.forget_oldest(connection)
         log.info("run %s submitted, preset %s", run_id, config.preset)
         return self.get(run_id)
 
     def submit_sweep(
-        self, configs: list[TrainConfig], owner: str, same_address: Collection[str] = ()
+        self,
+        configs: list[TrainConfig],
+        owner: str,
+        same_address: Collection[str] = (),
+        *,
+        name: str = "",
     ) -> list[Run]:
         """Put the runs of a sweep into the queue, all of them or none.
 
@@ -90,6 +102,7 @@ class RunStore:
         Args:
             configs: the settings of each run, 1 to 12.
             same_address: as for ``submit``.
+            name: of each of them, as for ``rename``.
 
         Returns:
             The runs, in order. The first one's id is the sweep's.
@@ -101,11 +114,13 @@ class RunStore:
         if not 1 <= len(configs) <= MOST_RUNS:
             raise ValueError(f"Expected 1 to {MOST_RUNS} runs, got {len(configs)}.")
         quotas.check_is_visitor(owner)
+        name = clean_name(name)
         with self.database.write() as connection:
             quotas.check_room(connection, owner, same_address, sweep=True)
-            sweep_id = add_run(connection, configs[0], owner, WAITING, in_sweep=True)
+            add = partial(add_run, connection, owner=owner, state=WAITING, name=name, in_sweep=True)
+            sweep_id = add(config=configs[0])
             for config in configs[1:]:
-                add_run(connection, config, owner, WAITING, in_sweep=True, sweep=sweep_id)
+                add(config=config, sweep=sweep_id)
             quotas.forget_oldest(connection)
             submitted = read_sweep(connection, sweep_id)
         log.info("sweep %s of %d runs submitted", sweep_id, len(submitted))
@@ -188,14 +203,7 @@ class RunStore:
             RunNotFound: there is none with that id.
             NotAllowed: it is another visitor's, or no such name is allowed.
         """
-        # An accent may come as a character of its own; composed, it is part of a letter.
-        name = unicodedata.normalize("NFC", " ".join(name.split()))
-        if len(name) > NAME_LENGTH or not all(
-            sign.isalnum() or sign in NAME_SIGNS + " " for sign in name
-        ):
-            raise NotAllowed(
-                f"A name has at most {NAME_LENGTH} letters, digits, spaces and {NAME_SIGNS} in it."
-            )
+        name = clean_name(name)
         with self.database.write() as connection:
             quotas.read_own(connection, run_id, owner)
             change_run(connection, run_id, name=name)

@@ -10,6 +10,7 @@ from mnist_core.analysis import explanation
 from mnist_core.drawing import benchmark
 from mnist_core.plots import html
 from mnist_core.store.run import Run
+from pages.components import run_picker
 from pages.components.answers import Answer
 from pages.components.canvas import Subject
 from pages.components.choices import choose
@@ -135,5 +136,5 @@ def closer_look(
     for column, found in zip(st.columns(len(shown), gap="large"), shown, strict=True):
         with column:
             if len(shown) > 1:
-                st.caption(found.run.title)
+                st.caption(run_picker.title(found.run))
             views[view](found)

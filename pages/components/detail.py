@@ -104,21 +104,20 @@ def dialog() -> None:
     with right:
         runs = {run.id: run for run in run_picker.trained_runs()}
         of_page = st.query_params.get("run")
-        asked = st.multiselect(
+        asked = run_picker.pick_runs(
             "What do these networks read?",
-            list(runs),
-            default=[of_page] if of_page in runs else list(runs)[:1],
-            max_selections=MOST_NETWORKS,
-            key="asked",
-            format_func=lambda run_id: runs[run_id].title,
+            list(runs.values()),
+            [of_page] if of_page in runs else list(runs)[:1],
+            "asked",
+            most=MOST_NETWORKS,
         )
-        for run_id in asked:
-            show_answer(runs[run_id], image, label)
+        for run in asked:
+            show_answer(run, image, label)
         show_doubt(split, place)
         if trained := [
-            runs[run_id].label
-            for run_id in asked
-            if split == "test" and cache.has_learned_the_sample(runs[run_id])
+            run_picker.title(run)
+            for run in asked
+            if split == "test" and cache.has_learned_the_sample(run)
         ]:
             st.caption(
                 f"Trained on this very image, so its answer is no test: {', '.join(trained)}."
@@ -137,7 +136,7 @@ def show_answer(run: Run, image: np.ndarray, label: int) -> None:
         answer = int(probabilities.argmax())
         verdict = "right" if answer == label else "not its label"
         # Not markdown: a visitor chose the name.
-        st.text(f"{run.title} reads a {answer}: {verdict}.")
+        st.text(f"{run_picker.title(run)} reads a {answer}: {verdict}.")
         st.html(html.probability_bars(probabilities))
 
 

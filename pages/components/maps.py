@@ -39,7 +39,7 @@ def show_map(split: str) -> None:
     shown = [None, network] if network else [None]
     for column, run in zip(st.columns(len(shown), gap="medium"), shown, strict=True):
         with column:
-            st.subheader(run.title if run else "Raw pixels", anchor=False)
+            st.subheader(run_picker.title(run) if run else "Raw pixels", anchor=False)
             show_one(split, places, run, method)
     # The way to select digits by keyboard.
     with presenter.hidden_when_presenting("one_digit"):

@@ -27,7 +27,7 @@ def take_test_digit(place: int | None = None) -> None:
         place = int(np.random.default_rng().integers(len(dataset.x_test)))
     place = min(max(place, 0), len(dataset.x_test) - 1)
     source = f"Test image {place}, labelled {dataset.y_test[place]}"
-    if trained := [run.label for run in cache.shipped_runs() if cache.has_learned_the_sample(run)]:
+    if trained := [run.id for run in cache.shipped_runs() if cache.has_learned_the_sample(run)]:
         source += f", which {' and '.join(trained)} were trained on"
     canvas.take(source, [dataset.x_test[place].copy()], prepared=True)
 

@@ -15,16 +15,18 @@ from collections.abc import Callable, Mapping
 import streamlit as st
 
 from mnist_core.errors import NotAllowed
-from mnist_core.store.run import TEACHER, Run
+from mnist_core.store.run import ACTIVE, TEACHER, Run, queue_place
+from pages.components import run_picker
 from pages.server import limits
 from pages.server.rates import SIGN_IN
-from pages.shared import shell
+from pages.shared import cache, shell
 
 log = logging.getLogger("pages")
 
 VARIABLE = "MNIST_TEACHER_PASSWORD"
 SHORTEST = 10
 SIGNED_IN, BOX, PROBLEM = "teacher", "teacher_password", "teacher_problem"
+QUEUE_SECONDS = 2.0
 HASH_KEY = secrets.token_bytes(32)
 
 
@@ -61,8 +63,14 @@ def may_change(run: Run, visitor: str) -> bool:
     return not run.shipped and (run.owner == visitor or signed_in())
 
 
-def show(visitor: str, more: Callable[[], None] | None = None) -> None:
-    """The teacher's part at the end of a page, with ``more`` in it once signed in."""
+def stop(run_id: str, visitor: str) -> None:
+    """Ask a run to stop, as its owner or as the teacher."""
+    cache.store().request_stop(run_id, acting_as(visitor))
+
+
+def show(visitor: str, more: Callable[[str], None] | None = None) -> None:
+    """The teacher's part at the end of a page, once signed in with ``more(visitor)`` in it, which
+    is updated every two seconds."""
     if not password():
         return
     problem = st.session_state.pop(PROBLEM, "")
@@ -75,7 +83,7 @@ def show(visitor: str, more: Callable[[], None] | None = None) -> None:
         if signed_in():
             st.write("You may stop, resume, rename, keep and delete every run trained here.")
             if more:
-                more()
+                shell.fragment(more, run_every=QUEUE_SECONDS)(visitor)
             shell.button("Sign out", "logout", sign_out)
             return
         with st.form("teacher_form", border=False, clear_on_submit=True):
@@ -90,6 +98,26 @@ def show(visitor: str, more: Callable[[], None] | None = None) -> None:
             st.form_submit_button(
                 "Sign in", icon=":material/login:", on_click=sign_in, args=(visitor,)
             )
+
+
+def show_queue(visitor: str) -> None:
+    """For the teacher: all active runs, each with a button to stop it."""
+    runs = sorted(cache.store().list_runs(states=ACTIVE), key=queue_place)
+    if not runs:
+        st.write("No run is waiting or running.")
+    titles = run_picker.titles(runs)
+    for run in runs:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            shell.button(
+                f"Stop {titles[run.id]}",
+                "stop_circle",
+                stop,
+                run.id,
+                visitor,
+                key=f"teacher-stop-{run.id}",
+                disabled=run.stop_requested,
+            )
+            st.text(run.state)
 
 
 def sign_in(visitor: str) -> None:

@@ -80,18 +80,24 @@ def _keys(what: str, visitor: str) -> dict[str, Rate]:
     }
 
 
-def submit(store: RunStore, config: TrainConfig, visitor: str) -> Run:
+def submit(store: RunStore, config: TrainConfig, visitor: str, name: str = "") -> Run:
     """Queue a run. Raises NotAllowed: over a limit, or as ``RunStore.submit``."""
-    return _queue(store, visitor, lambda active: [store.submit(config, visitor, active)])[0]
+    return _queue(
+        store, visitor, lambda active: [store.submit(config, visitor, active, name=name)]
+    )[0]
 
 
-def submit_sweep(store: RunStore, configs: list[TrainConfig], visitor: str) -> list[Run]:
+def submit_sweep(
+    store: RunStore, configs: list[TrainConfig], visitor: str, name: str = ""
+) -> list[Run]:
     """Queue a sweep, which counts as one run: its later runs let everybody else go first.
 
     Raises:
         NotAllowed: as ``submit``.
     """
-    return _queue(store, visitor, lambda active: store.submit_sweep(configs, visitor, active))
+    return _queue(
+        store, visitor, lambda active: store.submit_sweep(configs, visitor, active, name=name)
+    )
 
 
 def resume(store: RunStore, run_id: str, visitor: str, owner: str, more_epochs: int) -> None:

@@ -1,7 +1,9 @@
-"""The visitor: a secret in a cookie, of which only a hash is ever stored."""
+"""The visitor: a secret in a cookie, of which only a hash is ever stored; and their time zone."""
 
 import secrets
+from datetime import tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
@@ -24,11 +26,28 @@ def this_visitor(*, remember: bool = True) -> str:
         st.session_state["visitor"] = token if known else secrets.token_urlsafe(32)
         st.session_state["visitor_known"] = known
     if remember and not st.session_state["visitor_known"]:
-        _remember(data={"name": COOKIE, "token": st.session_state["visitor"]}, key="remember")
+        keep(COOKIE, st.session_state["visitor"])
     return owner_of(st.session_state["visitor"])
 
 
-_remember = st.components.v2.component(
-    "remember_visitor",
+def keep(cookie: str, text: str) -> None:
+    """Store a cookie in the visitor's browser.
+
+    Args:
+        text: of characters that a cookie may have.
+    """
+    _keep(data={"name": cookie, "text": text}, key=f"keep-{cookie}")
+
+
+def time_zone() -> tzinfo | None:
+    """The visitor's time zone; None if their browser does not say one that the server knows."""
+    try:
+        return ZoneInfo(st.context.timezone) if st.context.timezone else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+_keep = st.components.v2.component(
+    "keep_cookie",
     js=(Path(__file__).parent / "visitor.js").read_text(),
 )

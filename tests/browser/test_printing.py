@@ -6,7 +6,7 @@ import numpy as np
 
 from mnist_core.analysis.predictions import Predictions
 from mnist_core.plots.report import html_report
-from mnist_core.store.runs import NAME_LENGTH
+from mnist_core.store.names import NAME_LENGTH
 from tests.extras import needs
 
 pytestmark = needs("browser")

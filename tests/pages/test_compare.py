@@ -5,7 +5,8 @@ import pytest
 
 from mnist_core.config import PRESETS
 from mnist_core.progress import Progress
-from mnist_core.store import engine
+from mnist_core.store import engine, names
+from mnist_core.store.names import title
 from mnist_core.store.run import KERAS, owner_of
 from tests.helpers import finished_run, reports, running_run
 from tests.pages.helpers import (
@@ -57,7 +58,7 @@ def others(store):
         store, "somebody", PRESETS["quick"], test_accuracy=0.981, reported=validated(0.99)
     )
     store.rename(run.id, owner_of("somebody"), "Theirs (2)")
-    return run
+    return store.get(run.id)
 
 
 def test_without_other_runs_the_shipped_ones_are_compared(open_page):
@@ -75,10 +76,10 @@ def test_all_runs_stand_in_a_table_with_what_matters(open_page, mine, others, st
     tab = open_page("compare", ME)
     assert rows(tab) == [
         "cnn · built-in",
-        f"Theirs (2) · {others.id}",
+        title(others),
         "sample · built-in",
         "classic · built-in",
-        f"classic · {mine.id} (yours)",
+        f"{title(mine)} (yours)",
     ]
     header, *_, last = table_rows(tab)
     assert header == [
@@ -108,15 +109,16 @@ def test_the_table_says_what_state_a_run_is_in_unless_it_is_finished(open_page, 
     stopped = finished_run(store, ME, state="stopped", reported=validated(0.6), checkpoint_step=20)
     again = finished_run(store, "somebody", test_accuracy=0.1)
     store.resume(stopped.id, owner_of(ME))
-    assert rows(open_page("compare"))[3] == f"classic · {stopped.id} (waiting to continue)"
+    titles = names.titles([stopped, again])
+    assert rows(open_page("compare"))[3] == f"{titles[stopped.id]} (waiting to continue)"
     store.claim_run("worker")
     assert rows(open_page("compare"))[3:] == [
-        f"classic · {stopped.id} (training again)",
-        f"classic · {again.id}",
+        f"{titles[stopped.id]} (training again)",
+        titles[again.id],
     ]
     store.request_stop(stopped.id, owner_of(ME))
     store.complete(stopped.id, "worker", "stopped", results={"test_accuracy": 0.2}, artifacts={})
-    assert rows(open_page("compare", ME))[3] == f"classic · {stopped.id} (yours, stopped)"
+    assert rows(open_page("compare", ME))[3] == f"{titles[stopped.id]} (yours, stopped)"
 
 
 def test_a_run_of_which_little_is_known_has_dashes(open_page, store):
@@ -169,10 +171,10 @@ def test_of_very_many_runs_the_first_are_shown(open_page, store):
 
 def test_any_runs_are_drawn_together_and_kept_in_the_address(open_page, mine, others):
     tab = open_page("compare", ME, runs=f"{mine.id},classic")
-    assert drawn(tab) == [mine.title, "classic · 98.23% · built-in"]
+    assert drawn(tab) == [f"{title(mine)} (yours)", "classic · built-in"]
     assert list(live_charts(tab)) == [
-        f"{value} over epochs. {mine.title} ends at {mine_end} on validation images. "
-        f"classic · 98.23% · built-in ends at {classic_end} on validation images."
+        f"{value} over epochs. {title(mine)} (yours) ends at {mine_end} on validation images. "
+        f"classic · built-in ends at {classic_end} on validation images."
         for value, mine_end, classic_end in (
             ("Accuracy", "50.0%", "98.1%"),
             ("Loss", "0.298", "0.062"),
@@ -186,6 +188,19 @@ def test_any_runs_are_drawn_together_and_kept_in_the_address(open_page, mine, ot
     tab.multiselect(key="overlaid").set_value([]).run()
     assert any("Choose one or more runs" in text for text in sentences(tab))
     assert faults(tab) == []
+
+
+def test_who_comes_from_a_run_sees_it_marked_among_the_built_in_ones(open_page, mine, others):
+    tab = open_page("compare", ME, run=others.id)
+    first, *built_in = drawn(tab)
+    assert (first, sorted(built_in)) == (title(others), sorted(SHIPPED))
+    chart = next(iter(live_charts(tab).values()))
+    widths = [trace["line"]["width"] for trace in chart["data"] if "name" in trace]
+    assert widths == [6, 3, 3, 3]
+    assert any(f"{title(others)} is thicker" in text.value for text in tab.markdown)
+    tab.selectbox(key="picked_run").set_value("cnn").run()
+    assert any(f"{title(others)} is thicker" in text.value for text in tab.markdown)
+    assert not any("thicker" in text.value for text in open_page("compare", run="cnn").markdown)
 
 
 def test_no_more_runs_than_there_are_colours_are_drawn(open_page, store):
@@ -227,7 +242,8 @@ def test_its_owner_renames_keeps_and_deletes_a_run(open_page, mine, store):
     tab.text_input(key=f"name-{mine.id}").set_value("My first")
     button(tab, "Rename").click().run()
     assert store.get(mine.id).name == "My first"
-    assert f"My first · {mine.id} (yours)" in rows(tab)
+    assert f"{title(store.get(mine.id))} (yours)" in rows(tab)
+    assert title(store.get(mine.id)).startswith("My first · classic · ")
     button(tab, "Keep").click().run()
     assert store.get(mine.id).pinned
     button(tab, "No longer keep").click().run()
@@ -299,13 +315,14 @@ def test_a_locked_database_is_a_sentence(open_page, mine, store, monkeypatch, tm
 def test_the_test_accuracy_is_reported_and_not_chosen_by(open_page, store):
     lucky = finished_run(store, "lucky", test_accuracy=0.999, reported=validated(0.97))
     better = finished_run(store, "better", test_accuracy=0.98, reported=validated(0.998))
+    titles = names.titles([lucky, better])
     tab = open_page("compare")
     assert rows(tab) == [
-        f"classic · {better.id}",
+        titles[better.id],
         "cnn · built-in",
         "sample · built-in",
         "classic · built-in",
-        f"classic · {lucky.id}",
+        titles[lucky.id],
     ]
     assert tab.multiselect(key="overlaid").value == [better.id, "cnn"]
     assert_one_sentence(

@@ -77,6 +77,7 @@ def test_a_press_submits_what_was_chosen(open_page, store):
     tab.multiselect(key="sweep_optimizer").set_value(["sgd", "adam"]).run()
     tab.multiselect(key="sweep_dense").set_value(["none", "128-64"]).run()
     tab.slider(key="sweep_epochs").set_value(3).run()
+    tab.text_input(key="your_name").set_value("Ada").run()
     button(tab, "Start the sweep").click().run()
     assert_shown(tab, "sweep")
     sweep = store.sweep_runs(tab.query_params["sweep"])
@@ -86,6 +87,7 @@ def test_a_press_submits_what_was_chosen(open_page, store):
     assert {(run.config.preset, run.config.epochs, run.owner) for run in sweep} == {
         ("quick", 3, owner_of(ME))
     }
+    assert {run.name for run in sweep} == {"Ada"}
     assert "Stop the sweep" in buttons(tab)
     assert button(tab, "Start the sweep").disabled
 
@@ -162,8 +164,8 @@ def test_a_sweep_shows_how_far_each_run_is(open_page, store):
     assert_shown(tab, "sweep")
     assert headings(tab) == ["6 runs of classic"]
     header, *rows = table_rows(tab)
-    assert header == ["Run", "Learning rate", "Batch size", "Validation", "State"]
-    assert [row[1:] for row in rows] == [
+    assert header == ["Learning rate", "Batch size", "Validation", "State"]
+    assert rows == [
         ["0.002", "64", "96.12%", "done"],
         ["0.002", "256", "94.18%", "done"],
         ["0.006", "64", "50.00%", "epoch 1.4 of 2"],
@@ -247,7 +249,10 @@ def test_the_best_is_chosen_on_validation_images_and_its_number_not_oversold(ope
     assert "from about 6,000 validation images: 96.91% to 97.73%." in text
     assert "1 other run within it may be just as good." in text
     assert "The best of 6 looks better than it is because it was chosen by this number." in text
-    assert [row[0] for row in table_rows(tab)[1:]][:2] == [sweep[2].id, sweep[5].id]
+    best, second = (sweep[place].config for place in (2, 5))
+    assert [row[:2] for row in table_rows(tab)[1:3]] == [
+        [str(config.learning_rate), str(config.batch_size)] for config in (best, second)
+    ]
     # The test accuracies of the others are not shown: nobody shall choose by them.
     assert "Test" not in str(table_rows(tab))
     found = links(tab)

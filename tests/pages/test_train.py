@@ -7,6 +7,7 @@ import pytest
 from mnist_core.config import PRESETS, TrainConfig
 from mnist_core.shipped import shipped_runs
 from mnist_core.store import engine, quotas, rows
+from mnist_core.store.names import title
 from mnist_core.store.run import CHECKPOINT
 from tests.helpers import add_worker, finished_run, reports, running_run, waiting_run
 from tests.pages.helpers import (
@@ -213,6 +214,7 @@ def test_every_setting_says_what_it_does_and_what_to_try(open_page):
     tab = open_page("train", ME)
     kinds = ("segmented_control", "slider", "select_slider", "number_input", "text_input", "toggle")
     widgets = [widget for kind in kinds for widget in getattr(tab, kind)]
+    widgets.remove(tab.text_input(key="your_name"))
     assert len(widgets) == len(WHOLE)
     for widget in widgets:
         if widget.label not in ("Network", "Seed"):
@@ -272,7 +274,7 @@ def test_start_stores_a_waiting_run_with_these_settings_and_its_address(open_pag
     assert settings_of(run.config) == settings(tab)
     assert run.config.augmentation, "what the page does not offer is the preset's"
     assert tab.query_params["run"] == run.id
-    assert headings(tab) == [f"Run {run.title}"]
+    assert headings(tab) == [title(run)]
     assert faults(tab) == []
 
 
@@ -379,7 +381,7 @@ def test_a_running_run_shows_its_progress_numbers_and_curves(open_page, store):
     run = running_run(store, ME)
     tab = open_page("train", ME)
     assert_shown(tab, "train")
-    assert headings(tab) == [f"Run {run.title}"]
+    assert headings(tab) == [title(run)]
     assert tab.progress[0].text.startswith("Epoch 2.4 of 8, about ")
     assert tab.progress[0].value == 30
     assert tab.progress[0].text.endswith("100 steps and 25,600 images a second")
@@ -442,7 +444,7 @@ def test_a_running_run_is_found_again_without_its_address(open_page, store):
     visit(tab, "explore")
     visit(tab, "train")
     assert tab.query_params["run"] == run.id
-    assert headings(tab) == [f"Run {run.title}"]
+    assert headings(tab) == [title(run)]
 
 
 def test_stop_asks_the_run_to_stop_and_cannot_be_pressed_twice(open_page, store):
@@ -565,7 +567,7 @@ def test_a_run_that_ended_badly_says_why_and_keeps_its_curves(open_page, store, 
     tab = open_page("train", ME, run=run.id)
     assert_shown(tab, "train")
     assert notices(tab) == [message]
-    assert headings(tab) == [f"Run {run.title} · {state}"]
+    assert headings(tab) == [f"{title(run)} · {state}"]
     assert len(live_charts(tab)) == 3
     assert metrics(tab)["Batch loss"] == "0.693"
     assert "Stop" not in buttons(tab)
@@ -577,7 +579,7 @@ def test_a_finished_run_shows_its_result_its_curves_and_where_to_go(open_page, s
     tab = open_page("train", ME, run=run.id)
     assert_shown(tab, "train")
     assert notices(tab) == []
-    assert headings(tab) == [f"Run {run.title} · finished"]
+    assert headings(tab) == [f"{title(run)} · finished"]
     assert metrics(tab)["Test accuracy"] == f"{CLASSIC.test_accuracy:.2%}"
     assert len(live_charts(tab)) == 3
     assert len(tab.progress) == 0
@@ -594,7 +596,7 @@ def test_a_finished_run_shows_its_result_its_curves_and_where_to_go(open_page, s
 def test_a_stopped_run_has_a_result_too(open_page, store):
     run = finished_run(store, ME, state="stopped")
     tab = open_page("train", ME, run=run.id)
-    assert headings(tab) == [f"Run {run.title} · stopped"]
+    assert headings(tab) == [f"{title(run)} · stopped"]
     assert metrics(tab)["Test accuracy"] == f"{CLASSIC.test_accuracy:.2%}"
 
 
@@ -604,7 +606,7 @@ def test_the_page_shows_the_result_when_the_run_ends(open_page, store):
     assert "Stop" in buttons(tab)
     store.complete(run.id, "worker", "failed", message="It ended.")
     tab.run()
-    assert headings(tab) == [f"Run {run.title} · failed"]
+    assert headings(tab) == [f"{title(run)} · failed"]
     assert "Stop" not in buttons(tab)
     assert not button(tab, "Start training").disabled
 
@@ -615,7 +617,7 @@ def test_a_new_run_replaces_the_finished_one_on_the_page(open_page, store):
     button(tab, "Start training").click().run()
     (new,) = store.list_runs(states=("waiting",))
     assert tab.query_params["run"] == new.id
-    assert headings(tab) == [f"Run {new.title}"]
+    assert headings(tab) == [title(new)]
 
 
 def test_a_shipped_run_shows_its_curves(open_page):

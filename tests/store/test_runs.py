@@ -353,15 +353,6 @@ def test_lists_are_newest_first_and_by_state_and_owner(store):
     assert ids(owner=owner_of("nobody")) == []
 
 
-def test_a_title_names_preset_accuracy_and_origin():
-    run = Run("ab12", FINISHED, CONFIG, 0.0, test_accuracy=0.98765)
-    assert run.title == "classic · 98.77% · ab12"
-    # One that came with the app goes by its own name, whatever its preset.
-    shipped = dataclasses.replace(run, id="sample", shipped=True)
-    assert shipped.title == "sample · 98.77% · built-in"
-    assert dataclasses.replace(run, test_accuracy=None).title == "classic · ab12"
-
-
 # --- workers that end ---
 
 
@@ -663,35 +654,26 @@ def test_a_run_is_renamed_pinned_and_deleted_by_its_owner_only(store):
     store.rename(run.id, run.owner, "  Éva's 2nd   try (0,5) ")
     store.pin(run.id, run.owner, True)
     assert (store.get(run.id).name, store.get(run.id).pinned) == ("Éva's 2nd try (0,5)", True)
-    assert store.get(run.id).title.startswith("Éva's 2nd try (0,5) · 98")
     store.delete(run.id, run.owner)
     with pytest.raises(RunNotFound):
         store.get(run.id)
     assert rows(store, "metrics") == rows(store, "artifacts") == 0
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "<b>",
-        "a*b*",
-        "[x](y)",
-        "a\x00b",
-        "x" * 41,
-        "$x$",
-        "`x`",
-        ":red[x]",
-        "a_b",
-        "www.evil.com",
-        "😀",
-        "#1",
-    ],
-)
-def test_a_name_that_could_be_laid_out_is_refused(store, name):
-    run = finished_run(store, "me")
-    with pytest.raises(NotAllowed, match="A name has at most 40 letters, digits, spaces"):
-        store.rename(run.id, run.owner, name)
-    assert store.get(run.id).name == ""
+def test_a_run_or_a_sweep_is_submitted_with_a_name_or_not_at_all(store):
+    run = store.submit(CONFIG, owner_of("me"), name=" Ada  L ")
+    assert (run.name, store.get(run.id).name) == ("Ada L", "Ada L")
+    sweep = store.submit_sweep([CONFIG] * 2, owner_of("me"), name="Ada")
+    assert [run.name for run in sweep] == ["Ada", "Ada"]
+    assert waiting_run(store, "other").name == ""
+    with pytest.raises(NotAllowed, match="A name has at most 40 letters"):
+        store.submit(CONFIG, owner_of("third"), name="a\x00b")
+    with pytest.raises(NotAllowed, match="A name has at most 40 letters"):
+        store.submit_sweep([CONFIG], owner_of("third"), name="<b>")
+    with pytest.raises(NotAllowed, match="A name has at most 40 letters"):
+        store.rename(run.id, run.owner, "*")
+    assert store.get(run.id).name == "Ada L"
+    assert len(store.list_runs()) == 4
 
 
 @pytest.mark.parametrize("name", ["", "  ", "\t\n"])

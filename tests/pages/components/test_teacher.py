@@ -4,6 +4,8 @@ import logging
 
 import pytest
 
+from mnist_core.config import PRESETS
+from mnist_core.store import names
 from mnist_core.store.run import INTERRUPTED
 from pages.components import teacher
 from pages.server import limits
@@ -129,17 +131,18 @@ def test_another_password_on_the_server_signs_everybody_out(
 
 
 def test_the_teacher_sees_all_that_waits_and_runs_and_stops_any(open_page, with_teacher, store):
-    running, waiting = running_run(store, "one"), waiting_run(store, "two")
+    running, waiting = running_run(store, "one"), waiting_run(store, "two", PRESETS["cnn"])
+    titles = names.titles([running, waiting])
     tab = open_page("train", ME)
-    assert f"Stop {waiting.id}" not in buttons(tab)
+    assert f"Stop {titles[waiting.id]}" not in buttons(tab)
     tab = try_password(tab, PASSWORD)
     assert_shown(tab, "train")
-    button(tab, f"Stop {waiting.id}").click().run()
+    button(tab, f"Stop {titles[waiting.id]}").click().run()
     assert store.get(waiting.id).state == INTERRUPTED
-    button(tab, f"Stop {running.id}").click().run()
+    button(tab, f"Stop {titles[running.id]}").click().run()
     assert store.get(running.id).stop_requested
-    assert button(tab, f"Stop {running.id}").disabled
-    assert f"Stop {waiting.id}" not in buttons(tab)
+    assert button(tab, f"Stop {titles[running.id]}").disabled
+    assert f"Stop {titles[waiting.id]}" not in buttons(tab)
 
 
 def test_the_teacher_resumes_what_another_visitor_stopped(open_page, with_teacher, store):

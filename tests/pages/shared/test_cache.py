@@ -444,7 +444,7 @@ def test_the_secret_is_remembered_by_the_browser_and_shown_nowhere(open_page):
     (cookie,) = [
         part.proto
         for part in tab.get("bidi_component")
-        if part.proto.component_name == "remember_visitor"
+        if part.proto.component_name == "keep_cookie"
     ]
     assert token in str(cookie)
     shown = "".join(
@@ -452,7 +452,7 @@ def test_the_secret_is_remembered_by_the_browser_and_shown_nowhere(open_page):
     )
     assert token not in shown + "".join(sentences(tab)) + str(tab.query_params)
     known = open_page("train", token="known").get("bidi_component")
-    assert "remember_visitor" not in {part.proto.component_name for part in known}
+    assert "keep_cookie" not in {part.proto.component_name for part in known}
 
 
 # --- what is kept for all ---

@@ -1,0 +1,41 @@
+"""your_name: what a visitor wants their runs to be called, remembered in their browser."""
+
+from urllib.parse import quote, unquote
+
+import streamlit as st
+
+from mnist_core.errors import NotAllowed
+from mnist_core.store.names import NAME_LENGTH, clean_name
+from pages.shared import visitor
+
+COOKIE = "mnist_name"
+NAME, BOX = "name", "your_name"
+
+
+def ask_name() -> str:
+    """The box for the name, at most once on a page; what is in it, or empty.
+
+    The store says what is wrong with it once a run is to have it.
+    """
+    remembered = _remembered()
+    # Streamlit forgets what is in a box when its page is left.
+    st.session_state.setdefault(BOX, st.session_state.setdefault(NAME, remembered))
+    name: str = st.text_input(
+        "Your name?",
+        max_chars=NAME_LENGTH,
+        key=BOX,
+        placeholder="Optional; everyone can see it",
+        autocomplete="nickname",
+    )
+    st.session_state[NAME] = name
+    if name != remembered:
+        visitor.keep(COOKIE, quote(name))
+    return name
+
+
+def _remembered() -> str:
+    """The name in the cookie that the browser sent when it connected; anybody may write one."""
+    try:
+        return clean_name(unquote(st.context.cookies.get(COOKIE, "")[: 12 * NAME_LENGTH]))
+    except NotAllowed:
+        return ""
