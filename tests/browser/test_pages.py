@@ -4,7 +4,6 @@ import io
 import re
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from tests import pictures
@@ -409,8 +408,6 @@ def test_a_name_that_is_typed_and_sent_at_once_is_the_one_that_is_stored(server,
     assert started.value.suggested_filename == f"By-Enter-{run.id}.keras"
     assert started.value.path().stat().st_size > 1000
     assert_no_fault(wide)
-
-
 
 
 def test_the_page_changes_over_by_itself_when_mnist_arrives(new_server, wide, tmp_path, sample):
