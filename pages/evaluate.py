@@ -130,6 +130,7 @@ def show_digits(run: Run) -> None:
                 ]
                 for row in rows
             ],
+            name="Precision, recall and F1 of each digit",
         )
     )
     with st.expander("What do these mean?"):
@@ -159,10 +160,11 @@ def show_sure(run: Run) -> None:
     )
     places = pick(cache.predictions(run), between=(lowest / 100, highest / 100))
     st.subheader(f"{which}: {style.counted(len(places), 'image')}", anchor=False)
-    if len(places):
-        show_images(run, "sure", places)
-    else:
-        st.write("No images in this range.")
+    with st.container(key="scroller_sure"):
+        if len(places):
+            show_images(run, "sure", places)
+        else:
+            st.write("No images in this range.")
     detail.show()
 
 
@@ -317,7 +319,9 @@ if readable:
         CONFIDENCE: show_confidence,
         COMPARE: show_comparison,
     }
-    shows[choose("View", VIEWS, "view", bind="query-params")](run)
+    view = choose("View", VIEWS, "view", bind="query-params")
+    with st.container(key="shown_view"):
+        shows[view](run)
     show_details(run)
     with presenter.hidden_when_presenting("downloads"):
         show_downloads(run)

@@ -145,7 +145,8 @@ def _lay_out(figure: go.Figure, dark: bool) -> None:
     }
     figure.update_xaxes(title={"text": "Predicted digit", "font": font}, range=[-0.5, 9.5], **axis)
     figure.update_yaxes(title={"text": "True digit", "font": font}, range=[9.5, -0.5], **axis)
-    figure.update_layout(**STILL)
+    # Plotly's own template would be half of what is sent, and everything in it is set here.
+    figure.update_layout(template=None, **STILL)
 
 
 def _colours(shades: np.ndarray, scale: list[list[Any]]) -> np.ndarray:

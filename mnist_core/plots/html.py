@@ -118,12 +118,18 @@ def probability_bars(probabilities: np.ndarray) -> str:
     )
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], long: Collection[int] = ()) -> str:
-    """A table that scrolls sideways where it is wider than the page.
+def table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    long: Collection[int] = (),
+    name: str = "Table",
+) -> str:
+    """A table that scrolls sideways where it is wider than the page, and shows that it does.
 
     Args:
         rows: the first cell of each names the row; the others are numbers.
         long: positions of columns that hold text, which may wrap.
+        name: what it is about, for anyone who cannot see it.
     """
 
     def cell(text: str, place: int, tag: str, scope: str) -> str:
@@ -141,7 +147,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], long: Collection
     )
     # Focusable, so that it can be scrolled with the keyboard.
     return (
-        f'{_STYLE}<div class="scroll" tabindex="0" role="region" aria-label="Table">'
+        f'{_STYLE}<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(name)}">'
         f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 

@@ -21,6 +21,7 @@ def show_confidence(run: Run) -> None:
             cache.state_of(run),
             lambda: reliability.reliability_chart(confidence.reliability(found), figures.dark()),
             "The network's accuracy over its confidence, with 95% intervals",
+            height="stretch",
         )
         st.caption(
             f"Expected calibration error {error:.2%}: the average difference between the two "
@@ -46,6 +47,7 @@ def show_confidence(run: Run) -> None:
                 confidence.coverage_curve(found), point, figures.dark()
             ),
             "Accuracy of the answers given, over the share of images that are answered",
+            height="stretch",
         )
         if point.accuracy is None:
             st.markdown("**The network is never this confident, so it answers nothing.**")

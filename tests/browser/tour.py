@@ -181,7 +181,7 @@ def at_rest(page: Any) -> None:
     settled(page)
     page.wait_for_function(
         """() => !document.querySelector('[data-testid=stSkeleton]')
-          && [...document.querySelectorAll('.stPlotlyChart, .chart, .map .plot')]
+          && [...document.querySelectorAll('.stPlotlyChart, .chart, .map .plot, .heatmap .plot')]
                .every(chart => chart.querySelector('.main-svg'))
           && [...document.images].every(image => image.complete)"""
     )

@@ -130,7 +130,9 @@ def test_a_table_names_its_columns_and_rows_and_escapes_them():
     assert re.findall(r'<th scope="(.*?)"', made) == ["col", "col", "col", "row", "row"]
     assert "<td>1 s</td>" in made
     # It may be wider than the page: whoever has no mouse scrolls it too.
-    assert re.search(r'<div class="scroll" tabindex="0" role="region" aria-label=', made)
+    assert '<div class="scroll" tabindex="0" role="region" aria-label="Table">' in made
+    named = html_module.table(["Run"], [["first"]], name=NASTY)
+    assert f'aria-label="{html.escape(NASTY)}"' in named
 
 
 def test_only_long_columns_of_a_table_are_broken_into_lines():
