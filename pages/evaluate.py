@@ -115,7 +115,8 @@ def show_cell(run: Run, true: int, predicted: int) -> None:
 
 def show_digits(run: Run) -> None:
     counts = cache.predictions(run).matrix
-    order = st.selectbox("Sort by", list(ORDERS), key="order", bind="query-params", width=260)
+    with presenter.hidden_when_presenting("order"):
+        order = st.selectbox("Sort by", list(ORDERS), key="order", bind="query-params", width=260)
     rows = sorted(metrics.digit_rows(counts), key=ORDERS[order])
     st.html(
         html.table(
@@ -133,7 +134,7 @@ def show_digits(run: Run) -> None:
             name="Precision, recall and F1 of each digit",
         )
     )
-    with st.expander("What do these mean?"):
+    with presenter.hidden_when_presenting("meaning"), st.expander("What do these mean?"):
         st.markdown(
             "**Precision**: of the images classified as a 4, the share that are a 4. "
             "**Recall**: of the images of a 4, the share classified as a 4. "
@@ -173,24 +174,37 @@ def show_sure(run: Run) -> None:
 
 @shell.fragment
 def show_comparison(run: Run) -> None:
+    left, panel = columns()
+    with panel:
+        rival = pick_rival(run)
+    if rival is not None:
+        show_difference(run, rival, left, panel)
+    detail.show()
+
+
+def pick_rival(run: Run) -> Run | None:
+    """The second network, if one is chosen that can be compared with the first."""
     runs = [other for other in run_picker.trained_runs() if other.test_fingerprint]
     rival = run_picker.pick_other_run("Compare with", run, runs)
     if rival is None:
         st.write("Choose a second network to see which images only one of them gets right.")
-        return
+        return None
     if rival.test_fingerprint != run.test_fingerprint:
         st.info(
             f"The two were tested on different images ({run.dataset}; {rival.dataset}), so they "
             "cannot be compared image by image. Choose another one.",
             icon=":material/compare_arrows:",
         )
-        return
-    if not run_picker.is_readable(rival):
-        return
+        return None
+    return rival if run_picker.is_readable(rival) else None
+
+
+def show_difference(run: Run, rival: Run, left: DeltaGenerator, panel: DeltaGenerator) -> None:
+    """The difference of the two confusion matrices, and next to it what the panel says of the
+    chosen cell and of all images."""
     first, second = cache.predictions(run), cache.predictions(rival)
-    left, panel = columns()
     with panel:
-        chosen = choose_cell(run)
+        true, predicted = choose_cell(run)
     with left:
         heatmap(
             "difference",
@@ -198,12 +212,11 @@ def show_comparison(run: Run) -> None:
             lambda: heatmaps.difference_heatmap(first.matrix, second.matrix, figures.dark()),
             "Difference of the two confusion matrices: a row for each true digit, a column for "
             "each prediction",
-            chosen,
+            (true, predicted),
             select_cell,
         )
         st.caption("+: more images in the first network's cell; −: more in the second's.")
     with panel:
-        true, predicted = chosen
         here, there = (
             style.counted(each.matrix[true, predicted], "image") for each in (first, second)
         )
@@ -213,7 +226,6 @@ def show_comparison(run: Run) -> None:
         titles = run_picker.titles([run, rival])
         st.text(f"First: {titles[run.id]}. Second: {titles[rival.id]}.")
         show_disagreements(run, rival)
-    detail.show()
 
 
 def show_disagreements(run: Run, rival: Run) -> None:

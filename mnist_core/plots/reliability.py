@@ -19,7 +19,7 @@ def reliability_chart(bins: list[ReliabilityBin], dark: bool = False) -> go.Figu
         x=[0, 1],
         y=[0, 1],
         mode="lines",
-        name="Confidence equals accuracy",
+        name="Perfectly calibrated",
         line={"color": VERMILION, "width": 3, "dash": "dash"},
         hoverinfo="skip",
     )
@@ -33,7 +33,7 @@ def reliability_chart(bins: list[ReliabilityBin], dark: bool = False) -> go.Figu
             "width": 6,
         },
         mode="markers",
-        name="This network, with 95% confidence intervals",
+        name="This network",
         marker={"size": 12, "color": BLUE},
         customdata=[[each.count, each.low, each.high] for each in bins],
         hovertemplate="%{customdata[0]:,} images<br>sure: %{x:.1%}<br>right: %{y:.1%} "
@@ -81,7 +81,7 @@ def coverage_chart(curve: CoverageCurve, chosen: Coverage, dark: bool = False) -
         [*curve.accuracy.tolist(), *(point.accuracy or 0.0 for point in marked)], default=0
     )
     room = 0.08 * max(1 - lowest, 0.01)
-    _curve_layout(figure, dark, "Share of images answered", "Right among the answers")
+    _curve_layout(figure, dark, "Share of images answered", "Accuracy")
     figure.update_xaxes(range=[-0.03, 1.03], tickformat=".0%", dtick=0.2)
     figure.update_yaxes(range=[lowest - room, 1 + room], tickformat="~%", nticks=6)
     return figure
@@ -95,7 +95,7 @@ def _curve_layout(figure: go.Figure, dark: bool, across: str, up: str) -> None:
     figure.update_yaxes(title={"text": up, "font": font}, **axis)
     figure.update_layout(
         height=420,
-        margin={"l": 76, "r": 24, "t": 64, "b": 56},
+        margin={"l": 76, "r": 24, "t": 48, "b": 56},
         # Above the plot, because a poor network's points may lie anywhere in it.
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": font},
         **STILL,

@@ -88,7 +88,7 @@ function select(cells, chosen) {
 function sizeOfNumbers(cells, text) {
   const { width, height } = cells.getBoundingClientRect();
   const longest = Math.max(...text.map(number => number.length), 2);
-  return Math.min(0.06 * height, 0.09 * width / (0.58 * longest));
+  return Math.min(0.06 * height, 0.082 * width / (0.58 * longest));
 }
 
 async function draw(box, plot, cells) {

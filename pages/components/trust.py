@@ -6,7 +6,7 @@ from mnist_core.analysis import confidence, metrics
 from mnist_core.plots import reliability
 from mnist_core.store.run import Run
 from pages.components.chart import chart
-from pages.shared import cache, figures, shell
+from pages.shared import cache, figures, presenter, shell
 
 
 @shell.fragment
@@ -26,19 +26,20 @@ def show_confidence(run: Run) -> None:
         st.caption(
             f"Expected calibration error {error:.2%}: the average difference between the two "
             "(15 bins). Above the line the network is underconfident, below it overconfident. "
-            "Long whiskers mean few images."
+            "Whiskers are 95% confidence intervals; long ones mean few images."
         )
     with right:
         st.subheader("What if it may abstain?", anchor=False)
-        percent = st.slider(
-            "Minimum confidence to answer",
-            10.0,
-            100.0,
-            90.0,
-            0.5,
-            format="%.1f%%",
-            key="threshold",
-        )
+        with presenter.hidden_when_presenting("threshold"):
+            percent = st.slider(
+                "Minimum confidence to answer",
+                10.0,
+                100.0,
+                90.0,
+                0.5,
+                format="%.1f%%",
+                key="threshold",
+            )
         point = confidence.coverage(found, percent / 100)
         chart(
             "coverage",
