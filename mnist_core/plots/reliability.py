@@ -19,7 +19,7 @@ def reliability_chart(bins: list[ReliabilityBin], dark: bool = False) -> go.Figu
         x=[0, 1],
         y=[0, 1],
         mode="lines",
-        name="Perfectly calibrated",
+        name="Calibrated",
         line={"color": VERMILION, "width": 3, "dash": "dash"},
         hoverinfo="skip",
     )
@@ -39,7 +39,7 @@ def reliability_chart(bins: list[ReliabilityBin], dark: bool = False) -> go.Figu
         hovertemplate="%{customdata[0]:,} images<br>sure: %{x:.1%}<br>right: %{y:.1%} "
         "(%{customdata[1]:.1%} to %{customdata[2]:.1%})<extra></extra>",
     )
-    whole = {"range": [-0.03, 1.03], "tickformat": ".0%", "dtick": 0.2}
+    whole = {"range": [-0.03, 1.03], "tickformat": ".0%", "nticks": 6}
     _curve_layout(figure, dark, "Confidence", "Accuracy")
     figure.update_xaxes(**whole)
     figure.update_yaxes(**whole)
@@ -59,7 +59,7 @@ def coverage_chart(curve: CoverageCurve, chosen: Coverage, dark: bool = False) -
         x=curve.share.tolist(),
         y=curve.accuracy.tolist(),
         mode="lines",
-        name="Any threshold",
+        showlegend=False,
         line={"color": BLUE, "width": 3},
         customdata=np.stack([curve.thresholds, curve.wrong], axis=1).tolist(),
         hovertemplate="from %{customdata[0]:.2%} on<br>answered: %{x:.1%}<br>right: %{y:.2%}"
@@ -82,7 +82,7 @@ def coverage_chart(curve: CoverageCurve, chosen: Coverage, dark: bool = False) -
     )
     room = 0.08 * max(1 - lowest, 0.01)
     _curve_layout(figure, dark, "Share of images answered", "Accuracy")
-    figure.update_xaxes(range=[-0.03, 1.03], tickformat=".0%", dtick=0.2)
+    figure.update_xaxes(range=[-0.03, 1.03], tickformat=".0%", nticks=6)
     figure.update_yaxes(range=[lowest - room, 1 + room], tickformat="~%", nticks=6)
     return figure
 
@@ -95,7 +95,7 @@ def _curve_layout(figure: go.Figure, dark: bool, across: str, up: str) -> None:
     figure.update_yaxes(title={"text": up, "font": font}, **axis)
     figure.update_layout(
         height=420,
-        margin={"l": 76, "r": 24, "t": 48, "b": 56},
+        margin={"l": 76, "r": 24, "t": 36, "b": 52},
         # Above the plot, because a poor network's points may lie anywhere in it.
         legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": font},
         **STILL,
