@@ -153,11 +153,11 @@ def test_it_trains_on_as_many_images_and_shuffles_as_many_labels(untrained, tiny
     assert (names["y_validation"].argmax(axis=1) == tiny_dataset.y_train[-40:]).all()
 
 
-# Batches of 16 make a warm-up of several steps; of 1024, one step is the whole run.
+# Batches of 32 make a warm-up of several steps; of 1024, one step is the whole run.
 @pytest.mark.parametrize(
     ("schedule", "batch_size", "epochs", "more_epochs"),
     [
-        *((schedule, 16, 2, (3, 1)) for schedule in CHOICES["schedule"]),
+        *((schedule, 32, 2, (3, 1)) for schedule in CHOICES["schedule"]),
         (TrainConfig.schedule, 1024, 1, ()),
     ],
 )

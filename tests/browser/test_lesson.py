@@ -42,9 +42,10 @@ class Keyboard:
             settled(self.page)
 
     def choose(self, box: str | re.Pattern[str], option: str) -> None:
-        """Open a select box and type an option."""
+        """Type an option into a select box, in place of what is there."""
         self.reach("combobox", box)
-        self.press("ArrowDown")
+        self.press("ControlOrMeta+A")
+        self.press("Delete")
         self.page.keyboard.type(option)
         self.page.get_by_role("option", name=option).first.wait_for()
         self.press("Enter")
