@@ -185,11 +185,14 @@ def test_a_limit_of_nothing_starts_nothing(store, clock):
     assert pool.started == []
 
 
-def test_the_tests_own_pools_start_nothing_by_default(store):
+def test_the_tests_own_pools_start_nothing_by_default(store, monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        local_pool.subprocess, "Popen", lambda *command, **_: started.append(command)
+    )
     waiting_run(store)
-    pool = LocalPool(store)
-    pool.tend()
-    assert pool._children == {}
+    LocalPool(store).tend()
+    assert started == []
 
 
 def test_an_idle_worker_takes_the_next_run_and_no_other_is_started(store, clock):
