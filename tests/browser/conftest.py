@@ -42,10 +42,10 @@ def contexts(chromium) -> Iterator[dict[str, Any]]:
 
 def new_page(context: Any) -> Iterator[Any]:
     """A page of a visitor who was never here; nothing of it is left afterwards."""
-    page = context.new_page()
-    yield page
-    page.evaluate("if (location.protocol === 'http:') localStorage.clear()")
-    page.close()
+    yield context.new_page()
+    for page in context.pages:
+        page.evaluate("if (location.protocol === 'http:') localStorage.clear()")
+        page.close()
     context.clear_cookies()
 
 
