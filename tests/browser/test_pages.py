@@ -175,7 +175,7 @@ def test_the_network_explains_itself_in_the_browser(server, wide):
 
 
 def test_a_training_moves_its_curves_and_ends_with_a_result(server, phone):
-    open_page(phone, server, "train?preset=classic&epochs=6&batch_size=32")
+    open_page(phone, server, "train?preset=classic&epochs=12&batch_size=32")
     phone.get_by_role("button", name="Start training").click()
     lengths = set()
 

@@ -179,8 +179,9 @@ def _states_of_sweeps(swept: str, half_swept: str) -> list[State]:
 def at_rest(page: Any) -> None:
     """Wait until the script has finished and charts and pictures are painted."""
     settled(page)
+    # What is stale is pale while the script runs.
     page.wait_for_function(
-        """() => !document.querySelector('[data-testid=stSkeleton]')
+        """() => !document.querySelector('[data-testid=stSkeleton], [data-stale=true]')
           && [...document.querySelectorAll('.stPlotlyChart, .chart, .map .plot, .heatmap .plot')]
                .every(chart => chart.querySelector('.main-svg'))
           && [...document.images].every(image => image.complete)"""
