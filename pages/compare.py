@@ -28,7 +28,9 @@ from pages.shared.visitor import this_visitor
 
 shell.guard("compare")
 
-MOST_ROWS = 60
+MOST_ROWS, ROWS_IN_VIEW = 60, 8
+# On a wide page; where lines wrap, fewer rows are in view at once.
+HEADER_PIXELS, ROW_PIXELS = 64, 40
 MOST_POINTS = 200
 # What a run with a network does now, unless it is finished.
 STATES = {FINISHED: "", RUNNING: "training again", WAITING: "waiting to continue"}
@@ -44,16 +46,16 @@ HEADER = (
     "Epochs",
     "Settings",
 )
+INTERVAL = 3
 
 
 def show_table(runs: list[Run], visitor: str) -> None:
     with presenter.hidden_when_presenting("order", horizontal=True, vertical_alignment="bottom"):
-        order = st.selectbox("Sort by", list(ORDERS), key="sort", bind="query-params", width=240)
-        reverse = st.toggle("Reverse order", key="turned", bind="query-params")
-    titles = run_picker.titles(runs)
+        order = st.selectbox("Sort by", list(ORDERS), key="sort", bind="query-params", width=200)
+        reverse = st.toggle("Reversed", key="turned", bind="query-params")
     rows = [
         (
-            titles[run.id] + notes(run, visitor),
+            run_picker.title(run) + notes(run, visitor),
             percent(run.validation_accuracy),
             percent(run.test_accuracy),
             interval(run),
@@ -65,8 +67,10 @@ def show_table(runs: list[Run], visitor: str) -> None:
         )
         for run in ordered(runs, order, reverse)[:MOST_ROWS]
     ]
-    with st.container(key="runs_table"):
-        st.html(html.table(HEADER, rows, long=(0, len(HEADER) - 1)))
+    height = HEADER_PIXELS + ROW_PIXELS * min(len(rows), ROWS_IN_VIEW)
+    with shell.reserved("runs", height), st.container(key="runs_table"):
+        long = (0, INTERVAL, len(HEADER) - 1)
+        st.html(html.table(HEADER, rows, long, name="All runs", most_pixels=height))
     st.caption(
         "Choose by validation accuracy; the test accuracy is only reported. The interval contains "
         "the accuracy on all such images with 95% confidence."

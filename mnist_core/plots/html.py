@@ -122,14 +122,18 @@ def table(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
     long: Collection[int] = (),
+    *,
     name: str = "Table",
+    most_pixels: int | None = None,
 ) -> str:
-    """A table that scrolls sideways where it is wider than the page, and shows that it does.
+    """A table that scrolls where it is wider than the page, with a shadow on the side where there
+    is more.
 
     Args:
         rows: the first cell of each names the row; the others are numbers.
         long: positions of columns that hold text, which may wrap.
-        name: what it is about, for anyone who cannot see it.
+        name: what it is, for anyone who cannot see it.
+        most_pixels: its greatest height; if it is higher, it scrolls below its header.
     """
 
     def cell(text: str, place: int, tag: str, scope: str) -> str:
@@ -146,8 +150,10 @@ def table(
         for first, *rest in rows
     )
     # Focusable, so that it can be scrolled with the keyboard.
+    height = f' style="max-height:{most_pixels}px"' if most_pixels else ""
     return (
-        f'{_STYLE}<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(name)}">'
+        f'{_STYLE}<div class="scroll" tabindex="0" role="region" '
+        f'aria-label="{html.escape(name)}"{height}>'
         f'<table class="scores"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
 

@@ -198,6 +198,23 @@ def button(
     st.button(label, icon=icon, on_click=guarded(action), args=arguments, **more)
 
 
+@contextmanager
+def reserved(name: str, pixels: int) -> Iterator[None]:
+    """A place that is at least this high from the start: nothing below it jumps when its content
+    arrives, which may be later than everything else. Streamlit loads the code for HTML, charts
+    and our styles only when the first of them is to be shown.
+
+    Args:
+        name: a different one for each on a page.
+    """
+    with st.container(horizontal=True, gap=None):
+        content = st.container()
+        with st.container(key=f"reserved_{name}", width=1):
+            st.space(pixels)
+    with content:
+        yield
+
+
 def fragment(function: Callable[..., None], run_every: float | None = None) -> Callable[..., None]:
     """A part of a page that reruns alone, with its errors shown as one sentence.
 

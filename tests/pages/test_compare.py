@@ -5,7 +5,7 @@ import pytest
 
 from mnist_core.config import PRESETS
 from mnist_core.progress import Progress
-from mnist_core.store import engine, names
+from mnist_core.store import engine
 from mnist_core.store.names import title
 from mnist_core.store.run import KERAS, owner_of
 from tests.helpers import finished_run, reports, running_run
@@ -109,16 +109,15 @@ def test_the_table_says_what_state_a_run_is_in_unless_it_is_finished(open_page, 
     stopped = finished_run(store, ME, state="stopped", reported=validated(0.6), checkpoint_step=20)
     again = finished_run(store, "somebody", test_accuracy=0.1)
     store.resume(stopped.id, owner_of(ME))
-    titles = names.titles([stopped, again])
-    assert rows(open_page("compare"))[3] == f"{titles[stopped.id]} (waiting to continue)"
+    assert rows(open_page("compare"))[3] == f"{title(stopped)} (waiting to continue)"
     store.claim_run("worker")
     assert rows(open_page("compare"))[3:] == [
-        f"{titles[stopped.id]} (training again)",
-        titles[again.id],
+        f"{title(stopped)} (training again)",
+        title(again),
     ]
     store.request_stop(stopped.id, owner_of(ME))
     store.complete(stopped.id, "worker", "stopped", results={"test_accuracy": 0.2}, artifacts={})
-    assert rows(open_page("compare", ME))[3] == f"{titles[stopped.id]} (yours, stopped)"
+    assert rows(open_page("compare", ME))[3] == f"{title(stopped)} (yours, stopped)"
 
 
 def test_a_run_of_which_little_is_known_has_dashes(open_page, store):
@@ -315,14 +314,13 @@ def test_a_locked_database_is_a_sentence(open_page, mine, store, monkeypatch, tm
 def test_the_test_accuracy_is_reported_and_not_chosen_by(open_page, store):
     lucky = finished_run(store, "lucky", test_accuracy=0.999, reported=validated(0.97))
     better = finished_run(store, "better", test_accuracy=0.98, reported=validated(0.998))
-    titles = names.titles([lucky, better])
     tab = open_page("compare")
     assert rows(tab) == [
-        titles[better.id],
+        title(better),
         "cnn · built-in",
         "sample · built-in",
         "classic · built-in",
-        titles[lucky.id],
+        title(lucky),
     ]
     assert tab.multiselect(key="overlaid").value == [better.id, "cnn"]
     assert_one_sentence(

@@ -140,3 +140,10 @@ def test_only_long_columns_of_a_table_are_broken_into_lines():
     assert '<th scope="row" class="text long">a</th><td>1 s</td>' in made
     assert '<td class="text long">b</td>' in made
     assert "long" not in html_module.table(["Digit", "F1"], [["0", "1"]]).split("</style>")[1]
+
+
+def test_a_table_that_scrolls_has_a_name_and_may_have_a_greatest_height():
+    plain = html_module.table(["a"], [["1"]])
+    assert 'tabindex="0" role="region" aria-label="Table">' in plain
+    high = html_module.table(["a"], [["1"]], name='All "runs"', most_pixels=300)
+    assert 'aria-label="All &quot;runs&quot;" style="max-height:300px">' in high
