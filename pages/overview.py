@@ -52,6 +52,7 @@ with train:
         st.metric("Best network", "none yet")
     notices.link("train", "Train a network")
     notices.link("compare", "Compare all runs")
+    notices.link("classroom", "See the class train, live")
 with evaluate:
     st.subheader("3 · Evaluate", anchor=False)
     query = {}

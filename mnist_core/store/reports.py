@@ -68,6 +68,19 @@ def first_and_last(
     return found
 
 
+def latest(value: sa.Column[float]) -> sa.ScalarSelect[float]:
+    """A value of each run's latest report that has it, for a query of ``runs``: looked up from
+    the end of the curve backwards, one row or a few, never all of them."""
+    return (
+        sa.select(value)
+        .where(metrics.c.run_id == runs.c.id, value.is_not(None))
+        .order_by(metrics.c.step.desc())
+        .limit(1)
+        .correlate(runs)
+        .scalar_subquery()
+    )
+
+
 def last_of_sweep(connection: sa.Connection, sweep_id: str, validated: bool) -> dict[str, Progress]:
     """The latest report of each run of a sweep that has any, by the run's id.
 

@@ -39,7 +39,7 @@ from mnist_core.store.run import (
     Run,
     Trial,
 )
-from mnist_core.store.schema import artifacts, runs, tasks
+from mnist_core.store.schema import artifacts, metrics, runs, tasks
 from mnist_core.sweeps import MOST_RUNS
 
 log = logging.getLogger("mnist_core.store.runs")
@@ -310,6 +310,22 @@ class RunStore:
             )
             for run in found
         ]
+
+    def trials_since(self, seconds: float) -> list[Trial]:
+        """The runs that were asked for since then, in seconds since 1970, and how far each is;
+        the newest first."""
+        query = select_runs().where(runs.c.created_at >= seconds).order_by(runs.c.number.desc())
+        query = query.add_columns(
+            reports.latest(metrics.c.epoch).label("epoch"),
+            reports.latest(metrics.c.validation_accuracy).label("validated"),
+        )
+        trials = []
+        with self.database.read() as connection:
+            for row in connection.execute(query).mappings():
+                own = dict(row)
+                epoch, validated = own.pop("epoch"), own.pop("validated")
+                trials.append(Trial(run_of_row(own), epoch or 0.0, validated))
+        return trials
 
     def artifact(self, run_id: str, kind: str) -> bytes:
         """A run's Keras or LiteRT model, test predictions, calibration or checkpoint, as stored.

@@ -33,6 +33,7 @@ ICONS = {
     "compare": ":material/compare_arrows:",
     "evaluate": ":material/grid_on:",
     "draw": ":material/draw:",
+    "classroom": ":material/groups:",
 }
 # The address parameters that each page reads; presenter mode is every page's.
 PARAMETERS: dict[str, set[str]] = {
@@ -48,6 +49,7 @@ PARAMETERS: dict[str, set[str]] = {
         "beside",
     },
     "draw": {"run", "beside", "look"},
+    "classroom": set(),
 }  # fmt: skip
 
 _close_menu = st.components.v2.component("close_menu", js=(HERE / "close_menu.js").read_text())

@@ -20,7 +20,7 @@ from mnist_core.data import Dataset
 from mnist_core.store.run import FINISHED, KERAS, LITERT, PREDICTIONS, Run, owner_of
 from tests.helpers import CLASSIC, Store, running_run
 
-PAGES = ("overview", "explore", "train", "sweep", "compare", "evaluate", "draw")
+PAGES = ("overview", "explore", "train", "sweep", "compare", "evaluate", "draw", "classroom")
 TITLES = {
     "overview": "Watch a network learn to read handwriting",
     "explore": "Explore the digits",
@@ -29,6 +29,7 @@ TITLES = {
     "compare": "Compare runs",
     "evaluate": "Where does the network go wrong?",
     "draw": "Draw a digit",
+    "classroom": "The class, live",
 }
 GENERAL = "Something went wrong on this page."
 SEVEN = [(0.2, 0.2), (0.75, 0.2), (0.45, 0.85)]

@@ -37,6 +37,7 @@ def test_it_shows_the_four_steps_and_one_of_each_digit(open_page):
         "See 100 digits",
         "Train a network",
         "Compare all runs",
+        "See the class train, live",
         "See these digits",
         "Draw a digit",
         "Presenter mode, for a projector",
@@ -90,7 +91,7 @@ def test_with_the_sample_at_hand_the_commonest_mistake_is_one_whose_images_are_h
         for label in metrics(tab)
         if label.startswith("Most common mistake")
     ]
-    assert "by the network sample" in [caption.value for caption in tab.caption]
+    assert "by the network sample · built-in" in [caption.value for caption in tab.caption]
     query = dict(parse_qsl(urlsplit(links(tab)["See these digits"]).query))
     assert query["run"] == "sample"
     tab = open_page("evaluate", **query)

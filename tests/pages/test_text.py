@@ -42,7 +42,7 @@ MARKUP = [
     "~x~",
 ]
 # As wild as a name may be.
-WILDEST = "- (x) + 'y', 1)"
+WILDEST = "(x) + 'y', - 1)"
 
 
 def test_a_name_that_would_mean_something_somewhere_is_refused(store):

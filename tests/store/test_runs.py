@@ -1085,6 +1085,22 @@ def test_a_sweeps_trials_tell_how_far_each_run_is(store):
         store.trials(second.id)
 
 
+def test_trials_of_all_since_a_time_tell_how_far_each_is(store):
+    finished = finished_run(store, "a", steps=10)
+    running = running_run(store, "b", steps=12)
+    waiting = waiting_run(store, "c")
+    assert store.trials_since(finished.created_at) == [
+        Trial(store.get(waiting.id)),
+        Trial(store.get(running.id), 2.4, 0.5),
+        Trial(store.get(finished.id), 2.0, 0.5),
+    ]
+    assert [trial.run.id for trial in store.trials_since(running.created_at)] == [
+        waiting.id,
+        running.id,
+    ]
+    assert store.trials_since(waiting.created_at + 1) == []
+
+
 def tried(state: str, validation: float | None, test: float | None = None) -> Trial:
     return Trial(Run("x", state, CONFIG, 0.0, test_accuracy=test), 1.0, validation)
 
