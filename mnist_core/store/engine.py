@@ -202,6 +202,12 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def _companion(path: Path, ending: str) -> Path:
+    """The file beside a database in which SQLite has what it has not yet written into it ("-wal"),
+    or where to find that ("-shm")."""
+    return path.with_name(path.name + ending)
+
+
 def _note_file(path: Path, _connection: object, record: Any) -> None:
     record.info["file"] = _identity(path)
 
@@ -214,11 +220,19 @@ def _check_file(url: str, path: Path, _connection: object, record: Any, _proxy: 
         InvalidatePoolError: tells SQLAlchemy to connect again, to the new file.
         StoreUnavailable: the new file cannot be created, or is of another version.
     """
+    wal = _companion(path, "-wal")
     if record.info["file"] == _identity(path):
+        record.info["wal"] = _identity(wal)
         return
     with _one_opener:
         if _identity(path) is None:
             log.warning("the file of runs was moved or deleted; a new one takes its place")
+        elif record.info.get("wal") and record.info["wal"] == _identity(wal):
+            # Another file was put there, such as a backup, and SQLite would apply to it what was
+            # meant for the one before. For a new, empty file SQLite itself deletes that.
+            log.warning("the file of runs was replaced by another one")
+            wal.unlink(missing_ok=True)
+            _companion(path, "-shm").unlink(missing_ok=True)
         open_engine(url).dispose()
         replaced_at[url] = time.monotonic()
     raise sa.exc.InvalidatePoolError("the file of runs was moved or deleted")

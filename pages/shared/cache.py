@@ -50,10 +50,12 @@ R = TypeVar("R")
 BEST = "cnn"
 
 
-def state_of(run: Run) -> tuple[str, str, int]:
-    """What tells a run's network from all others: its id, its database, and how often the
-    network was stored, for training can continue."""
-    return run.id, "" if run.shipped else engine.database_url(), run.version
+def state_of(run: Run) -> tuple[str, str, int, float | None]:
+    """What tells a run's network from all others: its id, its database, how often the network was
+    stored, for training can continue, and how long it was trained. If a backup was restored and
+    the run continued from there, that alone differs: it was measured, and is never the same."""
+    database = "" if run.shipped else engine.database_url()
+    return run.id, database, run.version, run.train_seconds
 
 
 def cached(most: int, spinner: str | bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -266,6 +268,7 @@ def seconds_until_turn(before: list[Run]) -> float:
     seconds = _seconds_of_active_runs(url)
     if any(run.id not in seconds for run in before):
         # It was started after the last look.
+        _active_runs.clear()
         _seconds_of_active_runs.clear()
         seconds = _seconds_of_active_runs(url)
     return sum(seconds.get(run.id, 0.0) for run in before) / max(pool().limit, 1)
@@ -273,9 +276,9 @@ def seconds_until_turn(before: list[Run]) -> float:
 
 @st.cache_data(ttl=2.0, max_entries=1, show_spinner=False)
 def _seconds_of_active_runs(url: str) -> dict[str, float]:
-    """How much longer each waiting or running run will take: three queries in two seconds,
+    """How much longer each waiting or running run will take: two more queries in two seconds,
     however many visitors wait."""
-    active = store().list_runs(states=ACTIVE)
+    active = _active_runs(url)
     reports = store().first_and_last_reports([run.id for run in active if run.state == RUNNING])
     ended = store().list_runs(states=(FINISHED,))
     images = len(dataset().x_train)
@@ -298,12 +301,13 @@ def watch(run_id: str, age: float = 0.0) -> tuple[Run, list[Progress]]:
     """
     if run := shipped.shipped_runs().get(run_id):
         return run, shipped.shipped_metrics(run_id)
-    return _watched(run_id, engine.database_url()).look(age)
+    url = engine.database_url()
+    return _watched(run_id, url, engine.replaced_at.get(url)).look(age)
 
 
 # Few runs are looked at at once, and a long one has thousands of reports.
 @cached(12)
-def _watched(run_id: str, url: str) -> "_Watched":
+def _watched(run_id: str, url: str, replaced_at: float | None) -> "_Watched":
     return _Watched(run_id)
 
 

@@ -340,3 +340,25 @@ def test_a_file_that_is_moved_or_deleted_is_replaced_by_a_complete_new_one(
 def test_a_file_that_stays_is_not_said_to_have_been_replaced(store, database_url):
     waiting_run(store)
     assert not engine_module.was_replaced(database_url)
+
+
+@pytest.mark.sqlite
+def test_a_backup_put_in_its_place_gets_nothing_of_what_the_file_before_had_not_yet_stored(
+    store, path, tmp_path
+):
+    first = finished_run(store, "me")
+    backup = tmp_path / "backup.db"
+    with sqlite3.connect(path) as original, sqlite3.connect(backup) as copy:
+        original.backup(copy)
+    original.close()
+    copy.close()
+    for number in range(3):
+        finished_run(store, f"visitor {number}")
+    assert path.with_name(path.name + "-wal").stat().st_size > 0
+    backup.replace(path)
+    assert [run.id for run in store.list_runs()] == [first.id]
+    after = waiting_run(store, "me")
+    assert [run.id for run in Store().list_runs()] == [after.id, first.id]
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()

@@ -1,5 +1,6 @@
 """What holds on every page: the entrance, the data notice, a database that is away, faults."""
 
+import dataclasses
 import logging
 import sqlite3
 
@@ -14,8 +15,18 @@ from mnist_core.errors import DownloadFailed
 from mnist_core.plots import html
 from mnist_core.store import engine
 from mnist_core.store.queue import DOWNLOAD
-from mnist_core.store.run import FAILED
-from tests.helpers import PROJECT, add_worker, finished_run, running_run, waiting_run, write_archive
+from mnist_core.store.run import ACTIVE, FAILED
+from mnist_core.store.runs import RunStore
+from pages.shared import cache
+from tests.helpers import (
+    PROJECT,
+    add_worker,
+    finished_run,
+    reports,
+    running_run,
+    waiting_run,
+    write_archive,
+)
 from tests.pages.helpers import (
     GENERAL,
     ONE,
@@ -482,3 +493,37 @@ def test_who_moved_the_file_of_runs_is_told_and_new_runs_are_stored(open_page, s
     tab = open_page("train")
     assert any("was moved or deleted while the app was running" in text for text in sentences(tab))
     assert len(store.list_runs()) == 1
+
+
+def test_after_a_backup_was_restored_nothing_of_before_is_shown(store, tmp_path):
+    run = running_run(store, steps=5)
+    path, backup = tmp_path / "runs.db", tmp_path / "backup.db"
+    with sqlite3.connect(path) as original, sqlite3.connect(backup) as copy:
+        original.backup(copy)
+    original.close()
+    copy.close()
+    store.report(run.id, "worker", reports(7, first=6))
+    assert len(cache.watch(run.id)[1]) == 12
+    backup.replace(path)
+    # The first look notices it.
+    cache.watch(run.id)
+    assert len(cache.watch(run.id)[1]) == 5
+    # Continued from there, its network may be stored for the second time a second time.
+    trained = finished_run(store, "other")
+    again = dataclasses.replace(trained, train_seconds=1.234567)
+    assert cache.state_of(again)[:3] == cache.state_of(trained)[:3]
+    assert cache.state_of(again) != cache.state_of(trained)
+
+
+def test_what_is_ahead_and_how_long_it_takes_is_one_look_at_the_queue(store, monkeypatch):
+    _, last = waiting_run(store, "one"), waiting_run(store, "two")
+    asked = []
+    list_runs = RunStore.list_runs
+
+    def counted(store, **which):
+        asked.append(which)
+        return list_runs(store, **which)
+
+    monkeypatch.setattr(RunStore, "list_runs", counted)
+    assert cache.seconds_until_turn(cache.runs_ahead_of(last)) > 0
+    assert asked.count({"states": ACTIVE}) == 1
