@@ -115,16 +115,17 @@ def pick_runs(label: str, runs: list[Run], start: list[str], key: str, *, most: 
     every = f"{key}_of_sweeps"
     has_sweeps = any(len(line) > 1 for line in lines)
     asked = {*start, *st.session_state.get(key, [])}
-    options, texts = [], _texts(runs)
+    listed = []
     for line in lines:
-        best = ordered(line)[0]
+        shown = line if st.session_state.get(every) else ordered(line)[:1]
+        listed += [run for run in line if run in shown or run.id in asked]
+    texts = _texts(listed)
+    for line in lines:
         if len(line) > 1:
-            texts[best.id] += f" · best of {len(line)} in a sweep"
-        shown = [best] if not st.session_state.get(every) else line
-        options += [run.id for run in line if run in shown or run.id in asked]
+            texts[ordered(line)[0].id] += f" · best of {len(line)} in a sweep"
     chosen: list[str] = st.multiselect(
         label,
-        options,
+        [run.id for run in listed],
         default=[run_id for run_id in start if run_id in found],
         max_selections=most,
         key=key,
@@ -175,7 +176,8 @@ def _choose_run(label: str, key: str, runs: list[Run], start: str, width: Any = 
     lines = _lines(runs)
     sweeps = {f"{SWEEP}{line[0].sweep}": line for line in lines if len(line) > 1}
     of_sweeps = _sweep_texts(list(sweeps.values()))
-    texts = _texts(runs) | {NO_RUN: "No other network"}
+    texts = _texts([line[0] for line in lines if len(line) == 1])
+    texts[NO_RUN] = "No other network"
     texts |= {name: of_sweeps[sweep[0].id] for name, sweep in sweeps.items()}
     wanted = st.query_params.get(key, start)
     wanted = wanted if wanted in {run.id for run in runs} else start
@@ -188,6 +190,7 @@ def _choose_run(label: str, key: str, runs: list[Run], start: str, width: Any = 
         of_sweep = [run.id for run in ordered(sweeps[chosen])]
         first = wanted if wanted in of_sweep else of_sweep[0]
         box = f"picked_{key}_{chosen.replace(':', '-')}"
+        texts = _texts(sweeps[chosen])
         chosen = _select("Run of this sweep", box, of_sweep, first, texts, width)
     if chosen == NO_RUN:
         st.query_params.pop(key, None)

@@ -6,6 +6,7 @@ import re
 import numpy as np
 from PIL import Image
 
+from mnist_core.store import names
 from tests import pictures
 from tests.browser.server import settled, upload
 from tests.extras import needs
@@ -401,7 +402,7 @@ def test_a_name_that_is_typed_and_sent_at_once_is_the_one_that_is_stored(server,
     box.press("Enter")
     wait_until(lambda: store.get(run.id).name == "By Enter", timeout=30)
     # The row of the table says so; then the name is in what is downloaded, too.
-    wide.get_by_role("rowheader", name=f"By Enter · {run.id} (yours)").wait_for()
+    wide.get_by_role("rowheader", name=f"{names.title(store.get(run.id))} (yours)").wait_for()
     settled(wide)
     with wide.expect_download() as started:
         wide.get_by_role("button", name="Keras model (.keras)").click()
