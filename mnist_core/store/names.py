@@ -43,17 +43,21 @@ def clean_name(text: str) -> str:
     return name
 
 
-def title(run: Run, zone: tzinfo | None = None, now: datetime | None = None) -> str:
+def title(
+    run: Run, zone: tzinfo | None = None, now: datetime | None = None, *, seconds: bool = False
+) -> str:
     """Its name, if it has one, its preset, and when it was asked for; or "cnn · built-in".
 
     Args:
         zone: the time zone of whoever reads it; None for the server's.
         now: what "today" is; None for the present. Has a time zone.
+        seconds: whether the time has them.
     """
     if run.shipped:
         return f"{run.id} · built-in"
     named = [run.name] if run.name else []
-    return " · ".join([*named, run.config.preset, _time_of_day(run.created_at, zone, now)])
+    time = _time_of_day(run.created_at, zone, now, ":%S" if seconds else "")
+    return " · ".join([*named, run.config.preset, time])
 
 
 def titles(runs: Iterable[Run], zone: tzinfo | None = None) -> dict[str, str]:
@@ -63,43 +67,43 @@ def titles(runs: Iterable[Run], zone: tzinfo | None = None) -> dict[str, str]:
     at which they were asked for, or else their id.
     """
     listed = list(runs)
-    plain = {run.id: title(run, zone) for run in listed}
     alike: dict[str, list[Run]] = {}
     for run in listed:
-        alike.setdefault(plain[run.id], []).append(run)
+        alike.setdefault(title(run, zone), []).append(run)
 
     def settings(run: Run) -> str:
-        return summary(run.config, varied([other.config for other in alike[plain[run.id]]]))
+        of_all = [other.config for other in alike[title(run, zone)]]
+        differing = summary(run.config, varied(of_all))
+        return f" · {differing}" if differing else ""
 
-    def second(run: Run) -> str:
-        return f"{datetime.fromtimestamp(run.created_at, zone):%H:%M:%S}"
+    return distinct(
+        listed,
+        lambda run: title(run, zone),
+        lambda run: title(run, zone) + settings(run),
+        lambda run: title(run, zone, seconds=True) + settings(run),
+    )
 
-    return distinct(listed, plain, [settings, second])
 
+def distinct(runs: list[Run], *ways: Callable[[Run], str]) -> dict[str, str]:
+    """Texts by the ids of runs, each in the first of these ways in which it differs from the
+    others, or in the last one with the id."""
 
-def distinct(
-    runs: list[Run], texts: dict[str, str], more: Iterable[Callable[[Run], str]] = ()
-) -> dict[str, str]:
-    """Texts by the ids of runs, made different by what ``more`` has to say of those that are
-    equal, and at last by the id."""
-    found = dict(texts)
-    for describe_more in (*more, _id):
+    def with_id(run: Run) -> str:
+        return f"{ways[-1](run)} · {run.id}"
+
+    found = {run.id: ways[0](run) for run in runs}
+    for way in (*ways[1:], with_id):
         count = Counter(found.values())
-        for run in runs:
-            if count[found[run.id]] > 1 and (text := describe_more(run)):
-                found[run.id] += f" · {text}"
+        found |= {run.id: way(run) for run in runs if count[found[run.id]] > 1}
     return found
 
 
-def _id(run: Run) -> str:
-    return run.id
-
-
-def _time_of_day(seconds: float, zone: tzinfo | None, now: datetime | None) -> str:
-    """Such as "14:05", or "27 Nov 14:05" if that is not today."""
+def _time_of_day(created_at: float, zone: tzinfo | None, now: datetime | None, more: str) -> str:
+    """Such as "14:05", or "27 Nov 14:05" if that is not today; ``more`` follows the minutes."""
     today = (now or datetime.now(zone)).astimezone(zone).date()
-    then = datetime.fromtimestamp(seconds, zone)
+    then = datetime.fromtimestamp(created_at, zone)
+    clock = then.strftime(f"%H:%M{more}")
     if then.date() == today:
-        return f"{then:%H:%M}"
+        return clock
     year = f" {then.year}" if then.year != today.year else ""
-    return f"{then.day} {then:%b}{year} {then:%H:%M}"
+    return f"{then.day} {then:%b}{year} {clock}"

@@ -11,6 +11,7 @@ from mnist_core.plots.curves import RUN_COLOURS
 from mnist_core.store import names
 from mnist_core.store.ranking import ordered
 from mnist_core.store.run import Run
+from mnist_core.sweeps import summary, varied
 from pages.shared.cache import dataset, has_pictures, predictions, shipped_runs, store
 from pages.shared.visitor import this_visitor, time_zone
 
@@ -161,10 +162,21 @@ def _sweep_texts(sweeps: list[list[Run]]) -> dict[str, str]:
     """What a list says of each of these sweeps, by the id of a sweep's first listed run."""
     visitor = this_visitor(remember=False)
     firsts = [sweep[0] for sweep in sweeps]
-    texts = names.distinct(firsts, {first.id: title(first) for first in firsts})
+    zone = time_zone()
+    texts = names.distinct(firsts, title, lambda run: names.title(run, zone, seconds=True))
     return {
         first.id: f"Sweep · {texts[first.id]}: {len(sweep)} runs" + YOURS * (first.owner == visitor)
         for first, sweep in zip(firsts, sweeps, strict=True)
+    }
+
+
+def _texts_in_sweep(runs: list[Run]) -> dict[str, str]:
+    """What a list of the runs of one sweep says of each: in what they differ."""
+    differing = varied([run.config for run in runs])
+    return {
+        run.id: summary(run.config, differing)
+        + ("" if run.test_accuracy is None else f" · {run.test_accuracy:.2%}")
+        for run in runs
     }
 
 
@@ -190,7 +202,7 @@ def _choose_run(label: str, key: str, runs: list[Run], start: str, width: Any = 
         of_sweep = [run.id for run in ordered(sweeps[chosen])]
         first = wanted if wanted in of_sweep else of_sweep[0]
         box = f"picked_{key}_{chosen.replace(':', '-')}"
-        texts = _texts(sweeps[chosen])
+        texts = _texts_in_sweep(sweeps[chosen])
         chosen = _select("Run of this sweep", box, of_sweep, first, texts, width)
     if chosen == NO_RUN:
         st.query_params.pop(key, None)

@@ -39,10 +39,10 @@ def test_titles_in_a_list_are_all_different():
     plain = title(RUN, UTC)
     rate = RUN.config.learning_rate
     assert titles(runs, UTC) == {
-        "ab12": f"{plain} · learning rate {rate} · 09:05:00 · ab12",
+        "ab12": f"{plain}:00 · learning rate {rate} · ab12",
         "tried": f"{plain} · learning rate 0.01",
-        "later": f"{plain} · learning rate {rate} · 09:05:07",
-        "same": f"{plain} · learning rate {rate} · 09:05:00 · same",
+        "later": f"{plain}:07 · learning rate {rate}",
+        "same": f"{plain}:00 · learning rate {rate} · same",
         "named": f"Ada · {plain}",
     }
 

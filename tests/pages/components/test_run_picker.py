@@ -47,7 +47,7 @@ def test_choosing_a_sweep_shows_its_runs_the_best_first(open_page, store):
     box.set_value(f"sweep:{swept[0].id}").run()
     (inner,) = [box for box in tab.selectbox if box.label == "Run of this sweep"]
     assert inner.value == tab.query_params["run"] == swept[2].id
-    assert [text.split(" · ")[2] for text in inner.options] == [
+    assert [text.split(" · ")[0] for text in inner.options] == [
         "learning rate 0.006, batch size 64",
         "learning rate 0.002, batch size 64",
         "learning rate 0.002, batch size 256",
