@@ -79,23 +79,3 @@ def latest(value: sa.Column[float]) -> sa.ScalarSelect[float]:
         .correlate(runs)
         .scalar_subquery()
     )
-
-
-def last_of_sweep(connection: sa.Connection, sweep_id: str, validated: bool) -> dict[str, Progress]:
-    """The latest report of each run of a sweep that has any, by the run's id.
-
-    Args:
-        validated: only of those at the end of an epoch, which have validation figures.
-    """
-    last = (
-        sa.select(metrics.c.run_id, sa.func.max(metrics.c.step).label("step"))
-        .join(runs, runs.c.id == metrics.c.run_id)
-        .where(runs.c.sweep == sweep_id)
-        .group_by(metrics.c.run_id)
-    )
-    if validated:
-        last = last.where(metrics.c.validation_accuracy.is_not(None))
-    found = last.subquery()
-    same = sa.and_(metrics.c.run_id == found.c.run_id, metrics.c.step == found.c.step)
-    query = sa.select(metrics.c.run_id, *COLUMNS).join(found, same)
-    return {run_id: Progress(*values) for run_id, *values in connection.execute(query)}

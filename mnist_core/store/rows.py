@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from mnist_core.config import TrainConfig
 from mnist_core.errors import RunNotFound
-from mnist_core.store import queue
-from mnist_core.store.run import FAILED, INTERRUPTED, Run
+from mnist_core.store import queue, reports
+from mnist_core.store.run import FAILED, INTERRUPTED, Run, Trial
 from mnist_core.store.schema import artifacts, metrics, runs, tasks
 
 log = logging.getLogger("mnist_core.store.runs")
@@ -78,6 +78,35 @@ def read_sweep(connection: sa.Connection, sweep_id: str) -> list[Run]:
         raise RunNotFound(NO_SWEEP)
     query = select_runs().where(runs.c.sweep == sweep_id).order_by(runs.c.number)
     found = [run_of_row(row) for row in connection.execute(query).mappings()]
+    if not found:
+        raise RunNotFound(NO_SWEEP)
+    return found
+
+
+def read_trials(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Trial]:
+    """The runs for which a condition holds, and how far each is, in the order in which they were
+    asked for."""
+    query = select_runs().where(which).order_by(runs.c.number)
+    query = query.add_columns(
+        reports.latest(metrics.c.epoch).label("epoch"),
+        reports.latest(metrics.c.validation_accuracy).label("validated"),
+    )
+    trials = []
+    for row in connection.execute(query).mappings():
+        own = dict(row)
+        epoch, validated = own.pop("epoch"), own.pop("validated")
+        trials.append(Trial(run_of_row(own), epoch or 0.0, validated))
+    return trials
+
+
+def read_trials_of_sweep(connection: sa.Connection, sweep_id: str) -> list[Trial]:
+    """The runs of a sweep as ``read_sweep`` gives them, and how far each is.
+
+    Raises:
+        RunNotFound: there are none.
+    """
+    known = RUN_ID.fullmatch(sweep_id)
+    found = read_trials(connection, runs.c.sweep == sweep_id) if known else []
     if not found:
         raise RunNotFound(NO_SWEEP)
     return found

@@ -25,6 +25,8 @@ from mnist_core.store.rows import (
     read_artifact,
     read_run,
     read_sweep,
+    read_trials,
+    read_trials_of_sweep,
     run_of_row,
     select_runs,
 )
@@ -39,7 +41,7 @@ from mnist_core.store.run import (
     Run,
     Trial,
 )
-from mnist_core.store.schema import artifacts, metrics, runs, tasks
+from mnist_core.store.schema import artifacts, runs, tasks
 from mnist_core.sweeps import MOST_RUNS
 
 log = logging.getLogger("mnist_core.store.runs")
@@ -299,33 +301,13 @@ class RunStore:
             RunNotFound: there is none.
         """
         with self.database.read() as connection:
-            found = read_sweep(connection, sweep_id)
-            last = reports.last_of_sweep(connection, sweep_id, validated=False)
-            validated = reports.last_of_sweep(connection, sweep_id, validated=True)
-        return [
-            Trial(
-                run,
-                last[run.id].epoch if run.id in last else 0.0,
-                validated[run.id].validation_accuracy if run.id in validated else None,
-            )
-            for run in found
-        ]
+            return read_trials_of_sweep(connection, sweep_id)
 
     def trials_since(self, seconds: float) -> list[Trial]:
-        """The runs that were asked for since then, in seconds since 1970, and how far each is;
-        the newest first."""
-        query = select_runs().where(runs.c.created_at >= seconds).order_by(runs.c.number.desc())
-        query = query.add_columns(
-            reports.latest(metrics.c.epoch).label("epoch"),
-            reports.latest(metrics.c.validation_accuracy).label("validated"),
-        )
-        trials = []
+        """The runs that were asked for since then, in seconds since 1970, and how far each is,
+        in the order in which they were asked for."""
         with self.database.read() as connection:
-            for row in connection.execute(query).mappings():
-                own = dict(row)
-                epoch, validated = own.pop("epoch"), own.pop("validated")
-                trials.append(Trial(run_of_row(own), epoch or 0.0, validated))
-        return trials
+            return read_trials(connection, runs.c.created_at >= seconds)
 
     def artifact(self, run_id: str, kind: str) -> bytes:
         """A run's Keras or LiteRT model, test predictions, calibration or checkpoint, as stored.

@@ -21,7 +21,8 @@ STATES = {FINISHED: "done", WAITING: "waiting", INTERRUPTED: "interrupted"}
 # One query a second, however many look on.
 @st.cache_data(ttl=1.0, max_entries=1, show_spinner=False)
 def _of_this_hour(url: str) -> list[Trial]:
-    return ranked(cache.store().trials_since(time.time() - HOUR))
+    # Of equal runs the newest comes first.
+    return ranked(cache.store().trials_since(time.time() - HOUR)[::-1])
 
 
 def show_runs(visitor: str) -> None:

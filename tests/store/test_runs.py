@@ -1090,13 +1090,13 @@ def test_trials_of_all_since_a_time_tell_how_far_each_is(store):
     running = running_run(store, "b", steps=12)
     waiting = waiting_run(store, "c")
     assert store.trials_since(finished.created_at) == [
-        Trial(store.get(waiting.id)),
-        Trial(store.get(running.id), 2.4, 0.5),
         Trial(store.get(finished.id), 2.0, 0.5),
+        Trial(store.get(running.id), 2.4, 0.5),
+        Trial(store.get(waiting.id)),
     ]
     assert [trial.run.id for trial in store.trials_since(running.created_at)] == [
-        waiting.id,
         running.id,
+        waiting.id,
     ]
     assert store.trials_since(waiting.created_at + 1) == []
 
