@@ -52,7 +52,7 @@ PARAMETERS: dict[str, set[str]] = {
     "classroom": set(),
 }  # fmt: skip
 
-_close_menu = st.components.v2.component("close_menu", js=(HERE / "close_menu.js").read_text())
+_document = st.components.v2.component("document", js=(HERE / "document.js").read_text())
 
 
 def enter(pages: Mapping[str, Any]) -> None:
@@ -83,7 +83,7 @@ def enter(pages: Mapping[str, Any]) -> None:
                 icon=":material/database:",
             )
         page.run()
-        _close_menu(key="close_menu")
+        _document(data={"presenting": presenter.is_on()}, key="document")
 
 
 def _unknown_page(pages: Mapping[str, Any]) -> list[Any]:
