@@ -80,7 +80,7 @@ def test_the_menu_of_a_narrow_screen_closes_when_a_page_is_chosen(server, chromi
     context = chromium.new_context(viewport={"width": 600, "height": 800})
     page = context.new_page()
     open_page(page, server, "train?run=cnn&wrong=1")
-    assert "wrong" not in page.url
+    wait_until(lambda: "wrong" not in page.url)
     page.get_by_test_id("stExpandSidebarButton").click()
     page.get_by_test_id("stSidebar").get_by_role("link", name="Explore").click()
     page.get_by_role("heading", name=HEADINGS["explore"]).wait_for()
@@ -96,7 +96,7 @@ def test_with_forced_colours_bars_switches_and_choices_stay_visible(server, chro
     assert page.evaluate(DIFFERS, [".bars .bar.best", ".bars .track"])
     pressed = "[data-testid=stButtonGroup] button[aria-pressed=true]"
     assert page.evaluate(DIFFERS, [pressed, "[data-testid=stButtonGroup] [aria-pressed=false]"])
-    open_page(page, server, "compare")
+    open_page(page, server, "evaluate")
     chosen = "[data-testid=stButtonGroup] [aria-checked=true]"
     assert page.evaluate(DIFFERS, [chosen, "[data-testid=stButtonGroup] [aria-checked=false]"])
     switch = page.get_by_test_id("stCheckbox").first
