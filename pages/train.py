@@ -1,17 +1,13 @@
 """Train: settings, a button, and curves that grow until the network is trained."""
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
 
-import plotly.graph_objects as go
 import streamlit as st
 
-from mnist_core import shipped
-from mnist_core.config import LIMITS, TrainConfig, describe
-from mnist_core.errors import RunNotFound
-from mnist_core.jobs import forecast
-from mnist_core.plots import curves
-from mnist_core.progress import Progress, epoch_ends, steps_per_second, thin
+from mnist_core.config import LIMITS, TrainConfig
+from mnist_core.errors import InvalidConfig, RunNotFound
+from mnist_core.progress import Progress
 from mnist_core.store.run import (
     FAILED,
     FINISHED,
@@ -20,23 +16,18 @@ from mnist_core.store.run import (
     WAITING,
     Run,
 )
-from pages.components import notices, run_picker, teacher
-from pages.components.live_chart import cached_figure_json, live_chart
-from pages.components.settings import set_all, settings
+from pages.components import live_run, notices, run_picker, settings, teacher
 from pages.components.waiting import show_waiting, start_button, was_pressed
-from pages.components.words import NONE, duration
-from pages.components.your_name import ask_name
+from pages.components.your_name import ask_name, chosen_name
 from pages.server import limits
 from pages.shared import cache, presenter, shell
 from pages.shared.visitor import this_visitor
 
 shell.guard("train")
 
-MOST_POINTS = 300
 # Seconds between updates. Only the owner sees every step: thirty onlookers cost the server no
 # more than a few owners.
 POLL_MINE, POLL_OTHERS = 0.2, 1.0
-Draw = Callable[[list[Progress], int], go.Figure]
 
 
 @shell.guarded
@@ -44,6 +35,8 @@ def start(config: TrainConfig, visitor: str, name: str) -> None:
     run = limits.submit(cache.store(), config, visitor, name)
     cache.pool().wake()
     st.query_params["run"] = run.id
+    # The curves are the page now.
+    st.session_state.pop(settings.OPEN, None)
 
 
 def resume(run_id: str, visitor: str, more_key: str = "") -> None:
@@ -77,55 +70,55 @@ def poll(run: Run, visitor: str) -> float | None:
     return POLL_MINE if moving else POLL_OTHERS
 
 
-def live(run_id: str, visitor: str, polled: float | None) -> None:
-    """One run: its state, numbers and curves; polled until it has ended."""
-    # All onlookers see the same moment, drawn once.
-    run, reports = cache.watch(run_id, 1.0 if polled == POLL_OTHERS else 0.0)
-    if poll(run, visitor) != polled:
-        # The whole page changes: the polling, the links, the start button.
-        st.rerun()
+def live(run_id: str, preset: str, visitor: str, polled: float | None) -> None:
+    """One run: its state, curves and numbers; polled until it has ended. Without a run, what to
+    expect of one of this preset."""
+    run, reports = None, list[Progress]()
+    if run_id:
+        # All onlookers see the same moment, drawn once.
+        run, reports = cache.watch(run_id, 1.0 if polled == POLL_OTHERS else 0.0)
+        if poll(run, visitor) != polled:
+            # The whole page changes: the polling, the links, the start button.
+            st.rerun()
     # Each in a container of its own, so that what comes and goes in them does not change the
     # position of the charts: Streamlit would rebuild them, and they would blink.
+    with st.container(
+        key="run_state", horizontal=True, wrap=False, vertical_alignment="center", gap="small"
+    ):
+        show_state(run, reports, visitor)
+    example = None if reports else live_run.example_for(preset)
+    shown, points = (example, cache.curves(example)) if example else (run, reports)
+    label = f"Example: the built-in {example.id} network" if example else ""
     with st.container():
-        if run.state == RUNNING:
-            show_progress(run, reports)
-        show_state(run, visitor)
-    with st.container():
-        if reports:
-            show_curves(run, reports)
+        if shown and points:
+            reveal = run.id if run and run.active else ""
+            live_run.show_curves(shown, points, label=label, reveal=reveal)
     # Below the curves, which are what people came to see.
     with st.container():
-        show_numbers(run, reports)
-        if run.test_accuracy is not None and not run.active:
-            images = run.test_images or 0
-            run_picker.warn_of_guessing(run, run.test_accuracy, images, "test")
-
-
-def show_curves(run: Run, reports: list[Progress]) -> None:
-    epochs, last = run.config.all_epochs, reports[-1]
-    state = (*cache.state_of(run), run.turn, run.worker, len(reports), epochs)
-
-    def show(title: str, meaning: str, draw: Draw, now: str) -> None:
-        st.markdown(f"**{title}**: {meaning}")
-        figure = cached_figure_json(
-            (title, *state), lambda: draw(thin(reports, MOST_POINTS), epochs)
-        )
-        live_chart(figure, f"{title} over epochs; now {now}", key=f"{title.lower()}-{run.id}")
-
-    left, right = st.columns(2)
-    with left:
-        now = f"{last.accuracy:.1%} on training batches"
-        show("Accuracy", "share of images classified correctly", curves.accuracy_curves, now)
-    with right:
-        now = f"{last.loss:.3f} on training batches"
-        show("Loss", "how wrong the answers are (lower is better)", curves.loss_curves, now)
+        if run:
+            live_run.show_numbers(run, reports)
+            if run.test_accuracy is not None and not run.active:
+                images = run.test_images or 0
+                run_picker.warn_of_guessing(run, run.test_accuracy, images, "test")
+        if example:
+            st.caption(live_run.expectation(example))
     with presenter.hidden_when_presenting("rate"):
-        now = f"{last.learning_rate:.2g}"
-        show("Learning rate", "how large each update is", curves.learning_rate_curve, now)
+        if shown and points:
+            live_run.show_learning_rate(shown, points, label=label)
 
 
-def show_state(run: Run, visitor: str) -> None:
-    if run.state == WAITING:
+def show_state(run: Run | None, reports: list[Progress], visitor: str) -> None:
+    """One row: how far the run is, or why it ended, and what can be done about it."""
+    if run is None:
+        st.info(
+            "Press **Start training**: the curves appear here and grow while the network learns. "
+            "You can leave this page; training continues.",
+            icon=":material/show_chart:",
+        )
+        return
+    if run.state == RUNNING:
+        live_run.show_progress(run, reports)
+    elif run.state == WAITING:
         show_waiting(run)
     elif run.state in (INTERRUPTED, FAILED):
         st.error(run.message, icon=":material/error:")
@@ -150,7 +143,7 @@ def offer_lower_rate(run: Run) -> None:
     """For a run that failed: the same settings with a tenth of its learning rate."""
     rate = max(LIMITS["learning_rate"][0], run.config.learning_rate / 10)
     config = dataclasses.replace(run.config, learning_rate=rate)
-    shell.button(f"Set the learning rate to {rate:g}", "undo", set_all, config)
+    shell.button(f"Set the learning rate to {rate:g}", "undo", settings.edit, config)
 
 
 def offer_more_epochs(run: Run, visitor: str) -> None:
@@ -158,112 +151,80 @@ def offer_more_epochs(run: Run, visitor: str) -> None:
     most = int(LIMITS["epochs"][1]) - run.config.all_epochs
     if most < 1:
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = f"more-{run.id}"
-        st.number_input("More epochs", 1, most, min(4, most), key=key, width=150)
-        what = "The learning rate restarts; the network continues from what it has learned."
-        shell.button("Continue training", "resume", resume, run.id, visitor, key, help=what)
+    key = f"more-{run.id}"
+    st.number_input("More epochs", 1, most, min(4, most), key=key, width=150)
+    what = "The learning rate restarts; the network continues from what it has learned."
+    shell.button("Continue training", "resume", resume, run.id, visitor, key, help=what)
 
 
-def show_numbers(run: Run, reports: list[Progress]) -> None:
-    if not reports and run.state != RUNNING:
+def show_settings(run: Run | None, mine: Run | None, sweeping: Run | None) -> None:
+    """The settings, open or in one line, and the start button."""
+    busy = "One run at a time for each visitor." if mine else ""
+    if settings.are_open(run_shown=run is not None):
+        with st.container(key="settings_open"):
+            can_close = run is not None or presenter.is_on()
+            config, place = settings.settings(can_close=can_close)
+        with place:
+            ask_name()
+        ready = config is not None
+        start_button(place, "Start training", ready=ready, busy=busy, width="content")
+        with place:
+            link_to_sweep(sweeping)
         return
-    last = reports[-1] if reports else None
-    ends = epoch_ends(reports)
-    numbers = {
-        "Validation": f"{ends[-1].validation_accuracy:.2%}" if ends else NONE,
-        "Batch accuracy": f"{last.accuracy:.1%}" if last else NONE,
-        "Batch loss": f"{last.loss:.3f}" if last else NONE,
-        "Time": f"{last.seconds:.1f} s" if last else NONE,
-    }
-    if run.test_accuracy is not None and not run.active:
-        del numbers["Batch accuracy"]
-        numbers = {"Test accuracy": f"{run.test_accuracy:.2%}"} | numbers
-    with st.container(horizontal=True, gap="small"):
-        for label, value in numbers.items():
-            st.metric(label, value, border=True, width=150)
+    config = settings.chosen()
+    settings.write_address(config)
+    # What was open before is hidden by its class (look.css) until the whole page has arrived.
+    with st.container(key="settings_line", horizontal=True, vertical_alignment="center"):
+        if run:
+            state = "" if run.active else f" · {run.state}"
+            st.subheader(f"{run_picker.title(run)}{state}", anchor=False, width="content")
+        settings.line(run.config if run else config)
+        if sweeping:
+            link_to_sweep(sweeping)
+        if not mine:
+            place = st.container(width="content")
+            start_button(place, "Start training", ready=True, busy="", width="content")
 
 
-def show_progress(run: Run, reports: list[Progress]) -> None:
-    epochs = run.config.all_epochs
-    done = reports[-1].epoch / epochs if reports else 0.0
-    if run.stop_requested:
-        text = "Stopping, then testing …"
-    elif done >= 1:
-        text = "Testing once on the test images and storing the network …"
-    elif reports:
-        text = f"Epoch {reports[-1].epoch:.1f} of {epochs}"
-        seconds = forecast.seconds_left(run.config, reports)
-        # The first steps compile the network, so their time predicts nothing.
-        if seconds is not None and done > 0.03:
-            text += f", about {duration(seconds)} left"
-        if pace := steps_per_second(reports):
-            images = pace * run.config.batch_size
-            text += f" · {pace:,.0f} steps and {images:,.0f} images a second"
+def link_to_sweep(sweeping: Run | None) -> None:
+    if sweeping and sweeping.sweep:
+        notices.link("sweep", "Your sweep is training", sweep=sweeping.sweep)
     else:
-        text = "Compiling the network …"
-    st.progress(min(done, 1.0), text=text)
+        notices.link("sweep", "Try several settings at once")
 
 
-def show_invitation(preset: str) -> None:
-    """What to press, and the curves of a built-in network to expect."""
-    st.info(
-        "Press **Start training**: the curves appear here and grow while the network learns. "
-        "You can leave this page; training continues.",
-        icon=":material/show_chart:",
-    )
-    example = shipped.shipped_runs().get(preset)
-    if not example:
-        return
-    expected = (
-        f"What to expect: the built-in {preset} network reached {example.test_accuracy:.2%} on the "
-        f"test images after {example.train_seconds:.0f} s of training."
-    )
-    if cache.has_learned_the_sample(example):
-        expected += " It was trained on all of MNIST; with the 4,000 images here expect less."
-    st.caption(expected)
-    show_curves(example, cache.curves(example))
-
-
-st.title("Train a network")
-notices.data_notice()
-visitor = this_visitor()
+visitor = this_visitor(remember=False)
 cache.store()
 cache.pool().wake()
 
-left, right = presenter.columns([1, 2])
-with left:
-    config, place = settings()
-    with place:
-        name = ask_name()
-        if was_pressed() and config:
-            start(config, visitor, name)
+# What comes and goes in here does not change the position of the charts.
+top = st.container()
+with top:
+    st.title("Train a network")
+    notices.data_notice()
     mine, sweeping = cache.active_run_and_sweep(visitor)
-    busy = "One run at a time for each visitor." if mine else ""
-    start_button(place, "Start training", ready=config is not None, busy=busy)
-    with place:
-        if sweeping and sweeping.sweep:
-            notices.link("sweep", "Your sweep is training", sweep=sweeping.sweep)
-        else:
-            notices.link("sweep", "Try several settings at once")
-with right:
     run = shown_run(mine or sweeping)
-    if run is None:
-        show_invitation(config.preset if config else cache.BEST)
-    else:
-        st.subheader(
-            run_picker.title(run) + ("" if run.active else f" · {run.state}"), anchor=False
-        )
-        st.caption(describe(run.config))
-        seconds = poll(run, visitor)
-        shell.fragment(live, run_every=seconds)(run.id, visitor, seconds)
+    settings.arrive(run.config if run else None)
+    if was_pressed():
+        with contextlib.suppress(InvalidConfig):
+            # Invalid settings have their sentence next to the widgets.
+            start(settings.chosen(), visitor, chosen_name())
+        mine, sweeping = cache.active_run_and_sweep(visitor)
+        run = shown_run(mine or sweeping)
+with st.container():
+    show_settings(run, mine, sweeping)
+seconds = poll(run, visitor) if run else None
+preset = run.config.preset if run else st.session_state["settings"].preset
+shell.fragment(live, run_every=seconds)(run.id if run else "", preset, visitor, seconds)
 
-if run and run.trained:
-    notices.next_step("evaluate", "See where this network is wrong", run=run.id)
-    notices.link("draw", "Let it read your handwriting", run=run.id)
-    notices.link("compare", "Compare it with others, name it, download it", run=run.id)
-else:
-    notices.next_step("evaluate", "See where the built-in networks go wrong", primary=False)
-if run and run.sweep:
-    notices.link("sweep", "See the sweep this run belongs to", sweep=run.sweep)
+with presenter.hidden_when_presenting("links"):
+    if run and run.trained:
+        notices.next_step("evaluate", "See where this network is wrong", run=run.id)
+        notices.link("draw", "Let it read your handwriting", run=run.id)
+        notices.link("compare", "Compare it with others, name it, download it", run=run.id)
+    else:
+        notices.next_step("evaluate", "See where the built-in networks go wrong", primary=False)
+    if run and run.sweep:
+        notices.link("sweep", "See the sweep this run belongs to", sweep=run.sweep)
 teacher.show(visitor, teacher.show_queue)
+this_visitor()

@@ -87,6 +87,21 @@ def learning_rate_curve(reports: list[Progress], epochs: int) -> go.Figure:
     return figure
 
 
+def as_example(figure: go.Figure, label: str) -> go.Figure:
+    """The same figure with its curves faded, and a label on it that says whose they are."""
+    figure.update_traces(opacity=0.35)
+    figure.add_annotation(
+        text=label,
+        x=0.5,
+        y=0.5,
+        xref="paper",
+        yref="paper",
+        showarrow=False,
+        font={"size": FONT_SIZE},
+    )
+    return figure
+
+
 def overlaid_curves(
     runs: list[tuple[str, list[Progress]]],
     value: str = "accuracy",

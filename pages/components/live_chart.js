@@ -3,7 +3,9 @@ export default async function({ data, parentElement }) {
   const chart = parentElement.querySelector('.chart');
   const { data: traces, layout } = JSON.parse(data.figure);
   chart.setAttribute('aria-label', data.alt);
-  chart.style.minHeight = `${layout.height}px`;
+  chart.classList.toggle('fitted', data.fitted);
+  if (data.fitted) delete layout.height;
+  else chart.style.minHeight = `${layout.height}px`;
   try {
     await load(data.source);
   } catch {
@@ -18,6 +20,18 @@ export default async function({ data, parentElement }) {
   layout.font = { ...layout.font, color: text, family: theme.getPropertyValue('--st-font') };
   for (const axis of ['xaxis', 'yaxis'])
     layout[axis] = { ...layout[axis], gridcolor: grid, zerolinecolor: grid };
-  layout.hoverlabel = { bgcolor: theme.getPropertyValue('--st-background-color').trim() };
+  const background = theme.getPropertyValue('--st-background-color').trim();
+  layout.hoverlabel = { bgcolor: background };
+  for (const note of layout.annotations ?? []) note.bgcolor = background;
   await Plotly.react(chart, traces, layout, { displayModeBar: false, responsive: true });
+  bringIntoView(chart, data.reveal);
+}
+
+// Once for each occasion: somebody who scrolls away afterwards is not pulled back.
+function bringIntoView(chart, occasion) {
+  window.revealedCharts ??= new Set();
+  if (!occasion || window.revealedCharts.has(occasion)) return;
+  window.revealedCharts.add(occasion);
+  // What is above the chart may change in the same rerun.
+  requestAnimationFrame(() => requestAnimationFrame(() => chart.scrollIntoView({ block: 'nearest' })));
 }

@@ -25,7 +25,7 @@ SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 _chart = st.components.v2.component(
     "live_chart",
     html='<div class="chart" role="img"></div>',
-    css=".chart { width: 100%; }",
+    css=(FOLDER / "live_chart.css").read_text(),
     js=LOAD + (FOLDER / "live_chart.js").read_text(),
     isolate_styles=False,
 )
@@ -52,15 +52,18 @@ def cached_figure_json(key: tuple[Any, ...], draw: Callable[[], go.Figure]) -> s
     return figures.cached_for_all((*key, presenter.is_on()), make)
 
 
-def live_chart(figure: str, alt: str, key: str) -> None:
+def live_chart(figure: str, alt: str, key: str, *, fitted: bool = False, reveal: str = "") -> None:
     """Show a figure of ``cached_figure_json``; a rerun with the same key only changes its data.
 
     Args:
         alt: what the chart shows, for anyone who cannot see it.
+        fitted: as high as the screen has room for, instead of as high as the figure says.
+        reveal: scroll the chart into view if it is not, once for each text that this is.
     """
     source = plotly_address()
     if source is None:
         # In a read-only installation the chart blinks.
         st.plotly_chart(json.loads(figure), key=key, config={"displayModeBar": False}, alt=alt)
         return
-    _chart(data={"figure": figure, "source": source, "alt": alt}, key=key)
+    data = {"figure": figure, "source": source, "alt": alt, "fitted": fitted, "reveal": reveal}
+    _chart(data=data, key=key)

@@ -1,7 +1,9 @@
 """The settings of a training run as widgets; a link can bring them, and the address follows.
 
-To set all widgets, for example to another preset, their keys get a new number, so that they
-start again with new values: a click at the wrong moment could undo a value set from outside.
+While a run is shown they are one line without widgets, and those that few people need are built
+when they are opened. To set all widgets, for example to another preset, their keys get a new
+number, so that they start again with new values: a click at the wrong moment could undo a value
+set from outside.
 """
 
 import dataclasses
@@ -12,10 +14,22 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import architecture
-from mnist_core.config import ADDRESS_FIELDS, CHOICES, LIMITS, PRESETS, TrainConfig, words
+from mnist_core.config import (
+    ADDRESS_FIELDS,
+    CHOICES,
+    LIMITS,
+    PRESETS,
+    TrainConfig,
+    to_text,
+    words,
+)
 from mnist_core.errors import InvalidConfig
-from mnist_core.plots import html
+from mnist_core.plots import html, style
 from pages.shared import presenter, shell
+
+# What the visitor wants of the settings on this page: True open, False as one line; missing before
+# they said so.
+OPEN = "settings_open"
 
 LABELS = {
     "dense": "Dense layers",
@@ -43,6 +57,7 @@ MORE = {
     "Layers": ("convolutions", "dense", "dropout", "batch_normalization", "looks"),
     "Images": ("training_images", "shuffled_labels", "drawn_digits", "augmentation"),
 }
+NETWORK = "This network, layer by layer"
 DESCRIPTIONS = {
     "classic": "784 pixels → 128 → 64 → 10. Seconds to train. Also learns from 3,000 digits that "
     "this project drew.",
@@ -86,18 +101,81 @@ HELP = {
 }
 
 
-def settings() -> tuple[TrainConfig | None, DeltaGenerator]:
+def arrive(run: TrainConfig | None) -> None:
+    """Begin the page: with the link's settings on the first visit, with the last ones later.
+
+    Args:
+        run: the settings of the run that the link shows, which count if it has no others.
+    """
+    if "settings" not in st.session_state:
+        query = st.query_params.to_dict()
+        config, problems = TrainConfig.from_query(query)
+        if run and run.preset in PRESETS and not query.keys() & {"preset", *ADDRESS_FIELDS}:
+            config = dataclasses.replace(run, epochs=run.all_epochs, more_epochs=())
+        set_all(config)
+        st.session_state["address_problems"] = problems
+    elif st.session_state["arrived"]:
+        problems = st.session_state["address_problems"]
+        set_all(st.session_state["settings"])
+        st.session_state["address_problems"] = problems
+    if st.session_state["arrived"]:
+        st.session_state.pop(OPEN, None)
+
+
+def are_open(*, run_shown: bool) -> bool:
+    """Whether to show the widgets, and not the line."""
+    presenting = presenter.is_on() and not st.session_state.get("show_settings")
+    return bool(st.session_state.get(OPEN, not (run_shown or presenting)))
+
+
+def chosen() -> TrainConfig:
+    """What the visitor has chosen, also before the widgets are shown in this rerun.
+
+    Raises:
+        InvalidConfig: the widgets hold settings that are invalid.
+    """
+    fields = (*FIRST, *(field for fields in MORE.values() for field in fields))
+    held = {
+        field: st.session_state[_key(field)] for field in fields if _key(field) in st.session_state
+    }
+    last: TrainConfig = st.session_state["settings"]
+    return dataclasses.replace(last, **_parsed(held))
+
+
+def in_one_line(config: TrainConfig) -> str:
+    """Such as "classic, 8 epochs, batch size 256, learning rate 0.006, dropout 0.5"."""
+    differs = [field for field in ADDRESS_FIELDS if field in config.to_query()]
+    others = [field for field in differs if field not in (*FIRST, "more_epochs")]
+    parts = [
+        f"{words(field).lower()} {to_text(field, getattr(config, field))}"
+        for field in ("batch_size", "learning_rate", *others)
+    ]
+    return ", ".join([config.preset, style.counted(config.all_epochs, "epoch"), *parts])
+
+
+def line(config: TrainConfig) -> None:
+    """The settings in one line, and the button that opens them."""
+    # Not markdown: a stored preset may have any name.
+    st.text(in_one_line(config), width="content")
+    # Anew: when the widgets were gone, so were the values they held.
+    now = st.session_state["settings"]
+    shell.button("Change", "tune", edit, now, type="tertiary", key="change_settings")
+
+
+def settings(*, can_close: bool) -> tuple[TrainConfig | None, DeltaGenerator]:
     """The widgets.
+
+    Args:
+        can_close: offer to show the line instead.
 
     Returns:
         The settings, or None, with a sentence on the page, if they are invalid. And the place for
         the start button: below the first few widgets, because most people need no others.
     """
-    _arrive()
     for problem in st.session_state["address_problems"]:
         st.warning(problem, icon=":material/link_off:")
     start: TrainConfig = st.session_state["settings_start"]
-    with presenter.hidden_when_presenting("settings"):
+    with st.container(key="settings_row", horizontal=True):
         st.segmented_control(
             "Network",
             list(PRESETS),
@@ -106,13 +184,19 @@ def settings() -> tuple[TrainConfig | None, DeltaGenerator]:
             on_change=_choose_preset,
             required=True,
         )
-        st.caption(DESCRIPTIONS[start.preset])
         values = {field: _widget(field, start) for field in FIRST}
-    place = st.container()
-    more = presenter.hidden_when_presenting("more_settings")
+    st.caption(DESCRIPTIONS[start.preset])
+    place = st.container(key="settings_place", horizontal=True, vertical_alignment="bottom")
+    more = st.expander(
+        "More settings", icon=":material/tune:", key="more_settings", on_change=_keep
+    )
+    tabs = more.tabs([*MORE, NETWORK]) if more.open else []
+    for tab, fields in zip(tabs, MORE.values(), strict=False):
+        with tab:
+            values |= {field: _widget(field, start) for field in fields}
+    # Only now, so that all widgets are there even if a text is invalid.
     try:
-        with more:
-            config = dataclasses.replace(start, **values, **_more_values(start))
+        config = dataclasses.replace(st.session_state["settings"], **_parsed(values))
     except InvalidConfig as error:
         place.error(str(error), icon=":material/error:")
         return None, place
@@ -120,16 +204,18 @@ def settings() -> tuple[TrainConfig | None, DeltaGenerator]:
         # Once settings are changed by hand, errors in the link no longer matter.
         st.session_state["address_problems"] = []
     st.session_state["settings"] = config
-    _write_address(config)
-    with more:
-        if config.more_epochs:
-            then = " and ".join(map(str, config.more_epochs))
-            st.caption(f"Then {then} more epochs with the learning rate restarted.")
-        _show_network(config)
+    write_address(config)
+    if tabs:
+        with tabs[-1]:
+            _show_layers(config)
+        with more:
+            _sum_up(config)
+    with place:
+        if can_close:
+            shell.button("Hide settings", "expand_less", _close, type="tertiary")
         if config != PRESETS[config.preset]:
-            preset = config.preset
-            label = f"Reset to {preset}'s defaults"
-            shell.button(label, "restart_alt", set_all, PRESETS[preset])
+            label = f"Reset to {config.preset}'s defaults"
+            shell.button(label, "restart_alt", set_all, PRESETS[config.preset], type="tertiary")
     return config, place
 
 
@@ -140,16 +226,19 @@ def set_all(config: TrainConfig) -> None:
     st.session_state["address_problems"] = []
 
 
-def _arrive() -> None:
-    """Start with the link's settings on the first visit, with the last ones on later visits."""
-    if "settings" not in st.session_state:
-        config, problems = TrainConfig.from_query(st.query_params.to_dict())
-        set_all(config)
-        st.session_state["address_problems"] = problems
-    elif st.session_state["arrived"]:
-        problems = st.session_state["address_problems"]
-        set_all(st.session_state["settings"])
-        st.session_state["address_problems"] = problems
+def edit(config: TrainConfig) -> None:
+    """Open the widgets, set to this."""
+    set_all(config)
+    st.session_state[OPEN] = True
+
+
+def _close() -> None:
+    st.session_state[OPEN] = False
+
+
+def _keep() -> None:
+    """When further settings are opened or closed: widgets that come back begin where they were."""
+    st.session_state["settings_start"] = st.session_state["settings"]
 
 
 def _choose_preset() -> None:
@@ -160,18 +249,16 @@ def _key(field: str) -> str:
     return f"setting-{field}-{st.session_state['settings_count']}"
 
 
-def _more_values(start: TrainConfig) -> dict[str, Any]:
-    """The values of the widgets that most people do not need."""
-    values: dict[str, Any] = {}
-    with st.expander("More settings", icon=":material/tune:"):
-        tabs = st.tabs(list(MORE))
-    for tab, fields in zip(tabs, MORE.values(), strict=True):
-        with tab:
-            values |= {field: _widget(field, start) for field in fields}
-    # Only now, so that all widgets are there even if a text is invalid.
-    values["convolutions"] = architecture.parse_convolutions(values["convolutions"])
-    values["dense"] = architecture.parse_dense(values["dense"])
-    return values
+def _parsed(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of widgets as settings. Raises InvalidConfig."""
+    readers = {
+        "convolutions": architecture.parse_convolutions,
+        "dense": architecture.parse_dense,
+    }
+    return {
+        field: readers[field](value) if field in readers else value
+        for field, value in values.items()
+    }
 
 
 def _widget(field: str, start: TrainConfig) -> Any:
@@ -205,7 +292,8 @@ def _option_text(field: str) -> Callable[[float], str]:
     return text
 
 
-def _write_address(config: TrainConfig) -> None:
+def write_address(config: TrainConfig) -> None:
+    """Make the address bring these settings."""
     wanted = config.to_query()
     for field in ("preset", *ADDRESS_FIELDS):
         if field in wanted:
@@ -215,13 +303,19 @@ def _write_address(config: TrainConfig) -> None:
             del st.query_params[field]
 
 
-def _show_network(config: TrainConfig) -> None:
-    st.caption(
+def _sum_up(config: TrainConfig) -> None:
+    text = (
         f"{config.parameters:,} parameters, {config.multiplications:,} multiplications per digit."
     )
-    with st.expander("This network, layer by layer"):
-        rows = [
-            (layer.kind, " × ".join(map(str, layer.shape)), f"{layer.parameters:,}")
-            for layer in config.layers
-        ]
-        st.html(html.table(("Layer", "Output", "Parameters"), rows))
+    if config.more_epochs:
+        then = " and ".join(map(str, config.more_epochs))
+        text += f" Then {then} more epochs with the learning rate restarted."
+    st.caption(text)
+
+
+def _show_layers(config: TrainConfig) -> None:
+    rows = [
+        (layer.kind, " × ".join(map(str, layer.shape)), f"{layer.parameters:,}")
+        for layer in config.layers
+    ]
+    st.html(html.table(("Layer", "Output", "Parameters"), rows))

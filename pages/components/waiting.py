@@ -1,5 +1,7 @@
 """waiting: the button that starts a training, and what a waiting run waits for."""
 
+from typing import Any
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -17,13 +19,15 @@ def was_pressed() -> bool:
     return bool(st.session_state.pop(PRESSED, False))
 
 
-def start_button(place: DeltaGenerator, label: str, *, ready: bool, busy: str) -> None:
+def start_button(
+    place: DeltaGenerator, label: str, *, ready: bool, busy: str, width: Any = "stretch"
+) -> None:
     """The button, disabled unless it is ``ready``, or while something is ``busy``: a sentence."""
     place.button(
         label,
         type="primary",
         icon=":material/play_arrow:",
-        width="stretch",
+        width=width,
         on_click=lambda: st.session_state.update({PRESSED: True}),
         disabled=bool(busy) or not ready,
         help=busy or None,

@@ -33,6 +33,12 @@ def ask_name() -> str:
     return name
 
 
+def chosen_name() -> str:
+    """What is in the box, also if it is not on the page in this run."""
+    name: str = st.session_state.get(BOX, st.session_state.get(NAME, _remembered()))
+    return name
+
+
 def _remembered() -> str:
     """The name in the cookie that the browser sent when it connected; anybody may write one."""
     try:

@@ -317,7 +317,7 @@ def test_what_was_just_typed_is_trained_stopped_resumed_and_continued(server, wi
     wide.get_by_role("textbox", name="Dense layers").fill("20")
     # No Enter: the press brings the text along.
     wide.get_by_role("button", name="Start training").click()
-    wide.get_by_text("dense 20").wait_for()
+    wide.get_by_text(re.compile("dense 20")).first.wait_for()
     wide.get_by_text(re.compile(r"^Epoch [1-9]")).wait_for()
     wide.get_by_role("button", name="Stop").click()
     wide.get_by_role("button", name="Resume").click()
@@ -335,6 +335,7 @@ def test_a_click_while_the_page_still_arrives_leaves_the_settings_as_they_are(se
         phone.get_by_role("button", name="Start training").click()
         stop = phone.get_by_role("button", name="Stop")
         stop.wait_for()
+        phone.get_by_role("button", name="Change").click()
         slider = phone.get_by_role("slider", name="Epochs")
         assert slider.evaluate("s => s.value ?? s.getAttribute('aria-valuenow')") == "17"
         assert "epochs=17" in phone.url

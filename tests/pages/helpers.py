@@ -94,6 +94,12 @@ def visit(tab: AppTest, name: str) -> AppTest:
     return tab.switch_page(f"pages/{name}.py").run()
 
 
+def open_more(tab: AppTest) -> AppTest:
+    """On Train, open the settings that few people need."""
+    tab.session_state["more_settings"] = True
+    return tab.run()
+
+
 def sentences(tab: AppTest, *kinds: str) -> list[str]:
     """The text of all boxes, or of those of these kinds."""
     return [

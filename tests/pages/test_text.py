@@ -10,7 +10,7 @@ from mnist_core.plots import curves, html, report
 from mnist_core.progress import Progress, to_csv
 from mnist_core.store.run import owner_of
 from tests.helpers import answered, finished_run, reports
-from tests.pages.helpers import all_text, assert_shown, faults, headings, sentences
+from tests.pages.helpers import all_text, assert_shown, faults, headings, open_more, sentences
 
 ME = "token-of-this-visitor-0123456789abcdef"
 MARKUP = [
@@ -64,7 +64,7 @@ def test_the_wildest_name_stands_on_every_page_as_it_is(open_page, store, page):
 
 
 def test_what_is_typed_for_layers_is_not_repeated(open_page):
-    tab = open_page("train", ME)
+    tab = open_more(open_page("train", ME))
     for typed in ("<b>x</b>", "[x](https://example.org)", "9" * 5000):
         tab.text_input(key="setting-dense-1").input(typed).run()
         assert not any(typed[:20] in sentence for sentence in sentences(tab))
