@@ -14,6 +14,7 @@ from pages.components.answers import Answer, answer, show_answer
 from pages.components.canvas import Subject
 from pages.components.choices import choose
 from pages.components.closer_look import EVERY_STEP, choose_steps, closer_look, left_out
+from pages.components.strokes import PENS
 from pages.components.words import NONE
 from pages.shared import presenter, shell
 
@@ -29,7 +30,14 @@ def draw_and_read(runs: list[Run]) -> None:
     left, right = st.columns([2, 3], gap="large")
     with left:
         show_sheet()
+    # Below the answer, so that on a phone canvas and answer are in view together.
+    with presenter.hidden_when_presenting("other_ways"):
+        other_ways = st.expander("Read a test digit or a photograph instead")
+    with other_ways:
+        pictures.other_ways()
     subject = canvas.subject()
+    if subject and (subject.file or subject.problem):
+        other_ways.caption("What was read is above, next to the sheet.")
     with right:
         if subject is None:
             nothing_to_read(
@@ -58,22 +66,17 @@ def draw_and_read(runs: list[Run]) -> None:
 
 
 def show_sheet() -> None:
-    """The canvas, its buttons, and the other ways to give a digit."""
+    """The canvas and its tools."""
     with st.container(key="sheet"):
-        canvas.show(st.session_state.get("pen") or "Medium")
-    with st.container(horizontal=True):
+        canvas.show(st.session_state.get("pen") or "Medium", pictures.take_test_digit)
+    with st.container(key="tools", horizontal=True):
         shell.button("Undo", "undo", canvas.undo)
         shell.button("Clear", "delete", canvas.clear)
-        with presenter.hidden_when_presenting("pen", width="content"):
-            choose("Pen", list(canvas.PENS), "pen", default="Medium", persist_state="session")
-    with (
-        presenter.hidden_when_presenting("other_ways"),
-        st.expander("Read a test digit or a photograph instead"),
-    ):
-        pictures.other_ways()
-    # On a phone this is right above the answer.
-    if (subject := canvas.subject()) and subject.file:
-        shell.button("Turn", "rotate_right", pictures.turn_picture)
+        shell.button("Use a test digit", "casino", pictures.take_test_digit)
+        if (subject := canvas.subject()) and subject.file:
+            shell.button("Turn", "rotate_right", pictures.turn_picture)
+    with presenter.hidden_when_presenting("pen"):
+        choose("Pen", list(PENS), "pen", default="Medium", persist_state="session")
 
 
 def show_answers(answers: Sequence[Answer], images: np.ndarray, subject: Subject) -> None:
@@ -97,7 +100,6 @@ def show_answers(answers: Sequence[Answer], images: np.ndarray, subject: Subject
             f"{subject.source}, as the network sees it"
             + (f"; {skipped} of {len(EVERY_STEP)} steps left out" if skipped else "")
         )
-        pictures.test_digit_button()
 
 
 def choose_figure(count: int, subject: Subject) -> int:
@@ -114,7 +116,6 @@ def nothing_to_read(sentence: str = "") -> None:
         st.metric("Prediction", NONE)
     if sentence:
         st.write(sentence)
-    pictures.test_digit_button()
 
 
 def read(subject: Subject, runs: list[Run]) -> tuple[np.ndarray, list[Answer]]:
@@ -138,8 +139,8 @@ def read(subject: Subject, runs: list[Run]) -> tuple[np.ndarray, list[Answer]]:
 
 
 st.title("Draw a digit")
-# The sheet comes first, so that canvas and answer fit the screen of a phone together.
-sheet = st.container()
+# Above the choice of networks, so that canvas and answer fit the screen of a phone together.
+sheet = st.container(key="drawing")
 found = run_picker.trained_runs()
 with presenter.hidden_when_presenting("runs", horizontal=True, gap="medium"):
     run = run_picker.pick_run("Network", runs=found)

@@ -3,9 +3,11 @@ may be wrong. Any of them opens in the detail view."""
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import data
 from mnist_core.analysis import metrics
@@ -21,8 +23,10 @@ shell.guard("explore")
 LARGEST_SEED = 9999
 SPLITS = {"Training": "train", "Test": "test"}
 COUNTS = [25, 50, 100, 200]
+FEWEST_OF_MANY = 50
 DIGITS = list(range(data.CLASSES))
 MOST_SHOWN = 60
+ROW: dict[str, Any] = {"horizontal": True, "vertical_alignment": "center", "gap": "small"}
 
 
 # --- a sample ---
@@ -32,53 +36,61 @@ def new_sample() -> None:
     st.session_state["explore_seed"] = random.randint(0, LARGEST_SEED)
 
 
-def choose_sample() -> tuple[int, int, list[int]]:
-    """How many digits, the seed of the sample, and which digits; none means all ten."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        count = st.selectbox(
-            "How many", COUNTS, index=1, key="count", bind="query-params", width=80
-        )
-        seed = st.number_input(
-            "Seed",
-            0,
-            LARGEST_SEED,
-            key="explore_seed",
-            width=100,
-            help="The same seed shows the same digits to everyone: share the address.",
-        )
-        shell.button("New sample", "casino", new_sample)
-    if st.query_params.get("seed") != str(seed):
-        st.query_params["seed"] = str(seed)
+def choose_sample() -> tuple[list[int], int]:
+    """Which digits, where none means all ten, and how many of them."""
     chosen = st.pills(
-        "Digits",
+        "Digits; choose none to see all ten",
         DIGITS,
         selection_mode="multi",
         default=[],
         key="digits",
         bind="query-params",
-        help="Choose none to see all ten.",
+        label_visibility="collapsed",
     )
-    return count, seed, chosen
+    count = st.selectbox(
+        "How many",
+        COUNTS,
+        index=1,
+        key="count",
+        bind="query-params",
+        label_visibility="collapsed",
+        width=90,
+    )
+    shell.button("New sample", "casino", new_sample)
+    return chosen, count
 
 
-@shell.fragment
-def show_sample(split: str) -> None:
-    with presenter.hidden_when_presenting("choice"):
-        count, seed, chosen = choose_sample()
+def show_sample(split: str, row: DeltaGenerator) -> None:
+    with row, presenter.hidden_when_presenting("choice", **ROW, width="content"):
+        chosen, count = choose_sample()
+    seed = st.session_state["explore_seed"]
+    if st.query_params.get("seed") != str(seed):
+        st.query_params["seed"] = str(seed)
     _, labels = cache.images_of(split)
     places = data.sample_indices(labels, chosen or DIGITS, count, seed)
-    detail.show_digits(split, places, [str(label) for label in labels[places]], "sample")
+    # Pictures arrive last, so look.css keeps room for many.
+    with st.container(key="many_digits" if len(places) >= FEWEST_OF_MANY else "few_digits"):
+        detail.show_digits(split, places, [str(label) for label in labels[places]], "sample")
     kind = "test" if split == "test" else "training"
     st.caption(
         f"{len(places)} of {len(labels):,} {kind} images, chosen at random. Choose one to see it "
         "large. Each is 28 by 28 pixels, from 0 for paper to 255 for ink."
     )
-    detail.show()
+    choose_by_number(split)
 
 
 def choose_by_number(split: str) -> None:
+    """A sample by its seed, and an image by its number."""
     last = len(cache.images_of(split)[1]) - 1
     with presenter.hidden_when_presenting("number", horizontal=True, vertical_alignment="bottom"):
+        st.number_input(
+            "Seed",
+            0,
+            LARGEST_SEED,
+            key="explore_seed",
+            width=140,
+            help="The same seed shows the same digits to everyone: share the address.",
+        )
         st.number_input(
             "Go to image number",
             0,
@@ -97,7 +109,7 @@ def choose_number(split: str) -> None:
 # --- a summary ---
 
 
-def show_glance(split: str) -> None:
+def show_glance(split: str, row: DeltaGenerator) -> None:
     found = cache.glance_at(cache.dataset(), split)
     images = split, cache.fingerprint_of(split)
     left, right = st.columns(2, gap="large")
@@ -144,7 +156,7 @@ def show_glance(split: str) -> None:
 # --- doubtful labels ---
 
 
-def show_doubts(split: str) -> None:
+def show_doubts(split: str, row: DeltaGenerator) -> None:
     if split == "test":
         show_test_doubts()
         return
@@ -187,15 +199,29 @@ def show_test_doubts() -> None:
 
 # --- the page ---
 
-VIEWS: dict[str, Callable[[str], None]] = {
+# Each takes the images to show, and the row for its own choices.
+VIEWS: dict[str, Callable[[str, DeltaGenerator], None]] = {
     "A sample": show_sample,
     "At a glance": show_glance,
     "A map": show_map,
     "Doubtful labels": show_doubts,
 }
 
+
+@shell.fragment
+def explore() -> None:
+    row = st.container(key="controls", **ROW)
+    with row:
+        view = choose("View", list(VIEWS), "show", bind="query-params")
+        with presenter.hidden_when_presenting("split", width="content"):
+            split = SPLITS[choose("Images", list(SPLITS), "split", bind="query-params")]
+    # By hand, not by binding: a bound number fails on seed=1e400 before it can be checked.
+    st.session_state.setdefault("explore_seed", int(st.query_params.get("seed", "0")))
+    VIEWS[view](split, row)
+    detail.show()
+
+
 st.title("Explore the digits")
-notices.data_notice()
 shell.check_address(
     split=SPLITS.__contains__,
     show=VIEWS.__contains__,
@@ -205,15 +231,8 @@ shell.check_address(
     method=METHODS.__contains__,
     image=detail.is_name,
 )
-# By hand, not by binding: a bound number fails on seed=1e400 before it can be checked.
-st.session_state.setdefault("explore_seed", int(st.query_params.get("seed", "0")))
-
-view = choose("View", list(VIEWS), "show", bind="query-params")
-with presenter.hidden_when_presenting("split"):
-    split = SPLITS[choose("Images", list(SPLITS), "split", bind="query-params")]
-VIEWS[view](split)
-if view == "A sample":
-    choose_by_number(split)
-detail.show()
+explore()
+# Below the digits, which are to begin in the upper third of a screen.
+notices.data_notice()
 
 notices.next_step("train", "Train a network on these")

@@ -83,8 +83,12 @@ def _over_digits(figure: go.Figure, dark: bool) -> None:
     )
 
 
-def pixels(image: np.ndarray) -> go.Figure:
-    """An enlarged image, uint8 (28, 28), that shows a pixel's value on hover."""
+def pixels(image: np.ndarray, height: int = 340) -> go.Figure:
+    """An enlarged image, uint8 (28, 28), that shows a pixel's value on hover.
+
+    Args:
+        height: of the figure, in pixels of the page.
+    """
     figure = go.Figure()
     figure.add_heatmap(
         z=image.tolist(),
@@ -99,7 +103,7 @@ def pixels(image: np.ndarray) -> go.Figure:
     # Row 0 at the top, pixels square.
     figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain", **axis)
     figure.update_layout(
-        height=340,
+        height=height,
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         dragmode=False,
         hoverlabel={"font": {"size": FONT_SIZE}},

@@ -1,12 +1,14 @@
 """The sheet to draw on: strokes, undo, clear; and what there is to read, ``subject()``.
 
-Drawings are kept in the visitor's session, so that they survive a visit to another page.
+The browser sends a picture of the sheet and its strokes. The strokes are kept, so that any of them
+can be undone; a drawing survives a visit to another page in the visitor's session, and a reload
+in the browser's tab.
 """
 
 import dataclasses
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,22 +21,36 @@ from streamlit_drawable_canvas import st_canvas
 from mnist_core import drawing
 from mnist_core.drawing import photo
 from mnist_core.errors import EmptyDrawing
-from mnist_core.plots import html
+from mnist_core.plots import html, style
+from pages.components.strokes import (
+    INK,
+    PAPER,
+    PENS,
+    SIDE,
+    Stroke,
+    checked,
+    from_canvas,
+    picture_of,
+    to_canvas,
+)
+from pages.shared import shell
 
 log = logging.getLogger("pages")
 
-SIDE = 320
-# The medium one is about a fifteenth of a digit that fills the sheet, as in MNIST.
-PENS = {"Fine": 8, "Medium": 18, "Broad": 30}
-INK, PAPER = "#101820", "#FFFFFF"
-# Strokes that can be undone, each with a picture of the sheet of about 3 KB; and the bytes that
-# those pictures may take in a session, because a stranger may send any.
-MOST_UNDO, MOST_BYTES_OF_UNDO = 100, 2_000_000
+FOLDER = Path(__file__).parent
 # High-resolution screens send up to four pixels for one.
 MOST_SIDE = 4 * SIDE
 # A drawing of several digits, or a photograph, is shown with at most this many pixels a side.
 SHEET_SIDE = 400
 DRAWING, PICTURE = "Your drawing", "Your picture"
+HELPER = "canvas_helper"
+
+_helper = st.components.v2.component(
+    HELPER,
+    html='<p class="hint"></p>',
+    css=(FOLDER / "canvas.css").read_text(),
+    js=(FOLDER / "canvas.js").read_text(),
+)
 
 
 @dataclass(frozen=True)
@@ -93,25 +109,25 @@ def refuse(problem: str, file: bytes = b"") -> None:
 
 
 def clear() -> None:
-    _new_canvas(None)
+    _new_canvas(())
     _forget()
 
 
 def undo() -> None:
-    """Undo the last stroke, or those that the browser reported together with it."""
-    sheets = st.session_state.get("sheets", [])
-    if not sheets:
+    """Undo the last stroke."""
+    # Strokes that came together with this click have not been read yet.
+    sent = st.session_state.get(_key()) or {}
+    if report := sent.get("drawing"):
+        _receive(report.get("raw"), None)
+    strokes = _strokes()
+    if not strokes:
         return
-    if len(sheets) == 1:
-        clear()
-        return
-    # The new canvas reports nothing before its next stroke, so use the picture that was kept.
-    sheets.pop()
-    count, picture = sheets[-1]
-    strokes = st.session_state["strokes"]
-    st.session_state["strokes"] = {**strokes, "objects": strokes["objects"][:count]}
-    _new_canvas(st.session_state["strokes"])
-    _read_drawing(_decoded(picture))
+    _new_canvas(strokes[:-1])
+    if len(strokes) > 1:
+        # The new canvas reports nothing before its next stroke.
+        _read_strokes(strokes[:-1])
+    else:
+        _forget()
 
 
 def arrive() -> None:
@@ -124,71 +140,88 @@ def arrive() -> None:
     elif found and found.pictures:
         file = b"" if found.problem else found.file
         st.session_state["subject"] = dataclasses.replace(found, problem="", file=file)
-    st.session_state["canvas_start"] = st.session_state.get("strokes")
+    st.session_state["canvas_start"] = _strokes()
 
 
-def show(pen: str) -> None:
+def show(pen: str, on_ask: Callable[[], None]) -> None:
     """The sheet itself. What is drawn on it becomes the subject.
 
     Args:
         pen: a key of ``PENS``.
+        on_ask: called when the keyboard, which cannot draw, asks for a test digit.
     """
-    key = st.session_state.get("canvas", 0)
     result: Any = st_canvas(
         stroke_width=PENS[pen],
         stroke_color=INK,
         background_color=PAPER,
         height=SIDE,
         width=SIDE,
-        initial_drawing=st.session_state.get("canvas_start"),
+        initial_drawing=to_canvas(st.session_state.get("canvas_start", ())),
         return_image_data=True,
-        key=f"canvas-{key}",
+        key=_key(),
     )
-    _remove_tools(key=f"tools-{key}")
-    received = _received(result)
-    if received is None:
-        return
-    strokes, picture = received
-    count = len(strokes["objects"])
-    if not count:
-        # The sheet was cleared; a picture that was chosen instead stays.
-        if st.session_state.get("strokes"):
-            _forget()
-        return
-    sheets = st.session_state.get("sheets", [])
-    if sheets and sheets[-1] == (count, picture):
-        return
-    drawn = _decoded(picture)
-    st.session_state["strokes"] = strokes
-    before = [sheet for sheet in sheets if sheet[0] < count]
-    st.session_state["sheets"] = _fitting([*before, (count, picture)])
-    _read_drawing(drawn)
+    _receive(result.json_data, result.image_bytes)
+    strokes = _strokes()
+    _helper(
+        data={
+            # A sheet that was just made has tools to hide, and may be there a little later.
+            "sheet": _key(),
+            "side": SIDE,
+            # Nothing was drawn or chosen in this session: after a reload the browser knows more.
+            "first": "canvas" not in st.session_state and not strokes and subject() is None,
+            # Tuples: to tell whether a list is a data frame, Streamlit would load pandas.
+            "strokes": strokes,
+            "label": f"Sheet to draw a digit on: {style.counted(len(strokes), 'stroke')}",
+            "hint": "Drawing needs a mouse, a pen or a finger. On a keyboard, press Enter to use "
+            "a test digit instead.",
+        },
+        key=HELPER,
+        on_kept_change=_take_kept,
+        on_asked_change=shell.guarded(on_ask),
+    )
 
 
-def _received(result: Any) -> tuple[dict[str, Any], bytes] | None:
-    """Strokes and picture of the sheet; None if the browser, which may send anything, sent none."""
+def _receive(drawn: Any, png: bytes | None) -> None:
+    """Read what the browser reported, if anything has changed. It may send anything.
+
+    Args:
+        drawn: the canvas as Fabric.js describes it.
+        png: a picture of it; None to make one of the strokes.
+    """
+    if not drawn:
+        return
     try:
-        strokes, picture = result.json_data, result.image_bytes
-        if not strokes or picture is None:
-            return None
-        if isinstance(strokes["objects"], list):
-            return strokes, picture
-    except (AttributeError, KeyError, TypeError, ValueError):
-        pass
-    log.warning("a browser sent data that is not from our canvas")
-    return None
+        strokes = checked(from_canvas(drawn))
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        log.warning("a browser sent data that is not from our canvas")
+        return
+    if strokes == _strokes():
+        return
+    if strokes:
+        _read_strokes(strokes, png)
+    else:
+        # The sheet was cleared.
+        _forget()
 
 
-def _fitting(sheets: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-    """The last sheets that a session has room for."""
-    sheets = sheets[-MOST_UNDO:]
-    while sum(len(picture) for _, picture in sheets) > MOST_BYTES_OF_UNDO:
-        sheets = sheets[1:]
-    return sheets
+def _take_kept() -> None:
+    """Put on the sheet what the browser kept through a reload."""
+    try:
+        strokes = checked(st.session_state[HELPER]["kept"])
+    except (KeyError, TypeError, ValueError):
+        log.warning("a browser kept data that is not from our canvas")
+        return
+    if strokes:
+        _new_canvas(strokes)
+        _read_strokes(strokes)
 
 
-def _read_drawing(picture: np.ndarray) -> None:
+def _read_strokes(strokes: tuple[Stroke, ...], png: bytes | None = None) -> None:
     """Read the digits on the sheet, each by itself."""
+    st.session_state["strokes"] = strokes
+    picture = _decoded(png) if png else None
+    if picture is None:
+        picture = picture_of(strokes)
     try:
         figures = photo.find_drawn_figures(picture)
     except EmptyDrawing as error:
@@ -223,30 +256,32 @@ def _read(source: str, pictures: list[np.ndarray], **more: Any) -> None:
 
 
 def _forget() -> None:
-    for name in ("strokes", "sheets", "subject", "read"):
+    for name in ("strokes", "subject", "read"):
         st.session_state.pop(name, None)
 
 
-def _new_canvas(strokes: dict[str, Any] | None) -> None:
+def _strokes() -> tuple[Stroke, ...]:
+    """What is on the sheet, as far as the server knows."""
+    strokes: tuple[Stroke, ...] = st.session_state.get("strokes", ())
+    return strokes
+
+
+def _key() -> str:
+    return f"canvas-{st.session_state.get('canvas', 0)}"
+
+
+def _new_canvas(strokes: tuple[Stroke, ...]) -> None:
     """A canvas with another key is a new one."""
     st.session_state["canvas"] = st.session_state.get("canvas", 0) + 1
     st.session_state["canvas_start"] = strokes
 
 
-def _decoded(png: bytes) -> np.ndarray:
-    """The sheet as uint8 grey (h, w); blank if the data cannot be from our canvas."""
+def _decoded(png: bytes) -> np.ndarray | None:
+    """The sheet as uint8 grey (h, w); None if the data cannot be from our canvas."""
     try:
         with Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
             if max(picture.size) <= MOST_SIDE:
                 return np.asarray(picture.convert("L"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         log.warning("a browser sent a canvas that is not a picture")
-    return np.full((SIDE, SIDE), 255, np.uint8)
-
-
-# The canvas has invisible tools over its upper right corner; a digit begun there would press
-# them. The buttons below the sheet replace them.
-_remove_tools = st.components.v2.component(
-    "remove_tools",
-    js=(Path(__file__).parent / "canvas_tools.js").read_text(),
-)
+    return None

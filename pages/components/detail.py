@@ -16,11 +16,13 @@ from mnist_core.plots import digits, html
 from mnist_core.store.run import Run
 from pages.components import run_picker
 from pages.components.gallery import gallery
-from pages.shared import cache, shell
+from pages.shared import cache, presenter, shell
 
 PARAMETER = "image"
 MOST_NETWORKS = 3
 NEIGHBOURS = 12
+# The height of the digit in pixels: on a page, and on a projector, the smallest of which has 720.
+USUAL, ENLARGED = 340, 460
 
 
 def is_name(text: str) -> bool:
@@ -95,7 +97,7 @@ def dialog() -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.plotly_chart(
-            digits.pixels(image),
+            digits.pixels(image, ENLARGED if presenter.is_on() else USUAL),
             key="pixels",
             config={"displayModeBar": False},
             alt=f"The image, a handwritten {label}, pixel by pixel",

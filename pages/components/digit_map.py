@@ -22,7 +22,8 @@ FOLDER = Path(__file__).parent
 _map = st.components.v2.component(
     "digit_map",
     html="""<div class="map"><div class="plot" role="group"></div>
-<div class="tip" hidden><canvas width="28" height="28"></canvas><span></span></div></div>""",
+<div class="tip" aria-hidden="true" hidden>
+<canvas width="28" height="28"></canvas><span></span></div></div>""",
     css=(FOLDER / "digit_map.css").read_text(),
     js=LOAD + (FOLDER / "digit_map.js").read_text(),
     isolate_styles=False,

@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from mnist_core import data
 from mnist_core.analysis import map_study, maps
@@ -24,16 +25,17 @@ MOST_SHOWN = 60
 MEANWHILE = "PCA is shown meanwhile."
 
 
-@shell.fragment
-def show_map(split: str) -> None:
-    with presenter.hidden_when_presenting("map", horizontal=True, vertical_alignment="bottom"):
-        method = choose(
-            "Method", METHODS, "method", bind="query-params", label_visibility="visible"
-        )
+def show_map(split: str, row: DeltaGenerator) -> None:
+    """A map of the digits.
+
+    Args:
+        row: where its choices go.
+    """
+    runs = run_picker.trained_runs()
+    with row, presenter.hidden_when_presenting("map", horizontal=True, width="content"):
+        method = choose("Method", METHODS, "method", bind="query-params")
         network = run_picker.pick_other_run(
-            "Compare the pixels with a network's last hidden layer",
-            None,
-            run_picker.trained_runs(),
+            "Compare the pixels with a network's last hidden layer", None, runs
         )
     places = places_of(cache.dataset(), split)
     shown = [None, network] if network else [None]
@@ -57,7 +59,6 @@ def show_map(split: str) -> None:
             "Each point is a digit, and digits that look alike are close together. Point at one to "
             "see it, click it to enlarge it, or draw a loop around some to see them together."
         )
-    detail.show()
 
 
 @cache.cached(8)

@@ -94,7 +94,3 @@ def other_ways() -> None:
         key=upload_key(),
         on_change=shell.guarded(take_picture),
     )
-
-
-def test_digit_button() -> None:
-    shell.button("Use a test digit", "casino", take_test_digit)

@@ -75,12 +75,59 @@ def test_a_digit_that_is_chosen_is_shown_large_with_its_neighbours(server, devic
     assert_no_fault(page)
 
 
-def test_a_digit_can_be_chosen_with_the_keyboard_alone(server, wide):
+def test_choices_share_a_row_and_digits_begin_in_the_upper_third(server, wide):
+    open_page(wide, server, "explore")
+    digits(wide).first.wait_for()
+    choices = [f".st-key-{key}" for key in ("show", "split", "digits", "count")]
+
+    def middle(selector: str) -> float:
+        box = wide.locator(selector).bounding_box()
+        return box["y"] + box["height"] / 2
+
+    for width, height in ((1024, 768), (1366, 768), (1920, 1080)):
+        wide.set_viewport_size({"width": width, "height": height})
+        wait_until(lambda most=height / 3: digits(wide).first.bounding_box()["y"] <= most)
+        if width > 1200:
+            places = [middle(selector) for selector in choices]
+            assert max(places) - min(places) < 10
+
+
+def test_a_gallery_is_one_tab_stop_and_returns_to_the_digit_that_was_opened(server, wide):
     open_page(wide, server, "explore")
     digits(wide).first.focus()
+    focused = """() => {
+      const { activeElement } = document;
+      return (activeElement.shadowRoot?.activeElement ?? activeElement).ariaLabel;
+    }"""
+    names = digits(wide).evaluate_all("buttons => buttons.map(button => button.ariaLabel)")
+    row = digits(wide).evaluate_all(
+        "buttons => buttons.filter(({ offsetTop }) => offsetTop === buttons[0].offsetTop).length"
+    )
+    for key, number in (
+        ("ArrowRight", 1),
+        ("ArrowDown", row + 1),
+        ("ArrowLeft", row),
+        ("ArrowUp", 0),
+        ("ArrowUp", 0),
+        ("End", 49),
+        ("ArrowRight", 49),
+        ("Home", 0),
+        ("ArrowRight", 1),
+    ):
+        wide.keyboard.press(key)
+        assert wide.evaluate(focused) == names[number], key
     wide.keyboard.press("Tab")
+    assert wide.evaluate(focused) not in names
+    wide.keyboard.press("Shift+Tab")
+    assert wide.evaluate(focused) == names[1]
     wide.keyboard.press("Enter")
     dialog(wide).get_by_text(re.compile("Training image .* labelled")).wait_for()
+    settled(wide)
+    wide.keyboard.press("Escape")
+    dialog(wide).wait_for(state="detached")
+    wait_until(lambda: wide.evaluate(focused) == names[1], timeout=10)
+    wide.wait_for_function("!location.search.includes('image=')")
+    assert_no_fault(wide)
 
 
 def test_a_point_on_the_map_shows_its_picture_and_opens(server, wide):

@@ -41,15 +41,9 @@ def assert_no_fault(page) -> None:
     assert page.get_by_text("Something went wrong").count() == 0
 
 
-def one_sheet(page) -> None:
-    """For a moment after Undo or Clear there are the old canvas and the new one."""
-    wait_until(lambda: page.locator("canvas.upper-canvas").count() == 1, timeout=30)
-    settled(page)
-
-
 def draw(page, points, size=0.8, left=0.1, top=0.1) -> None:
     """One stroke with the mouse; size and place are shares of the canvas."""
-    one_sheet(page)
+    settled(page)
     canvas = page.locator("canvas.upper-canvas")
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()

@@ -18,6 +18,7 @@ from mnist_core.analysis.predictions import Predictions
 from mnist_core.config import TrainConfig
 from mnist_core.data import Dataset
 from mnist_core.store.run import FINISHED, KERAS, LITERT, PREDICTIONS, Run, owner_of
+from pages.components.strokes import from_canvas, to_canvas
 from tests.helpers import CLASSIC, Store, running_run
 
 PAGES = ("overview", "explore", "train", "sweep", "compare", "evaluate", "draw", "classroom")
@@ -46,32 +47,39 @@ class Canvas:
         self.options: dict[str, Any] = {}
         # What a browser sends instead of a picture, where it is not ours.
         self.sent = b""
-        self._drawn: dict[str, tuple[np.ndarray, dict]] = {}
+        self._drawn: dict[str, Any] = {}
 
     def __call__(self, **options: Any) -> SimpleNamespace:
         self.options = options
-        picture, strokes = self._drawn.get(options["key"], (None, None))
-        return SimpleNamespace(
-            image_bytes=None if picture is None else self.sent or png(picture),
-            json_data=strokes,
-        )
+        drawn = self._drawn.get(options["key"])
+        png = drawn and self.sent
+        return SimpleNamespace(json_data=drawn, image_bytes=png)
 
-    def report(self, picture: np.ndarray, objects: list) -> None:
-        """From now on the canvas that was shown last holds this."""
-        self._drawn[self.options["key"]] = (picture, {"version": "4.4.0", "objects": objects})
+    def report(self, objects: Any) -> None:
+        """From now on the canvas that was shown last holds these shapes."""
+        self._drawn[self.options["key"]] = {"version": "7.4.0", "objects": objects}
 
-    def drawn(self) -> tuple[np.ndarray, list]:
-        """What it holds now: picture and strokes."""
-        picture, strokes = self._drawn[self.options["key"]]
-        return picture, strokes["objects"]
+    def draw(self, *strokes: list[tuple[float, float]], size: float = 0.8) -> None:
+        """Strokes through these points of a square with this side."""
+        self.report([shape_of(stroke_through(points, size)) for points in strokes])
 
-    def draw(self, points: list[tuple[float, float]], size: float = 0.8) -> None:
-        """One stroke through these points of a square with this side."""
-        self.report(pen_stroke(points, size), [{"type": "path", "path": points}])
+    def start(self) -> list[list[float]]:
+        """The strokes that were on it when it was made."""
+        return from_canvas(self.options["initial_drawing"] or {"objects": []})
 
     def close(self) -> None:
-        """Somebody left the page: the component starts anew when they come back."""
+        """Somebody left the page: the component starts again when they come back."""
         self._drawn.clear()
+
+
+def stroke_through(points: list[tuple[float, float]], size: float = 0.8) -> list[float]:
+    """One stroke: the pen's width, then x and y of its points."""
+    return [18, *(round((0.1 + place * size) * 320, 1) for point in points for place in point)]
+
+
+def shape_of(stroke: list[float]) -> dict[str, Any]:
+    """A stroke as the canvas describes it."""
+    return to_canvas([tuple(stroke)])["objects"][0]
 
 
 def png(picture: np.ndarray) -> bytes:

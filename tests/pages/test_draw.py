@@ -6,6 +6,7 @@ import pytest
 
 from mnist_core import drawing
 from mnist_core.drawing.benchmark import drawing_benchmark
+from pages.components.strokes import PENS, from_canvas, picture_of
 from pages.shared import cache
 from tests import pictures
 from tests.helpers import finished_run, running_run
@@ -17,14 +18,19 @@ from tests.pages.helpers import (
     assert_shown,
     button,
     buttons,
+    components,
     metrics,
     pen_stroke,
     png,
+    send,
     sentences,
+    stroke_through,
     visit,
 )
 
 NOTHING = "–"
+# What helps the canvas in the browser.
+HELPER = "canvas_helper"
 WHITE = np.full((320, 320, 4), 255, np.uint8)
 
 
@@ -63,7 +69,7 @@ def test_before_anything_is_drawn_it_says_what_to_do(tab):
 
 @pytest.mark.parametrize("size", [0.8, 0.3])
 def test_a_drawn_seven_is_read_as_a_seven(tab, canvas, size):
-    canvas.draw(SEVEN, size)
+    canvas.draw(SEVEN, size=size)
     tab.run()
     assert_shown(tab, "draw")
     assert prediction(tab) == "7"
@@ -88,30 +94,21 @@ def test_the_canvas_does_not_start_anew_while_somebody_draws(tab, canvas):
     assert canvas.options == before
 
 
-@pytest.mark.parametrize("objects", [[], [{"type": "path", "path": [(5, 5)]}]])
-def test_an_empty_sheet_has_no_answer(tab, canvas, objects):
-    canvas.report(WHITE, objects)
+def test_an_empty_sheet_has_no_answer(tab, canvas):
+    canvas.report([])
     tab.run()
     assert_shown(tab, "draw")
-    assert prediction(tab) == NOTHING
-
-
-def test_undoing_the_last_stroke_takes_the_answer_away(tab, canvas):
-    canvas.draw(SEVEN)
-    tab.run()
-    canvas.report(WHITE, [])
-    tab.run()
     assert prediction(tab) == NOTHING
 
 
 def test_clear_empties_the_canvas_and_the_answer(tab, canvas):
     canvas.draw(SEVEN)
     tab.run()
-    key = canvas.options["key"]
+    sheet = canvas.options["key"]
     button(tab, "Clear").click().run()
     assert prediction(tab) == NOTHING
-    assert canvas.options["key"] != key
-    assert not canvas.options["initial_drawing"]
+    assert canvas.options["key"] != sheet
+    assert canvas.start() == []
     canvas.draw(ONE)
     tab.run()
     assert prediction(tab) == "1"
@@ -131,7 +128,7 @@ def test_a_test_digit_replaces_the_drawing(tab, canvas):
     tab.run()
     button(tab, "Use a test digit").click().run()
     assert source(tab)[0].startswith("Test image ")
-    assert not canvas.options["initial_drawing"]
+    assert canvas.start() == []
     tab.run()
     assert source(tab)[0].startswith("Test image ")
 
@@ -144,8 +141,7 @@ def test_the_drawing_and_its_answer_outlive_a_visit_to_another_page(tab, canvas)
     visit(tab, "draw")
     assert_shown(tab, "draw")
     assert prediction(tab) == "7"
-    path = canvas.options["initial_drawing"]["objects"][0]["path"]
-    assert path == SEVEN, "the strokes are on the sheet again"
+    assert canvas.start() == [stroke_through(SEVEN)]
 
 
 def test_a_test_digit_outlives_a_visit_to_another_page(tab, canvas):
@@ -164,7 +160,7 @@ def test_two_visitors_do_not_see_each_others_drawings(open_page, canvas):
     canvas.close()
     second = open_page("draw", run="classic")
     assert prediction(second) == NOTHING
-    assert not canvas.options["initial_drawing"]
+    assert canvas.start() == []
 
 
 def test_a_network_trained_here_can_read_it(open_page, store, canvas):
@@ -260,15 +256,15 @@ def test_an_older_run_without_calibration_can_still_read(open_page, store, canva
 def test_undo_takes_the_last_stroke_back_and_reads_what_is_left(tab, canvas):
     canvas.draw(ONE)
     tab.run()
-    key, one = canvas.options["key"], canvas.drawn()
-    two_strokes = np.minimum(one[0], pen_stroke(SEVEN))
-    canvas.report(two_strokes, [*one[1], {"type": "path", "path": SEVEN}])
+    canvas.draw(ONE, SEVEN)
     tab.run()
+    assert prediction(tab) == "7"
+    sheet = canvas.options["key"]
     button(tab, "Undo").click().run()
     assert_shown(tab, "draw")
     assert prediction(tab) == "1"
-    assert canvas.options["key"] != key, "the component keeps no stroke that was taken back"
-    assert canvas.options["initial_drawing"]["objects"] == one[1]
+    assert canvas.options["key"] != sheet, "the browser keeps no stroke that was undone"
+    assert canvas.start() == [stroke_through(ONE)]
 
 
 def test_undo_of_the_only_stroke_leaves_an_empty_sheet(tab, canvas):
@@ -276,20 +272,34 @@ def test_undo_of_the_only_stroke_leaves_an_empty_sheet(tab, canvas):
     tab.run()
     button(tab, "Undo").click().run()
     assert prediction(tab) == NOTHING
-    assert not canvas.options["initial_drawing"]
+    assert canvas.start() == []
 
 
-def test_strokes_reported_together_are_taken_back_together(tab, canvas):
-    canvas.draw(ONE)
+def test_of_strokes_reported_together_undo_takes_one_back(tab, canvas):
+    canvas.draw(ONE, SEVEN, SEVEN)
     tab.run()
-    one = canvas.drawn()
-    # Two quick strokes reach the server as one.
-    canvas.report(pen_stroke(SEVEN), [*one[1], {"path": SEVEN}, {"path": SEVEN}])
-    tab.run()
+    for left in ([ONE, SEVEN], [ONE], []):
+        button(tab, "Undo").click().run()
+        assert canvas.start() == [stroke_through(points) for points in left]
+    assert prediction(tab) == NOTHING
+
+
+def test_what_the_browser_kept_through_a_reload_is_on_the_sheet_again(open_page, canvas):
+    tab = open_page("draw", run="classic")
+    assert components(tab, HELPER)[HELPER]["first"]
+    send(tab, HELPER, kept=[stroke_through(SEVEN)])
+    assert_shown(tab, "draw")
     assert prediction(tab) == "7"
-    button(tab, "Undo").click().run()
-    assert prediction(tab) == "1"
-    assert canvas.options["initial_drawing"]["objects"] == one[1]
+    assert canvas.start() == [stroke_through(SEVEN)]
+    assert not components(tab, HELPER)[HELPER]["first"]
+    button(tab, "Clear").click().run()
+    assert components(tab, HELPER)[HELPER]["strokes"] == []
+
+
+def test_the_keyboard_asks_the_sheet_for_a_test_digit(tab):
+    assert "press Enter" in components(tab, HELPER)[HELPER]["hint"]
+    send(tab, HELPER, asked=True)
+    assert source(tab)[0].startswith("Test image ")
 
 
 def test_undo_leaves_a_test_digit_alone(tab):
@@ -297,6 +307,47 @@ def test_undo_leaves_a_test_digit_alone(tab):
     before = source(tab)
     button(tab, "Undo").click().run()
     assert source(tab) == before
+
+
+PATH = [["M", 5, 5], ["Q", 7, 7, 9, 9], ["L", 10, 10]]
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        5,
+        "path",
+        None,
+        {},
+        [5],
+        [{"path": PATH}],
+        [{"strokeWidth": 17, "path": PATH}],
+        [{"strokeWidth": [18], "path": PATH}],
+        [{"strokeWidth": 18, "path": 5}],
+        [{"strokeWidth": 18, "path": []}],
+        [{"strokeWidth": 18, "path": [["M", 5]]}],
+        [{"strokeWidth": 18, "path": [["Q", 5, 5, 5, 5]]}],
+        [{"strokeWidth": 18, "path": [["M", 5, 1e9]]}],
+        [{"strokeWidth": 18, "path": [["M", 5, float("nan")]]}],
+        [{"strokeWidth": 18, "path": [["M", "5", True]]}],
+        [{"strokeWidth": 18, "path": PATH * 20_000}],
+        [{"strokeWidth": 18, "path": PATH}] * 20_000,
+    ],
+    ids=lambda objects: str(objects)[:60],
+)
+def test_strokes_that_no_sheet_of_ours_sends_are_not_looked_at(tab, canvas, objects):
+    canvas.report(objects)
+    tab.run()
+    assert_shown(tab, "draw")
+    assert prediction(tab) == NOTHING
+
+
+@pytest.mark.parametrize("kept", [5, "path", {}, [5], [[17, 5, 5]], [[18, 5, 5]] * 40_000])
+def test_what_no_browser_of_ours_kept_is_not_looked_at(open_page, canvas, kept):
+    tab = open_page("draw", run="classic")
+    send(tab, HELPER, kept=kept)
+    assert_shown(tab, "draw")
+    assert canvas.start() == []
 
 
 def bomb() -> bytes:
@@ -307,20 +358,30 @@ def bomb() -> bytes:
 
 
 @pytest.mark.parametrize("sent", [b"nonsense", png(np.zeros((9, 5000), np.uint8)), bomb()])
-def test_what_no_canvas_of_ours_sends_is_a_blank_sheet(tab, canvas, sent):
+def test_where_a_picture_is_not_from_our_canvas_the_strokes_are_read(tab, canvas, sent):
     canvas.sent = sent
     canvas.draw(SEVEN)
     tab.run()
     assert_shown(tab, "draw")
-    assert prediction(tab) == NOTHING
+    assert prediction(tab) == "7"
 
 
-@pytest.mark.parametrize("objects", [5, "path", None, {}])
-def test_strokes_that_no_canvas_of_ours_sends_are_not_looked_at(tab, canvas, objects):
-    canvas.report(pen_stroke(SEVEN), objects)
+def test_the_picture_is_read_as_the_canvas_drew_it(tab, canvas):
+    canvas.sent = png(pen_stroke(ONE))
+    canvas.draw(SEVEN)
     tab.run()
-    assert_shown(tab, "draw")
-    assert prediction(tab) == NOTHING
+    assert prediction(tab) == "1"
+
+
+def test_a_curve_goes_through_its_middle():
+    curve = {"strokeWidth": 18, "path": [["M", 0, 0], ["Q", 10, 0, 10, 10], ["L", 10, 20]]}
+    assert from_canvas({"objects": [curve]}) == [[18, 0, 0, 7.5, 2.5, 10, 10, 10, 20]]
+
+
+def test_every_pen_is_as_wide_in_the_picture_as_on_the_sheet():
+    for pen in PENS.values():
+        ink = picture_of([(pen, 20, 160, 300, 160)])[:, 160] < 128
+        assert ink.sum() == pytest.approx(pen, abs=1)
 
 
 def test_undo_of_nothing_is_nothing(tab):
@@ -424,7 +485,7 @@ def test_the_steps_of_the_preparation_are_shown_in_order(tab, canvas):
 
 
 def test_a_step_left_out_is_named_and_changes_what_the_network_sees(tab, canvas):
-    canvas.draw(SEVEN, 0.3)
+    canvas.draw(SEVEN, size=0.3)
     tab.run()
     steps = [step for step in drawing.STEPS if step != drawing.CROP]
     tab.pills(key="steps").set_value(steps).run()
@@ -458,8 +519,8 @@ def test_steps_left_out_stay_so_in_another_view_and_after_another_page(tab, canv
 
 def test_where_the_steps_left_leave_nothing_they_can_be_switched_on_again(tab, canvas):
     # Pale grey on dark grey: without the first step all of it is noise.
-    sheet = 5 + pen_stroke(SEVEN)[..., :1] // 8
-    canvas.report(np.repeat(sheet, 4, axis=2), [{"path": SEVEN}])
+    canvas.sent = png(5 + pen_stroke(SEVEN)[..., 0] // 8)
+    canvas.draw(SEVEN)
     tab.run()
     tab.pills(key="steps").set_value([drawing.NOISE, drawing.CROP]).run()
     assert_shown(tab, "draw")
@@ -524,7 +585,7 @@ def test_a_picture_file_replaces_the_drawing(tab, canvas):
     upload(tab, "seven.png", png(pen_stroke(SEVEN)))
     tab.run()
     assert prediction(tab) == "7"
-    assert not canvas.options["initial_drawing"]
+    assert canvas.start() == []
 
 
 def test_drawing_goes_on_after_a_picture_file(tab, canvas):
@@ -624,15 +685,8 @@ def an_empty_sheet(tab, canvas) -> None:
 
 
 def a_dot(tab, canvas) -> None:
-    canvas.draw([(0.5, 0.5), (0.5, 0.5)])
-    canvas.report(np.asarray(dot()), [{"path": []}])
+    canvas.draw([(0.5, 0.5)])
     tab.run()
-
-
-def dot() -> np.ndarray:
-    picture = WHITE.copy()
-    picture[150:168, 150:168, :3] = 0
-    return picture
 
 
 READABLE = (a_test_digit, a_picture, a_drawing)
@@ -749,10 +803,8 @@ def test_several_digits_on_the_sheet_are_read_one_by_one_and_taken_back(tab, can
 
     canvas.draw(part(SEVEN, 0.0))
     tab.run()
-    seven = canvas.drawn()
     assert prediction(tab) == "7"
-    both = np.minimum(seven[0], pen_stroke(part(ONE, 0.6)))
-    canvas.report(both, [*seven[1], {"path": ONE}])
+    canvas.draw(part(SEVEN, 0.0), part(ONE, 0.6))
     tab.run()
     assert_shown(tab, "draw")
     assert prediction(tab) == "71"

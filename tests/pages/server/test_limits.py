@@ -362,13 +362,3 @@ def test_gates_are_put_up_once():
     messages.guard(runtime)
     uploads.guard(runtime)
     assert (runtime.handle_backmsg, manager.add_file) == first
-
-
-def test_a_session_forgets_what_it_could_take_back_before_it_takes_too_much(open_page, monkeypatch):
-    from pages.components import canvas
-
-    sheets = [(number, bytes(100_000)) for number in range(90)]
-    assert sum(len(picture) for _, picture in canvas._fitting(sheets)) <= canvas.MOST_BYTES_OF_UNDO
-    assert canvas._fitting(sheets)[-1] == sheets[-1]
-    small = [(number, b"x") for number in range(500)]
-    assert canvas._fitting(small) == small[-canvas.MOST_UNDO :]
