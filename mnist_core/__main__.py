@@ -22,7 +22,7 @@ from mnist_core.analysis import label_errors
 from mnist_core.analysis.metrics import GUESSING, is_guessing
 from mnist_core.classifier import Classifier
 from mnist_core.config import PRESETS, TrainConfig, from_text, words
-from mnist_core.drawing import photo
+from mnist_core.drawing import reading
 from mnist_core.errors import InvalidConfig, UserError
 from mnist_core.jobs import download, follow
 from mnist_core.progress import Progress
@@ -305,7 +305,7 @@ def run_classify(options: argparse.Namespace) -> int:
     status = 0
     for name in options.pictures:
         try:
-            figures, note = photo.read_figures(drawing.read_picture(Path(name).read_bytes()))
+            figures, note = reading.read_figures(drawing.read_picture(Path(name).read_bytes()))
             images = np.stack([drawing.to_mnist(figure.ink) for figure in figures])
         except (UserError, OSError) as error:
             complain(f"{name}: {error.strerror if isinstance(error, OSError) else error}")

@@ -1,8 +1,9 @@
 """Any picture of a digit -> the 28x28 input the network expects.
 
 May import data and classifier, never the store. Start reading with recipe.py; files.py decodes
-picture files, photo.py, paper.py and pieces.py find the digits in photographs, synthetic.py and
-strokes.py draw digits to train with, benchmark.py keeps what was measured.
+picture files; reading.py reads photographs, in which photo.py, paper.py, rules.py and pieces.py
+find the digits; synthetic.py and strokes.py draw digits to train with, benchmark.py keeps what
+was measured.
 """
 
 from mnist_core.drawing.files import MOST_BYTES, MOST_SIDE, read_picture

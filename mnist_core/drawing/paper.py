@@ -1,4 +1,4 @@
-"""The paper under the ink: uneven light and ruled lines are removed.
+"""The paper under the ink: uneven light is removed.
 
 Shares "of the picture" are of its longer side. The numbers were tuned as in photo.py.
 """
@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mnist_core.drawing.recipe import LEAST_CONTRAST, to_grey
+from mnist_core.drawing.recipe import to_grey
 
 # Pictures are analysed at this many pixels a side: the smallest digit one can write on a page
 # still has 20, and each step takes a few milliseconds.
@@ -20,11 +20,6 @@ WIDEST_STROKE = 0.2
 # Anything with less than this share of the brightest paper's light is a table, and its grain is
 # not ink. Paper in the deepest shadow measured has 0.4.
 DARKEST_PAPER = 0.25
-# A low threshold, because rules are long and grain seldom forms a line.
-RULE_DEVIATIONS = 3.0
-# A rule crosses at least this share of the picture, and is at least this many times as long as
-# thick. A 1 as high as the canvas, drawn with its thinnest pen, is 33 times as long.
-RULE_LENGTH, RULE_SLENDERNESS = 0.5, 40
 
 
 def shrink(picture: np.ndarray) -> np.ndarray:
@@ -90,91 +85,3 @@ def middle_value(values: np.ndarray) -> float:
 def grain(ink: np.ndarray) -> float:
     """The standard deviation of the paper's values, from the median absolute deviation."""
     return 1.4826 * middle_value(np.abs(ink))
-
-
-def remove_rules(ink: np.ndarray) -> np.ndarray:
-    """The same ink without long thin lines across the picture, horizontal or vertical."""
-    return remove_level_rules(remove_level_rules(ink).T.copy()).T
-
-
-def remove_level_rules(ink: np.ndarray) -> np.ndarray:
-    """The same ink without long thin lines from left to right, slightly tilted or bent."""
-    height, width = ink.shape
-    # Rules are pale: averaging along them, into fewer columns, lifts them out of the grain.
-    step = max(1, width // LIGHT_SIDE)
-    along = ink[:, : width - width % step].reshape(height, -1, step).mean(axis=2)
-    across = along.shape[1]
-    along = ndimage.uniform_filter1d(along, 1 + across // 64, axis=1)
-    # Anything taller than the thickest rule is a digit or a vertical rule.
-    along -= opening(along, int(width * RULE_LENGTH / RULE_SLENDERNESS) + 1, axis=0)
-    along -= middle_value(along)
-    thin = (along > max(LEAST_CONTRAST / 2, RULE_DEVIATIONS * grain(along))).view(np.uint8)
-    # A tilted rule is a staircase of runs; one pixel more above and below makes them overlap.
-    runs = opening(ndimage.maximum_filter1d(thin, 3, axis=0), 3 + across // 25, axis=1)
-    # Digits interrupt the rule beneath them.
-    joined = ndimage.maximum_filter(runs, (5, 1 + across // 12))
-    labels, _ = ndimage.label(joined)
-    cleaned = ink.copy()
-    for label, (rows, columns) in enumerate(ndimage.find_objects(labels), 1):
-        length = columns.stop - columns.start
-        if length < RULE_LENGTH * across:
-            continue
-        rule = ((labels[rows, columns] == label) & (runs & thin)[rows, columns]).astype(bool)
-        thickness = rule.sum(axis=0)
-        if not thickness.any():
-            continue
-        usual = float(np.median(thickness[thickness > 0]))
-        if usual * RULE_SLENDERNESS <= length * step:
-            curve = follow(rule & (thickness <= usual + 1))
-            pixels = np.arange(length * step)
-            middle = rows.start + curve((pixels + 0.5) / step - 0.5)
-            erase(cleaned, middle, columns.start * step, usual / 2 + 1)
-    return cleaned
-
-
-def opening(values: np.ndarray, length: int, axis: int) -> np.ndarray:
-    """Morphological opening along an axis with a line of this length."""
-    shorter = ndimage.minimum_filter1d(values, length, axis=axis)
-    # With an even length the two filters must be centred on opposite sides.
-    longer = ndimage.maximum_filter1d(shorter, length, axis=axis, origin=-1 + length % 2)
-    return np.asarray(longer)
-
-
-def follow(rule: np.ndarray) -> np.polynomial.Polynomial:
-    """The height of a rule's middle in each column, from bool (h, w).
-
-    A parabola, because paper bends, through its pixels without bars of digits that touch it.
-    """
-    rows, columns = np.nonzero(rule)
-    keep = np.ones(len(rows), bool)
-    for tolerance in (8, 4, 2):
-        curve = np.polynomial.Polynomial.fit(columns[keep], rows[keep], 2)
-        near = np.abs(rows - curve(columns)) <= tolerance
-        # With fewer than half its pixels it would be another line.
-        if near.sum() > len(rows) / 2:
-            keep = near
-    return curve
-
-
-def erase(ink: np.ndarray, middle: np.ndarray, left: int, reach: float) -> None:
-    """Remove a rule from the ink, in place; strokes that cross it stay.
-
-    Args:
-        middle: float (w,), the height of the rule's middle, from column ``left`` on.
-        reach: how far the rule's ink extends above and below its middle.
-    """
-    around = 3 * reach
-    top = max(0, int(middle.min() - around))
-    strip = ink[top : int(middle.max() + around) + 1, left : left + len(middle)]
-    distance = np.abs(np.arange(top, top + len(strip))[:, None] - middle)
-    core = distance <= 1
-    if not core.any():
-        return
-    # Pen strokes are darker than the rule.
-    level = np.median(np.where(core, strip, 0).max(axis=0))
-    rule = (distance <= reach) & (strip < 1.5 * level)
-    without = np.where(distance <= reach, np.float32(0), strip)
-    # Where there is ink above and below the rule, there was ink in between.
-    size = int(2 * reach) + 3
-    crossing = ndimage.grey_closing(without, size=(size, size))
-    strip[rule] = np.minimum(strip, crossing)[rule]

@@ -1,4 +1,4 @@
-"""read_figures: a picture of one or many digits -> each digit by itself.
+"""find_figures: a picture of one or many digits -> each digit by itself.
 
 A drawing has one paper, one ink and usually one digit; its strokes only have to be grouped. A
 photograph has uneven light, ruled paper, a table around it, dust, and often many digits. All of
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from mnist_core.drawing.paper import LONGEST_SIDE, flatten_light, grain, remove_rules, shrink
+from mnist_core.drawing.paper import LONGEST_SIDE, flatten_light, grain, shrink
 from mnist_core.drawing.pieces import (
     REACH_IN_DRAWING,
     Piece,
@@ -27,10 +27,9 @@ from mnist_core.drawing.pieces import (
     touched_edges,
 )
 from mnist_core.drawing.recipe import LEAST_CONTRAST, NOISE_FLOOR, find_ink
+from mnist_core.drawing.rules import remove_rules
 from mnist_core.errors import EmptyDrawing
 
-# A page holds twenty lines of ten digits. Each figure takes time on every run of the page.
-MOST_FIGURES = 200
 # The grain of paper stays below this many standard deviations; ink exceeds it.
 NOISE_DEVIATIONS = 5.0
 # Paler than this share of a stroke's darkest ink is its blurred edge or a JPEG artefact.
@@ -77,44 +76,6 @@ class Figure:
     box: tuple[int, int, int, int]
 
 
-def read_figures(picture: np.ndarray) -> tuple[list[Figure], str]:
-    """The digits in any picture, whether a photograph, a scan or a drawing.
-
-    Args:
-        picture: grey (h, w), RGB (h, w, 3) or RGBA (h, w, 4); uint8 0 to 255, or float
-            0 to 1. Dark ink on light paper or light on dark.
-
-    Returns:
-        The figures in reading order, lines from top to bottom, within a line from left to
-        right: at most 200, the largest. And a sentence if there were more, else "".
-
-    Raises:
-        EmptyDrawing: nothing in it can be a digit.
-        ValueError: the array has another shape.
-    """
-    try:
-        figures = find_figures(picture)
-    except EmptyDrawing as error:
-        # What is too broad or too near the edge for a digit on paper may be a drawing of one.
-        try:
-            figures = find_figures_in_drawing_file(picture)
-        except EmptyDrawing:
-            raise error from None
-    if len(figures) <= MOST_FIGURES:
-        return figures, ""
-    note = (
-        f"Only the {MOST_FIGURES} largest of the {len(figures)} figures in the picture were read; "
-        "send the picture in parts to read all of them."
-    )
-
-    def area(place: int) -> int:
-        top, left, bottom, right = figures[place].box
-        return (bottom - top) * (right - left)
-
-    largest = sorted(range(len(figures)), key=area, reverse=True)[:MOST_FIGURES]
-    return [figures[place] for place in sorted(largest)], note
-
-
 def find_drawn_figures(picture: np.ndarray) -> list[Figure]:
     """The digits of a drawing, which has one paper and one ink, in reading order.
 
@@ -122,7 +83,7 @@ def find_drawn_figures(picture: np.ndarray) -> list[Figure]:
     several digits, so is anything without the shape of one.
 
     Args:
-        picture: as for ``read_figures``.
+        picture: as for ``find_figures``.
 
     Raises:
         EmptyDrawing: there is no ink, or nothing but dots.
@@ -198,7 +159,8 @@ def find_figures(picture: np.ndarray) -> list[Figure]:
     """The digits on a photograph or scan of paper, in reading order.
 
     Args:
-        picture: as for ``read_figures``.
+        picture: grey (h, w), RGB (h, w, 3) or RGBA (h, w, 4); uint8 0 to 255, or float
+            0 to 1. Dark ink on light paper or light on dark.
 
     Raises:
         EmptyDrawing: nothing in it can be a digit.

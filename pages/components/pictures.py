@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from mnist_core import drawing
-from mnist_core.drawing import photo
+from mnist_core.drawing import reading
 from mnist_core.errors import UserError
 from mnist_core.plots import html
 from pages.components import canvas
@@ -66,7 +66,7 @@ def read_picture(decode: Callable[[], np.ndarray]) -> None:
             # Only its grey values are used and kept.
             picture = drawing.to_bytes(drawing.to_grey(decode()))
             file = html.png(picture)
-            figures, note = photo.read_figures(picture)
+            figures, note = reading.read_figures(picture)
     except UserError as error:
         canvas.refuse(str(error), file)
         return

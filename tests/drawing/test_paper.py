@@ -6,7 +6,6 @@ from mnist_core.drawing.paper import (
     LONGEST_SIDE,
     flatten_light,
     has_light_ink,
-    remove_rules,
     shrink,
 )
 
@@ -36,29 +35,6 @@ def test_chalk_is_told_from_ink(paper, ink, light):
     flat, _ = flatten_light(sheet(paper, ink))
     assert flat[BAR] > 0.5
     assert abs(flat[PAPER]) < 0.05
-
-
-@pytest.mark.parametrize("upright", [False, True])
-def test_rules_are_taken_away_and_a_digit_that_crosses_them_stays(upright):
-    picture = sheet()
-    for place in range(20, 200, 45):
-        if upright:
-            picture[:, place : place + 2] = np.minimum(picture[:, place : place + 2], 0.6)
-        else:
-            picture[place : place + 2] = np.minimum(picture[place : place + 2], 0.6)
-    ruled, _ = flatten_light(picture)
-    clean, _ = flatten_light(sheet())
-    left = remove_rules(ruled)
-    seven = clean > 0.5
-    assert left[~seven].mean() < 0.35 * ruled[~seven].mean()
-    assert left[seven].mean() > 0.9 * clean[seven].mean()
-
-
-def test_a_long_one_is_no_rule():
-    picture = np.ones((300, 200), np.float32)
-    picture[10:290, 95:105] = 0.1
-    ink, _ = flatten_light(picture)
-    assert remove_rules(ink)[100:200, 100].min() > 0.6
 
 
 def test_a_huge_picture_is_made_small_and_a_small_one_left():

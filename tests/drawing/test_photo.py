@@ -12,8 +12,8 @@ from mnist_core.drawing.photo import (
     Figure,
     find_drawn_figures,
     find_figures,
-    read_figures,
 )
+from mnist_core.drawing.reading import read_figures
 from mnist_core.errors import EmptyDrawing
 
 PAPER, INK = 225, 40
@@ -272,20 +272,6 @@ def test_a_sheet_of_thirty_digits_is_read_to_its_last(sample):
     figures, note = read_figures(sheet)
     assert note == ""
     assert [(f.box[0] // 60, (f.box[1] // 60) * 60 + 16) for f in figures] == order
-
-
-def test_of_too_many_figures_the_largest_are_read_and_the_others_counted(monkeypatch):
-    monkeypatch.setattr("mnist_core.drawing.photo.MOST_FIGURES", 12)
-    scene = sheet()
-    for place in range(16):
-        size = 30 if place < 4 else 45
-        scene = write(scene, 2, (20 + place % 8 * 75, 40 + place // 8 * 140), size, 5)
-    figures, note = read_figures(scene)
-    assert note.startswith("Only the 12 largest of the 16 figures in the picture were read;")
-    assert len(figures) == 12
-    assert min(figure.box[2] - figure.box[0] for figure in figures) > 40
-    places = [(figure.box[0] // 140, figure.box[1]) for figure in figures]
-    assert places == sorted(places)
 
 
 EMPTY = {

@@ -826,7 +826,7 @@ def test_every_figure_of_a_full_page_is_read_and_can_be_looked_at(tab):
 
 
 def test_of_too_many_figures_it_is_said_that_some_were_left_out(tab, monkeypatch):
-    monkeypatch.setattr("mnist_core.drawing.photo.MOST_FIGURES", 30)
+    monkeypatch.setattr("mnist_core.drawing.reading.MOST_FIGURES", 30)
     upload(tab, "sheet.png", pictures.many(40))
     assert_one_sentence(sentences(tab), "Only the 30 largest of the 40 figures in the picture")
     assert len(prediction(tab)) == 30
