@@ -1,11 +1,13 @@
 """How well the built-in networks read what people draw, rather than MNIST.
 
-    python -m benchmarks.drawing PEN.npz [--store]
+    python -m benchmarks.drawing PEN.npz [INK.npz ...] [--store]
 
-PEN.npz holds pen strokes: ``points`` (n, 2) x and y with y down, ``stroke`` (n,) the stroke
-each point belongs to, ``offset`` (digits + 1,) where each digit starts, ``label`` (digits,).
-Each digit is drawn on a 280x280 canvas with a round pen: its longer side 15 % to 95 % of the
-canvas, at a random place, the pen 8 to 32 pixels wide; seed 0. Each drawing is prepared in
+First the results of all files side by side, by source and by digit; then those of the first file
+in detail. Each holds pen strokes: ``points`` (n, 2) x and y with y down, ``stroke`` (n,) the
+stroke each point belongs to, ``offset`` (digits + 1,) where each digit starts, ``label``
+(digits,); and, if they come from several sources, ``source`` (digits,) and ``source_names``. Each
+digit is drawn on a 280x280 canvas with a round pen: its longer side 15 % to 95 % of the canvas, at
+a random place, the pen 8 to 32 pixels wide; seed 0. Each drawing is prepared in
 four ways and read by each built-in network; then with each single step of the recipe left out.
 Then how confident the networks are, and what they say about scribbles, letters and shapes, and
 how many of the drawings the page takes for several digits or for a dot.
@@ -19,6 +21,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import PurePath
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -97,6 +100,34 @@ def prepared(drawings: Iterable[np.ndarray], skip: Iterable[str]) -> np.ndarray:
     """uint8 (n, 28, 28): what a network is given of each drawing without these steps."""
     left_out = frozenset(skip)
     return np.stack([drawing.prepare(canvas, left_out)[-1].picture for canvas in drawings])
+
+
+def load_sources(path: str) -> dict[str, np.ndarray]:
+    """Which digits, bool (n,), come from each source the file names."""
+    with np.load(path) as archive:
+        if "source" not in archive:
+            return {}
+        source, names = archive["source"], archive["source_names"]
+    return {str(name): source == number for number, name in enumerate(names)}
+
+
+def report_side_by_side(paths: list[str], drawn: list[tuple[list[np.ndarray], np.ndarray]]) -> None:
+    """Accuracy of each network on each file: of all, by source and by digit."""
+    names = list(shipped.shipped_runs())
+    columns: list[dict[str, float]] = []
+    for path, (drawings, labels) in zip(paths, drawn, strict=True):
+        images = prepared(drawings, ())
+        parts = {"all": labels >= 0, **load_sources(path)}
+        parts |= {f"digit {digit}": labels == digit for digit in range(10)}
+        for name in names:
+            right = Classifier.bundled(name).predict_proba(images).argmax(axis=1) == labels
+            columns.append({part: float(right[of].mean()) for part, of in parts.items()})
+    heads = [f"{PurePath(path).stem} {name}" for path in paths for name in names]
+    print("\n" + " " * 22 + "".join(f"{head:>18}" for head in heads))
+    rows = dict.fromkeys(part for column in columns for part in column)
+    for part in sorted(rows, key=lambda part: part.startswith("digit")):
+        cells = (f"{column[part]:.2%}" if part in column else "" for column in columns)
+        print(f"{part:22}" + "".join(f"{cell:>18}" for cell in cells))
 
 
 def report(name: str, predictions: Predictions) -> None:
@@ -208,11 +239,13 @@ def store(drawings: list[np.ndarray], labels: np.ndarray) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.drawing", description=__doc__)
-    parser.add_argument("pen", metavar="PEN.npz")
+    parser.add_argument("files", metavar="PEN.npz", nargs="+")
     parser.add_argument("--store", action="store_true")
     options = parser.parse_args()
-    drawings, labels = draw_all(options.pen)
-    print(f"{len(labels):,} drawings")
+    drawn = [draw_all(path) for path in options.files]
+    report_side_by_side(options.files, drawn)
+    drawings, labels = drawn[0]
+    print(f"\n{options.files[0]}: {len(labels):,} drawings")
     networks = {name: Classifier.bundled(name) for name in shipped.shipped_runs()}
     for way, skip in WAYS.items():
         images = prepared(drawings, skip)

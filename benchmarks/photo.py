@@ -1,9 +1,14 @@
 """How well photographs of written digits are read: which figures are found, and read correctly.
 
+    python -m benchmarks.photo PICTURES.zip
     python -m benchmarks.photo PEN.npz
 
-The photographs are synthetic, made like those on which find_figures' constants were chosen.
-People's pen strokes, in the format that benchmarks/drawing.py describes, are drawn on 200
+PICTURES.zip holds real pictures named FOLDER/LABEL_n.ext, where LABEL is the digits in reading
+order. They are read as ``classify`` and the Draw page read them; a picture counts if all of its
+digits are right and no others were found.
+
+With PEN.npz the photographs are synthetic, made like those on which find_figures' constants were
+chosen. People's pen strokes, in the format that benchmarks/drawing.py describes, are drawn on 200
 sheets with one digit and 50 with a row of four; seed 0. Each is photographed under each
 condition, with uneven light, blur, noise and JPEG, in grey, because find_figures uses nothing
 else. If the number of figures found differs from those written, none counts as read; so the
@@ -14,19 +19,25 @@ import argparse
 import io
 import statistics
 import time
+import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
 
 import numpy as np
 from PIL import Image
 from scipy import ndimage
 
 from benchmarks.drawing import OVERSAMPLING, Digit, load_pen, share
-from mnist_core import drawing
+from mnist_core import drawing, shipped
+from mnist_core.analysis.calibration import SURE, Calibration
 from mnist_core.classifier import Classifier
 from mnist_core.drawing import synthetic
 from mnist_core.drawing.photo import find_figures
-from mnist_core.errors import EmptyDrawing
+from mnist_core.drawing.reading import read_figures
+from mnist_core.errors import EmptyDrawing, UserError
+from mnist_core.store.run import CALIBRATION
 
 CONDITIONS = ("plain", "shadow", "lined", "squared", "chalk", "pencil")
 # By how many digits are on a sheet; heights as shares of its shorter side.
@@ -171,11 +182,98 @@ def read(inks: list[np.ndarray], labels: np.ndarray, network: Classifier) -> int
     return int((network.predict_proba(images).argmax(axis=1) == labels).sum())
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What was read in a real picture.
+
+    Attributes:
+        digits: "" if nothing was found.
+        confidence: that all digits are right, 0 to 1.
+        sure: whether the page would call each of the digits sure.
+    """
+
+    folder: str
+    name: str
+    label: str
+    digits: str
+    confidence: float
+    sure: bool
+    milliseconds: float
+
+    @property
+    def correct(self) -> bool:
+        return self.digits == self.label
+
+    @property
+    def right_number(self) -> bool:
+        return len(self.digits) == len(self.label)
+
+
+def read_picture(
+    path: str, content: bytes, network: Classifier, calibration: Calibration
+) -> Reading:
+    """Read one picture of the archive as a ``Reading``."""
+    name = PurePath(path)
+    started = time.perf_counter()
+    try:
+        figures, _ = read_figures(drawing.read_picture(content))
+        images = np.stack([drawing.to_mnist(figure.ink) for figure in figures])
+        probabilities = network.predict_proba(images)
+    except UserError:
+        probabilities = np.zeros((0, 10))
+    spent = 1000 * (time.perf_counter() - started)
+    return Reading(
+        folder=name.parent.name,
+        name=name.name,
+        label=name.stem.rsplit("_", 1)[0],
+        digits="".join(map(str, probabilities.argmax(axis=1))),
+        confidence=float(probabilities.max(axis=1).prod()) if len(probabilities) else 0.0,
+        sure=bool(len(probabilities))
+        and all(calibration.verdict(row) == SURE for row in probabilities),
+        milliseconds=spent,
+    )
+
+
+def measure_pictures(path: str, name: str) -> None:
+    """Print how a built-in network reads the real pictures of an archive."""
+    network = Classifier.bundled(name)
+    calibration = Calibration.from_json(shipped.shipped_artifact(name, CALIBRATION))
+    with zipfile.ZipFile(path) as archive:
+        files = sorted(info.filename for info in archive.infolist() if not info.is_dir())
+        readings = [read_picture(at, archive.read(at), network, calibration) for at in files]
+    print(f"\n{name}\n{'folder':14} pictures  correct  right number of figures")
+    for folder in sorted({reading.folder for reading in readings}):
+        report([one for one in readings if one.folder == folder], folder)
+    report(readings, "all")
+    wrong = [one for one in readings if not one.correct]
+    sure = [one for one in readings if one.sure]
+    print(f"correct  {share(len(readings) - len(wrong), len(readings))}")
+    print(f"wrong, of those shown as sure  {share(sum(not s.correct for s in sure), len(sure))}")
+    spent = [one.milliseconds for one in readings]
+    print(f"time  {statistics.median(spent):.0f} ms, median; {max(spent):.0f} ms at most")
+    for one in sorted(wrong, key=lambda one: -one.confidence):
+        doubt = "sure" if one.sure else "not sure"
+        read_as = one.digits or "nothing"
+        print(f"  {one.folder}/{one.name} read as {read_as}, {one.confidence:.1%}, {doubt}")
+
+
+def report(readings: list[Reading], folder: str) -> None:
+    correct, number = (
+        sum(getattr(one, name) for one in readings) for name in ("correct", "right_number")
+    )
+    print(f"{folder:14} {len(readings):8} {correct:8} {number:8}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.photo", description=__doc__)
-    parser.add_argument("pen", metavar="PEN.npz")
-    digits, labels = load_pen(parser.parse_args().pen)
-    network = Classifier.bundled("cnn")
+    parser.add_argument("file", metavar="PICTURES.zip or PEN.npz")
+    parser.add_argument("--network", default="cnn", choices=list(shipped.shipped_runs()))
+    options = parser.parse_args()
+    if options.file.endswith(".zip"):
+        measure_pictures(options.file, options.network)
+        return
+    digits, labels = load_pen(options.file)
+    network = Classifier.bundled(options.network)
     for beside in SHEETS:
         measure(digits, labels, beside, network)
 
