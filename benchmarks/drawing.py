@@ -102,6 +102,12 @@ def prepared(drawings: Iterable[np.ndarray], skip: Iterable[str]) -> np.ndarray:
     return np.stack([drawing.prepare(canvas, left_out)[-1].picture for canvas in drawings])
 
 
+def verdicts(name: str, probabilities: np.ndarray) -> np.ndarray:
+    """What the page calls each answer of a built-in network: sure, unsure or no digit."""
+    calibration = Calibration.from_json(shipped.shipped_artifact(name, CALIBRATION))
+    return np.array([calibration.verdict(row) for row in probabilities])
+
+
 def load_sources(path: str) -> dict[str, np.ndarray]:
     """Which digits, bool (n,), come from each source the file names."""
     with np.load(path) as archive:
@@ -112,7 +118,7 @@ def load_sources(path: str) -> dict[str, np.ndarray]:
 
 
 def report_side_by_side(paths: list[str], drawn: list[tuple[list[np.ndarray], np.ndarray]]) -> None:
-    """Accuracy of each network on each file: of all, by source and by digit."""
+    """Accuracy of each network on each file: of all, by source and by digit; and its doubts."""
     names = list(shipped.shipped_runs())
     columns: list[dict[str, float]] = []
     for path, (drawings, labels) in zip(paths, drawn, strict=True):
@@ -120,12 +126,20 @@ def report_side_by_side(paths: list[str], drawn: list[tuple[list[np.ndarray], np
         parts = {"all": labels >= 0, **load_sources(path)}
         parts |= {f"digit {digit}": labels == digit for digit in range(10)}
         for name in names:
-            right = Classifier.bundled(name).predict_proba(images).argmax(axis=1) == labels
-            columns.append({part: float(right[of].mean()) for part, of in parts.items()})
+            probabilities = Classifier.bundled(name).predict_proba(images)
+            right = probabilities.argmax(axis=1) == labels
+            shares = {part: float(right[of].mean()) for part, of in parts.items()}
+            said = verdicts(name, probabilities)
+            shares["shown as sure"] = float((said == SURE).mean())
+            shares["wrong where sure"] = float((~right)[said == SURE].mean())
+            shares["called no digit"] = float((said == NO_DIGIT).mean())
+            columns.append(shares)
     heads = [f"{PurePath(path).stem} {name}" for path in paths for name in names]
     print("\n" + " " * 22 + "".join(f"{head:>18}" for head in heads))
-    rows = dict.fromkeys(part for column in columns for part in column)
-    for part in sorted(rows, key=lambda part: part.startswith("digit")):
+    # Sources, which differ between files, between all and the digits.
+    rows = [part for column in columns for part in column]
+    rows = sorted(dict.fromkeys(rows), key=lambda part: (part in columns[0], rows.index(part)))
+    for part in rows:
         cells = (f"{column[part]:.2%}" if part in column else "" for column in columns)
         print(f"{part:22}" + "".join(f"{cell:>18}" for cell in cells))
 
