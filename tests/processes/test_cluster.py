@@ -91,9 +91,8 @@ def test_two_runs_train_at_once_and_a_third_has_its_place_in_the_queue(store, un
     assert len(store.registered()) <= 2
 
 
-def test_a_run_is_stopped_and_resumed_and_outlives_a_killed_process_and_one_that_hangs(
-    store, undisturbed
-):
+def test_a_run_outlives_the_kill_of_its_process_and_one_that_hangs(store, undisturbed):
+    """After it was stopped and resumed, which works on a cluster as anywhere."""
     run_id = submit(store)
     before = after_epoch(store, run_id, 1)
     store.request_stop(run_id, OWNER)
