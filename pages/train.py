@@ -226,5 +226,6 @@ with presenter.hidden_when_presenting("links"):
         notices.next_step("evaluate", "See where the built-in networks go wrong", primary=False)
     if run and run.sweep:
         notices.link("sweep", "See the sweep this run belongs to", sweep=run.sweep)
+    # Last, because it takes a place on the page, if only on the first visit.
+    this_visitor()
 teacher.show(visitor, teacher.show_queue)
-this_visitor()

@@ -272,6 +272,60 @@ def test_a_changed_preset_can_be_had_back(open_page):
     assert "Reset to classic's defaults" not in buttons(tab)
 
 
+# --- settings in one line ---
+
+
+def line(tab) -> str:
+    """The settings in one line; fails if the widgets are there."""
+    assert [slider.label for slider in tab.slider] == []
+    (text,) = tab.text
+    return text.value
+
+
+def test_start_turns_the_settings_into_a_line_that_change_opens(open_page, store):
+    tab = open_page("train", ME, epochs="3", dense="20")
+    button(tab, "Start training").click().run()
+    assert line(tab) == "classic, 3 epochs, batch size 256, learning rate 0.006, dense 20"
+    assert tab.query_params["epochs"] == "3"
+    button(tab, "Change").click().run()
+    assert settings(tab) == settings_of(PRESETS["classic"]) | {"epochs": 3}
+    setting(tab, "Epochs").set_value(5).run()
+    button(tab, "Hide settings").click().run()
+    assert line(tab).startswith("classic, 3 epochs"), "of the run that is shown"
+    button(tab, "Change").click().run()
+    assert setting(tab, "Epochs").value == 5, "what was set is kept"
+
+
+def test_a_link_to_a_run_brings_its_settings(open_page, store):
+    config = dataclasses.replace(PRESETS["cnn"], epochs=1)
+    run = running_run(store, "somebody else", config)
+    tab = open_page("train", ME, run=run.id)
+    assert line(tab) == "cnn, 1 epoch, batch size 256, learning rate 0.006"
+    button(tab, "Change").click().run()
+    assert settings(tab) == settings_of(config)
+
+
+def test_settings_that_were_closed_keep_what_was_set_in_them(open_page, store):
+    tab = open_more(open_page("train", ME))
+    setting(tab, "Dropout").set_value(0.5).run()
+    tab.session_state["more_settings"] = False
+    tab.run()
+    assert tab.query_params["dropout"] == "0.5"
+    button(tab, "Start training").click().run()
+    assert store.list_runs()[0].config.dropout == 0.5
+
+
+def test_a_projector_has_the_line_and_change_brings_the_settings_back(open_page, store):
+    tab = open_page("train", ME, presenter="on", epochs="2")
+    assert line(tab) == "classic, 2 epochs, batch size 256, learning rate 0.006"
+    button(tab, "Change").click().run()
+    setting(tab, "Epochs").set_value(1).run()
+    button(tab, "Start training").click().run()
+    assert line(tab).startswith("classic, 1 epoch, ")
+    assert store.list_runs()[0].config.epochs == 1
+    assert tab.query_params["presenter"] == "on"
+
+
 # --- starting ---
 
 
@@ -432,6 +486,25 @@ def test_a_run_that_has_just_begun_has_no_numbers_yet(open_page, store):
     assert tab.progress[0].text == "Compiling the network …"
     assert set(metrics(tab).values()) == {"–"}
     assert_example(tab)
+
+
+def test_a_preset_without_a_network_of_its_own_has_an_example_too(open_page, store):
+    waiting_run(store, ME, PRESETS["quick"])
+    assert_example(open_page("train", ME))
+
+
+def test_a_training_loss_above_the_validation_loss_is_explained(open_page, store):
+    higher, lower = (
+        [dataclasses.replace(report, loss=loss) for report in reports(2, steps_per_epoch=1)]
+        for loss in (3.0, 0.1)
+    )
+    smoothed = dataclasses.replace(PRESETS["classic"], label_smoothing=0.1, drawn_digits=0)
+    run = running_run(store, ME, smoothed, reported=higher)
+    texts = [part.value for part in open_page("train", run=run.id).markdown]
+    assert sum("because of label smoothing (0.1)" in text for text in texts) == 1
+    usual = running_run(store, "other", smoothed, reported=lower, worker_id="another")
+    texts = [part.value for part in open_page("train", run=usual.id).markdown]
+    assert not any("Training loss is above" in text for text in texts)
 
 
 def test_a_run_past_its_last_step_is_being_tested(open_page, store):
