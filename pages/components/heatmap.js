@@ -18,12 +18,13 @@ export default async function({ data, parentElement, setTriggerValue }) {
   });
   select(cells, data.chosen);
   cells.style.fontSize = `${sizeOfNumbers(cells, text)}px`;
+  // In place of the axes, until Plotly has drawn them.
+  note.textContent = 'A row for each true digit, a column for each predicted digit, 0 to 9.';
+  note.hidden = 'Plotly' in window;
   try {
     if (!data.source) throw new Error('no address');
     await load(data.source);
   } catch {
-    note.textContent = 'A row for each true digit, a column for each predicted digit, 0 to 9.';
-    note.hidden = false;
     return;
   }
   note.hidden = true;
