@@ -194,14 +194,14 @@ def link_to_sweep(sweeping: Run | None) -> None:
 
 
 visitor = this_visitor(remember=False)
-cache.store()
-cache.pool().wake()
-
 # What comes and goes in here does not change the position of the charts.
 top = st.container()
 with top:
     st.title("Train a network")
     notices.data_notice()
+    # Without a database there is nothing more to show.
+    cache.store()
+    cache.pool().wake()
     mine, sweeping = cache.active_run_and_sweep(visitor)
     run = shown_run(mine or sweeping)
     settings.arrive(run.config if run else None)

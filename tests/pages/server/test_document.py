@@ -30,7 +30,8 @@ def ask(tmp_path):
         messages = []
 
         async def receive():
-            return {"type": "http.request"}
+            # Nobody hangs up.
+            await asyncio.Event().wait()
 
         async def send(message):
             messages.append(message)

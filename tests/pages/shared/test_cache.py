@@ -17,7 +17,7 @@ from mnist_core.store import engine
 from mnist_core.store.queue import DOWNLOAD
 from mnist_core.store.run import ACTIVE, FAILED
 from mnist_core.store.runs import RunStore
-from pages.shared import cache
+from pages.shared import cache, shell
 from tests.helpers import (
     PROJECT,
     add_worker,
@@ -83,7 +83,7 @@ def test_a_page_opened_directly_on_a_fresh_server_gets_its_menu_and_address(name
     tab.switch_page(f"pages/{name}.py").run()
     assert_shown(tab, name)
     assert tab.session_state["shell"], "it came in through the dashboard"
-    assert tab.query_params.get("run") == "classic"
+    assert ("run" in tab.query_params) == ("run" in shell.PARAMETERS[name])
     assert "goto" not in tab.query_params
 
 
