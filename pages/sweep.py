@@ -24,7 +24,7 @@ from pages.components.settings import set_all
 from pages.components.sweep_settings import choose_settings
 from pages.components.waiting import show_waiting, start_button, was_pressed
 from pages.components.words import duration, percent
-from pages.components.your_name import ask_name
+from pages.components.your_name import ask_name, chosen_name, keep_name
 from pages.server import limits
 from pages.shared import cache, figures, presenter, shell
 from pages.shared.visitor import this_visitor
@@ -238,9 +238,9 @@ with left, presenter.hidden_when_presenting("sweep_form"):
     configs = choose_settings()
     place = st.container()
     with place:
-        name = ask_name()
+        ask_name()
         if was_pressed() and configs:
-            start(configs, visitor, name)
+            start(configs, visitor, chosen_name())
     _, mine = cache.active_run_and_sweep(visitor)
     if configs:
         seconds = forecast.sweep_seconds(
@@ -279,3 +279,4 @@ if best:
 else:
     notices.next_step("train", "Train a single network", primary=False)
 teacher.show(visitor)
+keep_name()

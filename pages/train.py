@@ -18,7 +18,7 @@ from mnist_core.store.run import (
 )
 from pages.components import live_run, notices, run_picker, settings, teacher
 from pages.components.waiting import show_waiting, start_button, was_pressed
-from pages.components.your_name import ask_name, chosen_name
+from pages.components.your_name import ask_name, chosen_name, keep_name
 from pages.server import limits
 from pages.shared import cache, presenter, shell
 from pages.shared.visitor import this_visitor
@@ -226,6 +226,7 @@ with presenter.hidden_when_presenting("links"):
         notices.next_step("evaluate", "See where the built-in networks go wrong", primary=False)
     if run and run.sweep:
         notices.link("sweep", "See the sweep this run belongs to", sweep=run.sweep)
-    # Last, because it takes a place on the page, if only on the first visit.
+    # Last, because they take a place on the page, if only on the first visit.
     this_visitor()
+    keep_name()
 teacher.show(visitor, teacher.show_queue)

@@ -12,31 +12,33 @@ COOKIE = "mnist_name"
 NAME, BOX = "name", "your_name"
 
 
-def ask_name() -> str:
-    """The box for the name, at most once on a page; what is in it, or empty.
+def ask_name() -> None:
+    """The box for the name, at most once on a page.
 
-    The store says what is wrong with it once a run is to have it.
+    The store says what is wrong with a name once a run is to have it.
     """
-    remembered = _remembered()
     # Streamlit forgets what is in a box when its page is left.
-    st.session_state.setdefault(BOX, st.session_state.setdefault(NAME, remembered))
-    name: str = st.text_input(
+    st.session_state.setdefault(BOX, chosen_name())
+    st.text_input(
         "Your name?",
         max_chars=NAME_LENGTH,
         key=BOX,
         placeholder="Optional; everyone can see it",
         autocomplete="nickname",
     )
-    st.session_state[NAME] = name
-    if name != remembered:
-        visitor.keep(COOKIE, quote(name))
-    return name
 
 
 def chosen_name() -> str:
-    """What is in the box, also if it is not on the page in this run."""
+    """What is in the box, or was when it was last on a page; empty for no name."""
     name: str = st.session_state.get(BOX, st.session_state.get(NAME, _remembered()))
     return name
+
+
+def keep_name() -> None:
+    """Remember the name; last on a page, because it takes a place there."""
+    name = st.session_state[NAME] = chosen_name()
+    if name != _remembered():
+        visitor.keep(COOKIE, quote(name))
 
 
 def _remembered() -> str:
