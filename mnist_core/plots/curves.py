@@ -136,23 +136,30 @@ def overlaid_curves(
         legend_height += LEGEND_ENTRY + LEGEND_LINE * (len(lines) - 1)
         validation = _validated(reports, value)
         validations += validation
+        size = 2 if name == marked else 1
         figure.add_scatter(
             x=[round(getattr(report, over), 3) for report in epoch_ends(reports)],
             y=[round(share, 5) for share in validation],
             mode="lines+markers",
             name="<br>".join(lines),
             legendgroup=str(place),
-            line={
-                "color": RUN_COLOURS[place % len(RUN_COLOURS)],
-                "width": 6 if name == marked else 3,
-            },
-            marker={
-                "size": 15 if name == marked else 9,
-                "symbol": RUN_SYMBOLS[place % len(RUN_SYMBOLS)],
-            },
+            line={"color": RUN_COLOURS[place % len(RUN_COLOURS)], "width": 3 * size},
+            marker={"size": 3 + 6 * size, "symbol": RUN_SYMBOLS[place % len(RUN_SYMBOLS)]},
             # Show the whole name on hover.
             hoverlabel={"namelength": -1},
         )
+    _lay_out_overlaid(figure, runs, validations, value, over, legend_height)
+    return figure
+
+
+def _lay_out_overlaid(
+    figure: go.Figure,
+    runs: list[tuple[str, list[Progress]]],
+    validations: list[float],
+    value: str,
+    over: str,
+    legend_height: int,
+) -> None:
     title = "Epoch" if over == "epoch" else "Seconds of training"
     figure.update_xaxes(title={"text": title, "standoff": 8}, rangemode="tozero")
     if value == "accuracy":
@@ -170,7 +177,6 @@ def overlaid_curves(
         font={"size": FONT_SIZE},
         hovermode="closest",
     )
-    return figure
 
 
 def _legend_lines(name: str) -> list[str]:
