@@ -22,7 +22,7 @@ LONGEST = (
     "processes/test_faults.py",
     "browser/test_accessibility.py",
     "processes/test_cluster.py",
-    "browser/test_train.py",
+    "browser/test_charts.py",
     "processes/test_outages.py",
     "browser/test_digits.py",
     "jobs/test_worker.py",

@@ -307,7 +307,7 @@ def test_a_sweep_is_stopped_by_its_owner_and_seen_by_others(server, wide, chromi
 
 
 def test_what_was_just_typed_is_trained_stopped_resumed_and_continued(server, wide):
-    open_page(wide, server, "train?preset=classic&epochs=8&batch_size=16")
+    open_page(wide, server, "train?preset=classic&epochs=20&batch_size=16")
     wide.get_by_text("More settings").click()
     wide.get_by_role("tab", name="Layers").click()
     wide.get_by_role("textbox", name="Dense layers").fill("20")
@@ -319,7 +319,7 @@ def test_what_was_just_typed_is_trained_stopped_resumed_and_continued(server, wi
     wide.get_by_role("button", name="Resume").click()
     wide.get_by_role("heading", name=re.compile("finished")).wait_for(timeout=90_000)
     wide.get_by_role("button", name="Continue training").click()
-    wide.get_by_text(re.compile(r"^Epoch [0-9.]+ of 12")).wait_for()
+    wide.get_by_text(re.compile(r"^Epoch [0-9.]+ of 24")).wait_for()
     wide.get_by_role("heading", name=re.compile("finished")).wait_for(timeout=90_000)
     assert_no_fault(wide)
 

@@ -67,6 +67,9 @@ class Tour:
         page.context.add_cookies(
             [{"name": "mnist_visitor", "value": state.visitor, "url": self.server.url}]
         )
+        if page.url.startswith(self.server.url):
+            # What was drawn for another state outlives a reload.
+            page.evaluate("sessionStorage.clear()")
         page.goto(f"{self.server.url}/{state.address}")
         page.locator("h1").first.wait_for()
         at_rest(page)
