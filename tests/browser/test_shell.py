@@ -95,6 +95,7 @@ def test_with_forced_colours_bars_switches_and_choices_stay_visible(server, chro
     page.locator(".bar.best").wait_for()
     assert page.evaluate(DIFFERS, [".bars .bar.best", ".bars .track"])
     pressed = "[data-testid=stButtonGroup] button[aria-pressed=true]"
+    page.locator(pressed).first.wait_for(state="attached")
     assert page.evaluate(DIFFERS, [pressed, "[data-testid=stButtonGroup] [aria-pressed=false]"])
     open_page(page, server, "evaluate")
     chosen = "[data-testid=stButtonGroup] [aria-checked=true]"

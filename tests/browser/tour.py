@@ -162,6 +162,8 @@ def _states(
         State("presenter-classroom", "classroom?presenter=on"),
         State("presenter-evaluate", f"{evaluate}&presenter=on"),
         State("presenter-draw", "draw?presenter=on", draw_seven),
+        State("presenter-settings", "train?presenter=on", show_settings, NEWCOMER),
+        State("presenter-share", f"{evaluate}&presenter=on", share),
         State("draw-empty", "draw"),
         State("draw", "draw", draw_seven),
         State("draw-pixels", "draw?look=Important+pixels", draw_seven),
@@ -216,6 +218,16 @@ def expand_settings(page: Any) -> None:
     page.get_by_text("More settings").click()
     page.get_by_text("This network, layer by layer").click()
     page.get_by_role("rowheader").first.wait_for()
+
+
+def show_settings(page: Any) -> None:
+    page.get_by_text("Show settings").click()
+    page.get_by_role("slider", name="Epochs").wait_for()
+
+
+def share(page: Any) -> None:
+    page.get_by_role("button", name="Share").click()
+    page.get_by_role("dialog").wait_for()
 
 
 def draw_seven(page: Any) -> None:
