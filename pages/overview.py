@@ -52,7 +52,7 @@ with train:
         st.metric("Best network", "none yet")
     notices.link("train", "Train a network")
     notices.link("compare", "Compare all runs")
-    notices.link("classroom", "See the class train, live")
+    notices.link("classroom", "The class, live")
 with evaluate:
     st.subheader("3 · Evaluate", anchor=False)
     query = {}

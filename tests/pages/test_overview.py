@@ -37,7 +37,7 @@ def test_it_shows_the_four_steps_and_one_of_each_digit(open_page):
         "See 100 digits",
         "Train a network",
         "Compare all runs",
-        "See the class train, live",
+        "The class, live",
         "See these digits",
         "Draw a digit",
         "Presenter mode, for a projector",
