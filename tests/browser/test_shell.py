@@ -88,18 +88,22 @@ def test_the_menu_of_a_narrow_screen_closes_when_a_page_is_chosen(server, chromi
     context.close()
 
 
+def differ(page, first: str, second: str) -> None:
+    """Wait until both are there and look different."""
+    for part in (first, second):
+        page.locator(part).first.wait_for(state="attached")
+    wait_until(lambda: page.evaluate(DIFFERS, [first, second]), timeout=10)
+
+
 def test_with_forced_colours_bars_switches_and_choices_stay_visible(server, chromium):
     context = chromium.new_context(viewport=LAPTOP, forced_colors="active")
     page = context.new_page()
+    choice = "[data-testid=stButtonGroup]"
     open_page(page, server, "explore?image=test-7&digits=3")
-    page.locator(".bar.best").wait_for()
-    assert page.evaluate(DIFFERS, [".bars .bar.best", ".bars .track"])
-    pressed = "[data-testid=stButtonGroup] button[aria-pressed=true]"
-    page.locator(pressed).first.wait_for(state="attached")
-    assert page.evaluate(DIFFERS, [pressed, "[data-testid=stButtonGroup] [aria-pressed=false]"])
+    differ(page, ".bars .bar.best", ".bars .track")
+    differ(page, f"{choice} button[aria-pressed=true]", f"{choice} [aria-pressed=false]")
     open_page(page, server, "evaluate")
-    chosen = "[data-testid=stButtonGroup] [aria-checked=true]"
-    assert page.evaluate(DIFFERS, [chosen, "[data-testid=stButtonGroup] [aria-checked=false]"])
+    differ(page, f"{choice} [aria-checked=true]", f"{choice} [aria-checked=false]")
     switch = page.get_by_test_id("stCheckbox").first
     painted = "part => getComputedStyle(part).forcedColorAdjust"
     assert switch.locator("label > div").first.evaluate(painted) == "none"
