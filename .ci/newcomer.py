@@ -18,7 +18,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
 START_SECONDS = 600  # pip downloads TensorFlow first
-PAGES = ("", "explore", "train", "sweep", "compare", "evaluate", "draw")
+PAGES = ("", "explore", "train", "sweep", "compare", "evaluate", "draw", "classroom")
 
 
 def commands(readme: str) -> tuple[str, str]:
