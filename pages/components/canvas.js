@@ -33,12 +33,11 @@ export default function({ data, parentElement, setTriggerValue }) {
   document.addEventListener('click', wait, true);
 
   function prepare() {
-    const canvas = [...sheet.querySelectorAll('[data-testid="stBidiComponentIsolated"]')]
-      .map((one) => one.shadowRoot?.querySelector('canvas.upper-canvas'))
-      // For a moment after Clear there are the old one and the new.
-      .find((one) => one && (one.sheetName ?? data.sheet) === data.sheet);
+    // By its key: for a moment after Clear there are the old one and the new.
+    const part = sheet.querySelector(
+      `.st-key-${data.sheet} [data-testid="stBidiComponentIsolated"]`);
+    const canvas = part?.shadowRoot?.querySelector('canvas.upper-canvas');
     if (!canvas) return false;
-    canvas.sheetName = data.sheet;
     const root = canvas.getRootNode();
     if (!root.querySelector('.helped')) {
       const style = document.createElement('style');

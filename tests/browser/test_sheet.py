@@ -60,6 +60,8 @@ def reads(page, digit: str) -> None:
 
 def draw_fast(page, count: int) -> None:
     """Upright strokes side by side, without waiting for anything."""
+    # For a moment after Undo there are the old one and the new.
+    wait_until(lambda: sheet(page).count() == 1, timeout=10)
     box = sheet(page).bounding_box()
     for number in range(count):
         x = box["x"] + box["width"] * (number + 1) / (count + 1)
