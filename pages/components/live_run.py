@@ -123,7 +123,7 @@ def show_numbers(run: Run, reports: list[Progress]) -> None:
         "Batch accuracy": f"{last.accuracy:.1%}" if last else NONE,
         "Batch loss": f"{last.loss:.3f}" if last else NONE,
         "Time": f"{last.seconds:.1f} s" if last else NONE,
-        "Images a second": f"{pace * run.config.batch_size:,.0f}" if pace else NONE,
+        "Images a second": f"{pace * run.config.batch_size / 1000:,.1f}k" if pace else NONE,
     }
     if run.test_accuracy is not None and not run.active:
         del numbers["Batch accuracy"]

@@ -462,7 +462,7 @@ def test_a_running_run_shows_its_progress_numbers_and_curves(open_page, store):
         "Batch accuracy": "72.9%",
         "Batch loss": "0.693",
         "Time": "0.1 s",
-        "Images a second": "25,600",
+        "Images a second": "25.6k",
     }
     charts = live_charts(tab)
     assert [text.split(" over")[0] for text in charts] == ["Accuracy", "Loss", "Learning rate"]
