@@ -102,9 +102,13 @@ def prepared(drawings: Iterable[np.ndarray], skip: Iterable[str]) -> np.ndarray:
     return np.stack([drawing.prepare(canvas, left_out)[-1].picture for canvas in drawings])
 
 
-def verdicts(name: str, probabilities: np.ndarray) -> np.ndarray:
-    """What the page calls each answer of a built-in network: sure, unsure or no digit."""
-    calibration = Calibration.from_json(shipped.shipped_artifact(name, CALIBRATION))
+def calibration_of(name: str) -> Calibration:
+    """How a built-in network decides when it is sure."""
+    return Calibration.from_json(shipped.shipped_artifact(name, CALIBRATION))
+
+
+def verdicts_of(calibration: Calibration, probabilities: np.ndarray) -> np.ndarray:
+    """What the page calls each answer: sure, unsure or no digit."""
     return np.array([calibration.verdict(row) for row in probabilities])
 
 
@@ -129,7 +133,7 @@ def report_side_by_side(paths: list[str], drawn: list[tuple[list[np.ndarray], np
             probabilities = Classifier.bundled(name).predict_proba(images)
             right = probabilities.argmax(axis=1) == labels
             shares = {part: float(right[of].mean()) for part, of in parts.items()}
-            said = verdicts(name, probabilities)
+            said = verdicts_of(calibration_of(name), probabilities)
             shares["shown as sure"] = float((said == SURE).mean())
             shares["wrong where sure"] = float((~right)[said == SURE].mean())
             shares["called no digit"] = float((said == NO_DIGIT).mean())
@@ -162,8 +166,8 @@ def share(right: int, total: int) -> str:
 
 def report_doubts(name: str, predictions: Predictions) -> None:
     """How sure it is of the drawings, how right it is then, and what it says of no digits."""
-    calibration = Calibration.from_json(shipped.shipped_artifact(name, CALIBRATION))
-    verdicts = np.array([calibration.verdict(row) for row in predictions.probabilities])
+    calibration = calibration_of(name)
+    verdicts = verdicts_of(calibration, predictions.probabilities)
     right = predictions.correct
     sure = verdicts == SURE
     print(f"\n{name}, sure from {calibration.sure_from:.2f} on")
@@ -181,8 +185,8 @@ def report_doubts(name: str, predictions: Predictions) -> None:
         ("letters and signs", letters()),
         ("shapes", shapes()),
     ):
-        said = [calibration.verdict(row) for row in Classifier.bundled(name).predict_proba(images)]
-        shares = (f"{said.count(word) / len(said):.1%} {word}" for word in (NO_DIGIT, UNSURE, SURE))
+        said = verdicts_of(calibration, Classifier.bundled(name).predict_proba(images))
+        shares = (f"{(said == word).mean():.1%} {word}" for word in (NO_DIGIT, UNSURE, SURE))
         print(f"  of {len(said):,} {kind}: {', '.join(shares)}")
 
 

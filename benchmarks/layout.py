@@ -18,7 +18,7 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser.server import CHROMIUM_FLAGS, Server
+from tests.browser.server import CHROMIUM_FLAGS, COUNT_SHIFTS, Server
 from tests.browser.test_pages import HEADINGS
 from tests.browser.tour import at_rest
 from tests.helpers import Store, wait_until
@@ -34,13 +34,6 @@ SCREENS = {
 }
 WIDTHS = (320, 360, 390, 768, 820, 1024, 1366, 1920, 2560)
 TABLET_WIDTH = 1024
-# Must be there before anything of the page is.
-WATCH = """
-window.shift = 0;
-new PerformanceObserver(list => {
-  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
-}).observe({ type: 'layout-shift', buffered: true });
-"""
 SHARE = """element => new Promise(resolve => new IntersectionObserver(
   ([seen], observer) => { observer.disconnect(); resolve(seen.intersectionRatio); }
 ).observe(element))"""
@@ -53,7 +46,7 @@ def opened(chromium: Any, url: str, width: int, height: int, presenter: bool) ->
     context = chromium.new_context(
         viewport={"width": width, "height": height}, is_mobile=touch, has_touch=touch
     )
-    context.add_init_script(WATCH)
+    context.add_init_script(COUNT_SHIFTS)
     page = context.new_page()
     page.set_default_timeout(90_000)
     if presenter:

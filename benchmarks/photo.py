@@ -29,7 +29,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from benchmarks.drawing import OVERSAMPLING, Digit, load_pen, share
+from benchmarks.drawing import OVERSAMPLING, Digit, calibration_of, load_pen, share
 from mnist_core import drawing, shipped
 from mnist_core.analysis.calibration import SURE, Calibration
 from mnist_core.classifier import Classifier
@@ -37,7 +37,6 @@ from mnist_core.drawing import synthetic
 from mnist_core.drawing.photo import find_figures
 from mnist_core.drawing.reading import read_figures
 from mnist_core.errors import EmptyDrawing, UserError
-from mnist_core.store.run import CALIBRATION
 
 CONDITIONS = ("plain", "shadow", "lined", "squared", "chalk", "pencil")
 # By how many digits are on a sheet; heights as shares of its shorter side.
@@ -237,7 +236,7 @@ def read_picture(
 def measure_pictures(path: str, name: str) -> None:
     """Print how a built-in network reads the real pictures of an archive."""
     network = Classifier.bundled(name)
-    calibration = Calibration.from_json(shipped.shipped_artifact(name, CALIBRATION))
+    calibration = calibration_of(name)
     with zipfile.ZipFile(path) as archive:
         files = sorted(info.filename for info in archive.infolist() if not info.is_dir())
         readings = [read_picture(at, archive.read(at), network, calibration) for at in files]

@@ -12,6 +12,7 @@ from mnist_core.errors import RunNotFound
 from mnist_core.keras_script import keras_script, use_keras, use_litert
 from mnist_core.plots import html
 from mnist_core.plots.curves import overlaid_curves
+from mnist_core.plots.style import NONE
 from mnist_core.progress import Progress, epoch_ends, thin, to_csv
 from mnist_core.store.names import NAME_LENGTH
 from mnist_core.store.quotas import MOST_PINNED_EACH
@@ -20,7 +21,7 @@ from mnist_core.store.run import FINISHED, KERAS, LITERT, RUNNING, WAITING, Run
 from pages.components import notices, run_picker, teacher
 from pages.components.choices import choose
 from pages.components.live_chart import cached_figure_json, live_chart
-from pages.components.words import NONE, number, percent
+from pages.components.words import number, percent
 from pages.server import limits
 from pages.server.rates import CHANGE
 from pages.shared import cache, presenter, shell

@@ -8,6 +8,7 @@ import streamlit as st
 from mnist_core import drawing
 from mnist_core.errors import EmptyDrawing
 from mnist_core.plots import html
+from mnist_core.plots.style import NONE
 from mnist_core.store.run import Run
 from pages.components import canvas, notices, pictures, run_picker
 from pages.components.answers import Answer, answer, show_answer
@@ -15,7 +16,6 @@ from pages.components.canvas import Subject
 from pages.components.choices import choose
 from pages.components.closer_look import EVERY_STEP, choose_steps, closer_look, left_out
 from pages.components.strokes import PENS
-from pages.components.words import NONE
 from pages.shared import presenter, shell
 
 shell.guard("draw")

@@ -272,8 +272,8 @@ def show_downloads(run: Run) -> None:
         )
 
 
-def show_headline(run: Run) -> None:
-    total, right = totals(run)
+def show_headline(total: int, right: int) -> None:
+    """How many of the test images were classified correctly."""
     low, high = metrics.wilson_interval(right, total)
     for label, value in (
         ("Test accuracy", f"{right / total:.2%}"),
@@ -283,14 +283,7 @@ def show_headline(run: Run) -> None:
         st.metric(label, value, border=True, width="content")
 
 
-def totals(run: Run) -> tuple[int, int]:
-    """How many test images there are, and how many were classified correctly."""
-    counts = cache.predictions(run).matrix
-    return int(counts.sum()), int(counts.trace())
-
-
-def show_details(run: Run) -> None:
-    total, right = totals(run)
+def show_details(run: Run, total: int, right: int) -> None:
     fewest, most = metrics.prediction_interval(total - right, total)
     st.caption(
         f"{tested_on(run, total)}. The confidence interval (Wilson) is for the accuracy on all "
@@ -320,9 +313,10 @@ with st.container(horizontal=True, key="headline"):
     with presenter.hidden_when_presenting("run"):
         run = run_picker.pick_run(runs=cache.pictured_first(run_picker.trained_runs()))
     if readable := run_picker.is_readable(run):
-        show_headline(run)
+        counts = cache.predictions(run).matrix
+        total, right = int(counts.sum()), int(counts.trace())
+        show_headline(total, right)
 if readable:
-    total, right = totals(run)
     run_picker.warn_of_guessing(run, right / total, total, "test")
     shows: dict[str, Callable[..., None]] = {
         MATRIX: show_matrix,
@@ -334,7 +328,7 @@ if readable:
     view = choose("View", VIEWS, "view", bind="query-params")
     with st.container(key="shown_view"):
         shows[view](run)
-    show_details(run)
+    show_details(run, total, right)
     with presenter.hidden_when_presenting("downloads"):
         show_downloads(run)
     detail.show()

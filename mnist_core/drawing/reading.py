@@ -72,6 +72,8 @@ judge = functools.cache(Classifier.bundled)
 
 def as_one(picture: np.ndarray, figures: list[Figure]) -> Figure | None:
     """The whole picture as one figure; None if these are no pieces of one digit."""
+    if len(figures) > MOST_PIECES:
+        return None
     grey = shrink(picture)
     rows, columns = np.nonzero(find_ink(grey) > NOISE_FLOOR)
     down, across = np.divide(np.shape(picture)[:2], grey.shape)
@@ -83,8 +85,7 @@ def as_one(picture: np.ndarray, figures: list[Figure]) -> Figure | None:
     gaps = tops[1:] - np.maximum.accumulate(bottoms)[:-1]
     tallest = max(figure.box[2] - figure.box[0] for figure in figures)
     if (
-        len(figures) > MOST_PIECES
-        or tallest > TALLEST_PIECE * height
+        tallest > TALLEST_PIECE * height
         or gaps.max(initial=0) > WIDEST_GAP * height
         or not height / HIGHEST <= width <= WIDEST * height
     ):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_core.analysis import comparison, metrics
+from mnist_core.plots.style import NONE
 
 _STYLE = f"<style>\n{Path(__file__).with_suffix('.css').read_text()}</style>"
-NONE = "–"
 HEADER = ("", "Run", "Validation", "Test (95% interval)")
 LUCK = (
     "All above are within the 95% confidence interval of the best: their order is luck. So may be "
@@ -28,7 +28,7 @@ class Standing:
         validation_images: how many images that was measured on; 0 if nobody knows.
         test_accuracy: 0 to 1; None before it has ended.
         test_images: how many images that was measured on.
-        own: it is that of whoever looks.
+        own: it is the viewer's.
     """
 
     title: str
@@ -42,7 +42,7 @@ class Standing:
 
 
 def standings(rows: Sequence[Standing]) -> str:
-    """The table, with a line below the runs of which nobody can tell which is the best.
+    """The table, with a line below the runs whose order may be luck.
 
     Args:
         rows: the highest validation accuracy first, those without one last.

@@ -20,6 +20,8 @@ DIGIT_COLOURS = [
 ]  # fmt: skip
 GREY, DARK_PAGE = "#8A949E", "#0E1420"
 FONT_SIZE = 16
+# Written where there is no number.
+NONE = "–"
 # The layout of figures without zoom: a swipe over the chart should scroll the page. Their axes
 # have ``fixedrange``.
 STILL: dict[str, Any] = {

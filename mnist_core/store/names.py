@@ -13,9 +13,10 @@ from mnist_core.sweeps import summary, varied
 
 # Characters that a name may have besides letters, digits and spaces: none means anything where
 # text is laid out. Not even a full stop, which makes a link of www.example.org.
-NAME_SIGNS = "-,+()'"
+NAME_PUNCTUATION = "-,+()'"
 NAME_LENGTH = 40
-# Vowel signs and accents are characters of their own in many scripts; more would be a tower.
+# Vowel signs and accents are characters of their own in many scripts; more than two on a letter
+# would pile up.
 MOST_MARKS = 2
 # At the beginning of a line these make a list of it.
 BULLET = re.compile(r"[^\w(']|\d+\)")
@@ -31,14 +32,16 @@ def clean_name(text: str) -> str:
     name = unicodedata.normalize("NFC", " ".join(text.split()))
     marks = 0
     allowed = len(name) <= NAME_LENGTH and not BULLET.match(name)
-    for sign in name:
-        marks = marks + 1 if unicodedata.category(sign) in ("Mn", "Mc") else 0
-        is_allowed = sign.isalnum() or sign in NAME_SIGNS + " " or 0 < marks <= MOST_MARKS
+    for character in name:
+        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Mc") else 0
+        is_allowed = (
+            character.isalnum() or character in NAME_PUNCTUATION + " " or 0 < marks <= MOST_MARKS
+        )
         allowed = allowed and is_allowed
     if not allowed:
         raise NotAllowed(
-            f"A name has at most {NAME_LENGTH} letters, digits, spaces and {NAME_SIGNS} in it, "
-            "and a letter or digit first."
+            f"A name has at most {NAME_LENGTH} letters, digits, spaces and {NAME_PUNCTUATION} in "
+            "it, and a letter or digit first."
         )
     return name
 
@@ -49,7 +52,7 @@ def title(
     """Its name, if it has one, its preset, and when it was asked for; or "cnn · built-in".
 
     Args:
-        zone: the time zone of whoever reads it; None for the server's.
+        zone: the reader's time zone; None for the server's.
         now: what "today" is; None for the present. Has a time zone.
         seconds: whether the time has them.
     """

@@ -7,8 +7,8 @@ import streamlit as st
 
 from mnist_core.analysis.calibration import NO_DIGIT, SURE, best_two
 from mnist_core.plots import html
+from mnist_core.plots.style import NONE
 from mnist_core.store.run import Run
-from pages.components.words import NONE
 from pages.shared import cache
 
 

@@ -1,4 +1,4 @@
-"""classroom: everybody's runs of the last hour, the best first, live for all who look on."""
+"""classroom: everybody's runs of the last hour, the best first, live for everyone who watches."""
 
 import time
 from collections import Counter
@@ -6,7 +6,7 @@ from collections import Counter
 import streamlit as st
 
 from mnist_core.plots import style
-from mnist_core.plots.standings import NONE, Standing, standings
+from mnist_core.plots.standings import Standing, standings
 from mnist_core.store import engine
 from mnist_core.store.run import FINISHED, INTERRUPTED, RUNNING, WAITING, Trial, ranked
 from pages.components import run_picker
@@ -18,7 +18,7 @@ HEADER_PIXELS, ROW_PIXELS = 30, 38
 STATES = {FINISHED: "done", WAITING: "waiting", INTERRUPTED: "interrupted"}
 
 
-# One query a second, however many look on.
+# One query a second, however many people watch.
 @st.cache_data(ttl=1.0, max_entries=1, show_spinner=False)
 def _of_this_hour(url: str) -> list[Trial]:
     # Of equal runs the newest comes first.
@@ -81,4 +81,4 @@ def state_of(trial: Trial) -> str:
     """What a run does now, in words."""
     if trial.run.state == RUNNING:
         return f"epoch {trial.epoch:.1f} of {trial.run.config.all_epochs}"
-    return STATES.get(trial.run.state, trial.run.state) or NONE
+    return STATES.get(trial.run.state, trial.run.state)

@@ -13,10 +13,11 @@ from mnist_core import shipped
 from mnist_core.analysis import losses
 from mnist_core.jobs import forecast
 from mnist_core.plots import curves
+from mnist_core.plots.style import NONE
 from mnist_core.progress import Progress, epoch_ends, steps_per_second, thin
 from mnist_core.store.run import Run
 from pages.components.live_chart import cached_figure_json, live_chart
-from pages.components.words import NONE, duration
+from pages.components.words import duration
 from pages.shared import cache, presenter
 
 MOST_POINTS = 300

@@ -157,7 +157,7 @@ def line(config: TrainConfig) -> None:
     """The settings in one line, and the button that opens them."""
     # Not markdown: a stored preset may have any name.
     st.text(in_one_line(config), width="content")
-    # Anew: when the widgets were gone, so were the values they held.
+    # Set again, because widgets that left the page lost their values.
     now = st.session_state["settings"]
     shell.button("Change", "tune", edit, now, type="tertiary", key="change_settings")
 

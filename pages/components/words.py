@@ -1,6 +1,6 @@
 """words: numbers as a page writes them; a dash where there is none."""
 
-NONE = "–"
+from mnist_core.plots.style import NONE
 
 
 def duration(seconds: float) -> str:

@@ -15,7 +15,7 @@ from mnist_core.store.tasks import TaskStore
 PARAMETER = "go"
 # Without letters and digits that look alike on a wall: 0 and O, 1, I and L, 2 and Z, 5 and S, 8
 # and B, U and V.
-SIGNS = "34679ACDEFGHJKMNPQRTWXY"
+ALPHABET = "34679ACDEFGHJKMNPQRTWXY"
 SHORTEST, LONGEST = 5, 12
 Query = Mapping[str, list[str]]
 # Anybody may ask for a short address of a long one.
@@ -36,19 +36,19 @@ def shorten(store: TaskStore, page: str, query: Query) -> str:
     if len(wanted) > MOST_CHARACTERS:
         raise ValueError(f"Expected at most {MOST_CHARACTERS} characters, got {len(wanted)}.")
     number = int.from_bytes(hashlib.sha256(wanted).digest())
-    signs = ""
-    while len(signs) < LONGEST:
-        number, place = divmod(number, len(SIGNS))
-        signs += SIGNS[place]
+    code = ""
+    while len(code) < LONGEST:
+        number, place = divmod(number, len(ALPHABET))
+        code += ALPHABET[place]
     # A longer one if somebody else's page has the same beginning.
     for length in range(SHORTEST, LONGEST + 1):
-        known = store.find(_key(signs[:length]))
+        known = store.find(_key(code[:length]))
         if known is None:
-            store.keep(_key(signs[:length]), wanted)
+            store.keep(_key(code[:length]), wanted)
             break
         if known.result == wanted:
             break
-    return signs[:length]
+    return code[:length]
 
 
 def find(store: TaskStore, code: str) -> tuple[str, Query] | None:
@@ -59,7 +59,7 @@ def find(store: TaskStore, code: str) -> tuple[str, Query] | None:
         StoreUnavailable: the database cannot be asked.
     """
     code = code.upper()
-    if not (SHORTEST <= len(code) <= LONGEST and set(code) <= set(SIGNS)):
+    if not (SHORTEST <= len(code) <= LONGEST and set(code) <= set(ALPHABET)):
         return None
     known = store.find(_key(code))
     if known is None or known.result is None:

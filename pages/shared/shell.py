@@ -70,6 +70,7 @@ def enter(pages: Mapping[str, Any]) -> None:
     # Widgets lose their values when their page is left, so pages need to know of an arrival.
     st.session_state["arrived"] = st.session_state.get("page") != page.url_path
     st.session_state["page"] = page.url_path
+    # Also in the document (pages/server/entrance.py), unless a host starts this script by itself.
     st.html(STYLE)
     with show_errors(), turn():
         follow_short_address(pages)

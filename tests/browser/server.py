@@ -9,6 +9,13 @@ from typing import Any
 
 from tests.helpers import PROJECT, free_port, wait_until
 
+# Adds up the layout shifts in window.shift; must be there before anything of the page is.
+COUNT_SHIFTS = """
+window.shift = 0;
+new PerformanceObserver(list => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+}).observe({ type: 'layout-shift', buffered: true });
+"""
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

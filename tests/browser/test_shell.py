@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.server import settled
+from tests.browser.server import COUNT_SHIFTS, settled
 from tests.browser.test_pages import HEADINGS, open_page
 from tests.extras import needs
 from tests.helpers import wait_until
@@ -13,12 +13,6 @@ TITLE = "Watch a network learn to read"
 MOST_EMPTY_PIXELS = 40
 MOST_SHIFT = 0.1
 LAPTOP, PROJECTOR = {"width": 1366, "height": 768}, {"width": 1920, "height": 1080}
-OBSERVE = """
-window.shift = 0;
-new PerformanceObserver(list => {
-  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
-}).observe({ type: 'layout-shift', buffered: true });
-"""
 # From the menu bar to the letters of the heading.
 EMPTY_PIXELS = """() => {
   const letters = document.createRange();
@@ -48,7 +42,7 @@ def test_pages_have_their_titles_headings_at_the_top_and_stay_where_they_are(ser
         (phone, phone.viewport_size, ""),
         (laptop, PROJECTOR, "?presenter=on"),
     ):
-        page.add_init_script(OBSERVE)
+        page.add_init_script(COUNT_SHIFTS)
         page.set_viewport_size(size)
         for name in HEADINGS:
             # The browser forgets what it has, so that everything arrives as for the first time.
